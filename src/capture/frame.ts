@@ -1,0 +1,52 @@
+/**
+ * One captured frame, seen in place. A reader fills one reused Frame again and again; `bytes` belongs to the reader and is
+ * valid only until its next `next()` or `push()`: whoever wants to keep anything copies it.
+ */
+export interface Frame {
+  bytes: Uint8Array;
+  /** Offset of the frame's first byte in `bytes`. */
+  start: number;
+  /** Bytes present (at most the snaplen). */
+  capturedLength: number;
+  /** Bytes on the wire. */
+  originalLength: number;
+  /** Unix time: whole seconds, and nanoseconds within the second (0 … 999 999 999). */
+  seconds: number;
+  nanoseconds: number;
+  /** LINKTYPE_ value as registered by tcpdump.org (1 is Ethernet). */
+  linkType: number;
+  /** Bytes of frame check sequence at the end of each frame, when the capture says so; else 0. */
+  fcsLength: number;
+  /** 1-based number of the packet within its capture, as Wireshark shows it. */
+  packetNumber: number;
+}
+
+/** A frame that no reader has filled yet. */
+export function emptyFrame(): Frame {
+  return {
+    bytes: new Uint8Array(0),
+    start: 0,
+    capturedLength: 0,
+    originalLength: 0,
+    seconds: 0,
+    nanoseconds: 0,
+    linkType: 0,
+    fcsLength: 0,
+    packetNumber: 0,
+  };
+}
+
+/** A packet across all captures of an analysis: capture index × 2³² + packet number, one exact double. */
+export type PacketReference = number;
+
+export function packetReference(captureIndex: number, packetNumber: number): PacketReference {
+  return captureIndex * 2 ** 32 + packetNumber;
+}
+
+export function captureIndexOf(reference: PacketReference): number {
+  return Math.floor(reference / 2 ** 32);
+}
+
+export function packetNumberOf(reference: PacketReference): number {
+  return reference % 2 ** 32;
+}

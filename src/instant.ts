@@ -1,0 +1,25 @@
+/**
+ * A moment of capture time, exact to the nanosecond: whole seconds since the Unix epoch and the nanoseconds within
+ * that second (0 … 999 999 999). Two numbers, because one double cannot hold both.
+ */
+export interface Instant {
+  readonly seconds: number;
+  readonly nanoseconds: number;
+}
+
+/** Milliseconds from `start` to `end`, with fraction; negative when the capture's clock stepped back. */
+export function millisecondsBetween(start: Instant, end: Instant): number {
+  return (end.seconds - start.seconds) * 1000 + (end.nanoseconds - start.nanoseconds) / 1e6;
+}
+
+/** Negative, zero or positive as `a` is before, at or after `b`. */
+export function compareInstants(a: Instant, b: Instant): number {
+  return a.seconds - b.seconds || a.nanoseconds - b.nanoseconds;
+}
+
+/** RFC 3339 in UTC with nine decimals, e.g. `2026-01-05T10:00:00.123456789Z`; clamps years outside 0000 … 9999. */
+export function formatInstant(instant: Instant): string {
+  const seconds = Math.min(Math.max(instant.seconds, -62167219200), 253402300799);
+  const whole = new Date(seconds * 1000).toISOString();
+  return `${whole.slice(0, 19)}.${String(instant.nanoseconds).padStart(9, "0")}Z`;
+}

@@ -1,0 +1,33 @@
+import type { Instant } from "../instant.ts";
+
+/**
+ * The border between the two halves: the fast half (capture, decode, tcp) calls it, the slow half (tls, ftp) implements it.
+ * It is crossed once a segment of a control connection, never for a data connection's payload.
+ */
+
+/** Where a piece of a control connection's byte stream was seen. */
+export interface Stamp {
+  /** The packet (capture index × 2³² + number) whose first copy carried the piece. */
+  readonly packet: number;
+  readonly instant: Instant;
+  /**
+   * How much of the *other* direction's stream this segment acknowledges, as an offset into that stream (0: nothing, counted
+   * from the first byte after the SYN); -1 when unknown. It orders commands and replies even where packets were reordered: a
+   * reply answers only what its segment acknowledges.
+   */
+  readonly acknowledged: number;
+}
+
+/** Who sent it. On a control connection the FTP client is nearly always the TCP originator. */
+export type Direction = "client" | "server";
+
+/** Why bytes of the stream are not there: no packet carried them, or the capture cut them off (snaplen). */
+export type GapReason = "lost" | "snaplen";
+
+/** One control connection's two byte streams, in order, each byte once. */
+export interface ControlStream {
+  /** Bytes `from` … `to` (exclusive) of `bytes` are the next bytes of the stream; borrowed, valid only during the call. */
+  data(direction: Direction, bytes: Uint8Array, from: number, to: number, stamp: Stamp): void;
+  /** `length` bytes of the stream are missing here; what follows is in order again. */
+  gap(direction: Direction, length: number, reason: GapReason, stamp: Stamp): void;
+}
