@@ -1,6 +1,9 @@
 import type { AddressClass, Endpoint } from "./address.ts";
 import type { Anomaly } from "./anomaly.ts";
 import type { CauseId, ContributingCauseId, LimitId } from "./diagnose/cause.ts";
+import type { Alternative, ChannelOutcome, Confidence } from "./diagnose/verdict.ts";
+
+export type { Alternative, ChannelOutcome, Confidence } from "./diagnose/verdict.ts";
 
 /**
  * The result of an analysis as plain data: what every output format prints and what programs read. The JSON report is this,
@@ -57,7 +60,6 @@ export type Security =
   | "explicit-tls-then-ccc"
   | "implicit-tls-then-ccc";
 export type ControlOutcome = "ok" | "failed" | "undetermined";
-export type Confidence = "certain" | "likely" | "possible";
 
 /** The control connection of a session. */
 export interface Control {
@@ -109,8 +111,6 @@ export interface DataChannel {
   readonly remedy: readonly string[];
 }
 
-export type ChannelOutcome = "ok" | "failed" | "refused" | "aborted" | "not-attempted" | "undetermined";
-
 export interface Negotiation {
   readonly verb: NegotiationVerb;
   readonly mode: "passive" | "active";
@@ -143,12 +143,6 @@ export interface DataConnection {
   readonly firstPacket: number;
   readonly lastPacket: number;
   readonly communityId: string;
-}
-
-/** Another cause that is not ruled out, and the evidence that would decide. */
-export interface Alternative {
-  readonly cause: CauseId;
-  readonly missing: string;
 }
 
 /** One observed fact: a packet and what it shows. */

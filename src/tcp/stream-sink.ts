@@ -31,3 +31,17 @@ export interface ControlStream {
   /** `length` bytes of the stream are missing here; what follows is in order again. */
   gap(direction: Direction, length: number, reason: GapReason, stamp: Stamp): void;
 }
+
+/** Sees the payload of a data connection as it passes, nothing is kept for it. `offset` is the stream offset of `from`. */
+export interface PayloadTap {
+  /** @returns false when it has seen enough and wants no more */
+  payload(
+    fromOriginator: boolean,
+    offset: number,
+    bytes: Uint8Array,
+    from: number,
+    to: number,
+    packet: number,
+    time: number,
+  ): boolean;
+}

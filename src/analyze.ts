@@ -1,0 +1,347 @@
+import type {
+  Analysis,
+  AnalysisCounts,
+  AnalysisSummary,
+  CaptureSummary,
+  ChannelOutcome,
+  Finding,
+  Session,
+} from "./analysis.ts";
+import { AnomalyLog } from "./anomaly.ts";
+import { type CaptureReader, createCaptureReader } from "./capture/capture-reader.ts";
+import { emptyFrame, packetReference } from "./capture/frame.ts";
+import { linkTypeName } from "./capture/link-type.ts";
+import { AttemptLedger } from "./correlate/attempt-ledger.ts";
+import { correlate } from "./correlate/correlate.ts";
+import type { SessionFacts } from "./correlate/session-facts.ts";
+import { SessionTracker } from "./correlate/session-tracker.ts";
+import { PacketDecoder } from "./decode/decode-packet.ts";
+import { isReadableLinkType } from "./decode/link.ts";
+import { emptyPacketView, PacketKind } from "./decode/packet-view.ts";
+import type { CauseId, LimitId } from "./diagnose/cause.ts";
+import { diagnose } from "./diagnose/diagnose.ts";
+import { scanFinding } from "./finding-record.ts";
+import { CONTROL_SIGNATURE } from "./ftp/signature.ts";
+import { compareInstants, formatInstant, type Instant } from "./instant.ts";
+import { sessionRecord } from "./session-record.ts";
+import { ConnectionTable } from "./tcp/connection-table.ts";
+
+/** The version in every report; equal to package.json's (a test compares them). */
+export const VERSION = "0.1.0";
+
+/** Ports on which a connection is a control connection whatever is said there: ftp, ftps (IANA), and the usual alternative. */
+export const CONTROL_PORTS: readonly number[] = [21, 990, 2121];
+
+export interface AnalyzeOptions {
+  /** Further control ports. */
+  readonly ftpPorts?: readonly number[];
+  /** Gets each session as it settles. */
+  readonly onSession?: (session: Session) => void;
+  /** False: sessions are handed to `onSession` and forgotten, so memory does not grow with their number. Default true. */
+  readonly keepSessions?: boolean;
+}
+
+/** One capture of an analysis while its bytes come in. */
+export interface OpenedCapture {
+  /** The analyzer waits for bytes of this capture; while it is false, neither push nor end may be called. */
+  readonly hungry: boolean;
+  /**
+   * The next bytes. They are borrowed until the capture is hungry again.
+   * @throws CaptureFormatError when they are not a capture; the capture is then over, others go on
+   */
+  push(chunk: Uint8Array): void;
+  /** There are no more bytes. @throws CaptureFormatError when there was not even a file header */
+  end(): void;
+}
+
+/** An analysis over one or several captures: bytes in, sessions out. Does no input or output. */
+export interface Analyzer {
+  /**
+   * Opens one capture. Captures that are open at once are merged by time.
+   * @param options.startsAt time of its first packet, if known: until the others have come so far it is not hungry
+   */
+  beginCapture(name: string, options?: { readonly startsAt?: Instant }): OpenedCapture;
+  /** Settles what is open. With `keepSessions` the sessions are in the result. */
+  finish(): Analysis & AnalysisSummary;
+}
+
+export function createAnalyzer(options: AnalyzeOptions = {}): Analyzer {
+  return new CaptureAnalyzer(options);
+}
+
+/**
+ * Analyses one whole capture.
+ * @throws CaptureFormatError when the bytes are not a capture
+ */
+export function analyzeCapture(bytes: Uint8Array, options: AnalyzeOptions & { readonly name?: string } = {}): Analysis {
+  const analyzer = createAnalyzer(options);
+  const capture = analyzer.beginCapture(options.name ?? "capture");
+  capture.push(bytes);
+  capture.end();
+  const { counts: _counts, ...analysis } = analyzer.finish();
+  return analysis;
+}
+
+class CaptureAnalyzer implements Analyzer {
+  readonly #options: AnalyzeOptions;
+  readonly #anomalies = new AnomalyLog();
+  readonly #decoder = new PacketDecoder(this.#anomalies);
+  readonly #view = emptyPacketView();
+  readonly #tracker: SessionTracker;
+  readonly #table: ConnectionTable;
+  readonly #ledger: AttemptLedger;
+  readonly #captures: CaptureSource[] = [];
+  readonly #sessions: Session[] = [];
+  readonly #counts = new Counts();
+  #seconds = Number.NEGATIVE_INFINITY;
+  #lastTime = 0;
+  /** The link type seen last that we do read. */
+  #readableLinkType = -1;
+  readonly #unreadable = new Map<number, { count: number; packet: number }>();
+
+  constructor(options: AnalyzeOptions) {
+    this.#options = options;
+    this.#ledger = new AttemptLedger((facts) => this.#emit(facts));
+    this.#tracker = new SessionTracker(this.#anomalies, (facts) => this.#ledger.settled(facts));
+    const ports = [...CONTROL_PORTS, ...(options.ftpPorts ?? [])];
+    this.#table = new ConnectionTable(ports, CONTROL_SIGNATURE, this.#tracker, this.#anomalies);
+    this.#tracker.attach(this.#table);
+  }
+
+  beginCapture(name: string, { startsAt }: { readonly startsAt?: Instant } = {}): OpenedCapture {
+    const source = new CaptureSource(name, this.#captures.length, startsAt ?? null, this.#anomalies, () => this.#run());
+    this.#captures.push(source);
+    this.#chooseHungry();
+    return source;
+  }
+
+  finish(): Analysis & AnalysisSummary {
+    for (const capture of this.#captures) if (capture.state !== "over") capture.abandon();
+    this.#run();
+    this.#tracker.finish();
+    this.#ledger.finish();
+    for (const [linkType, { count, packet }] of this.#unreadable) {
+      this.#anomalies.note(
+        "link-type-unsupported",
+        "link",
+        packet,
+        `${count} packets of link type ${linkTypeName(linkType)} (${linkType}) are not read`,
+      );
+    }
+    return {
+      schemaVersion: "1.0",
+      tool: { name: "ftptrace", version: VERSION },
+      captures: this.#captures.map((capture) => this.#summaryOf(capture)),
+      sessions: this.#sessions,
+      findings: this.#findings(),
+      anomalies: this.#anomalies.list(),
+      counts: this.#counts.result(),
+    };
+  }
+
+  #findings(): Finding[] {
+    return this.#ledger.scans.map(scanFinding);
+  }
+
+  /** Processes packets in time order as long as no open capture that is next has run dry. */
+  #run(): void {
+    for (;;) {
+      const next = this.#next();
+      if (next === undefined || next.state !== "ready") break;
+      this.#process(next);
+    }
+    this.#chooseHungry();
+  }
+
+  /** The open capture whose next packet (or known start) is earliest. */
+  #next(): CaptureSource | undefined {
+    let best: CaptureSource | undefined;
+    for (const capture of this.#captures) {
+      if (capture.state === "over") continue;
+      if (best === undefined || capture.isBefore(best)) best = capture;
+    }
+    return best;
+  }
+
+  #chooseHungry(): void {
+    const next = this.#next();
+    for (const capture of this.#captures)
+      capture.hungry = capture === next && capture.state !== "ready" && capture.state !== "over";
+  }
+
+  /** The packets of one capture, until another's next packet is earlier or its bytes run out. */
+  #process(capture: CaptureSource): void {
+    const { frame, reader, index } = capture;
+    let limit: CaptureSource | undefined;
+    for (const other of this.#captures) {
+      if (other === capture || other.state === "over") continue;
+      if (limit === undefined || other.isBefore(limit)) limit = other;
+    }
+    do {
+      if (limit !== undefined && limit.isBefore(capture)) return;
+      if (frame.seconds > this.#seconds) {
+        this.#seconds = frame.seconds;
+        this.#tracker.tick(frame.seconds);
+        this.#ledger.tick(frame.seconds);
+      }
+      const kind = this.#decoder.decode(frame, index, this.#view);
+      if (kind === PacketKind.tcp) this.#table.segment(this.#view);
+      else if (kind === PacketKind.icmpError) this.#table.icmpError(this.#view);
+      else if (frame.linkType !== this.#readableLinkType)
+        this.#noteLinkType(frame.linkType, packetReference(index, frame.packetNumber));
+    } while (reader.next(frame));
+    this.#lastTime = Math.max(this.#lastTime, frame.seconds + frame.nanoseconds / 1e9);
+    capture.ranDry();
+  }
+
+  #noteLinkType(linkType: number, packet: number): void {
+    if (isReadableLinkType(linkType)) {
+      this.#readableLinkType = linkType;
+      return;
+    }
+    const known = this.#unreadable.get(linkType);
+    if (known) known.count++;
+    else this.#unreadable.set(linkType, { count: 1, packet });
+  }
+
+  #emit(facts: SessionFacts): void {
+    const now = Math.max(this.#lastTime, Math.min(this.#seconds, facts.settledAt), facts.control.lastTime);
+    const capture = { sawOtherTcp: this.#table.sawOtherTcp, now, limits: this.#captureLimits() };
+    const diagnosis = diagnose(facts, correlate(facts), capture);
+    const session = sessionRecord(diagnosis, []);
+    this.#counts.add(session);
+    this.#options.onSession?.(session);
+    if (this.#options.keepSessions !== false) this.#sessions.push(session);
+  }
+
+  #captureLimits(): LimitId[] {
+    return this.#table.sawOtherTcp ? [] : ["capture-filtered"];
+  }
+
+  #summaryOf({ name, reader }: CaptureSource): CaptureSummary {
+    const { format, linkTypes, packets, bytes, first, last, truncated } = reader.summary;
+    const limits: LimitId[] = [];
+    if (!this.#table.sawOtherTcp && packets > 0) limits.push("capture-filtered");
+    if (truncated) limits.push("truncated-file");
+    return {
+      name,
+      format: format ?? "pcap",
+      linkTypes,
+      packets,
+      bytes,
+      start: first ? formatInstant(first) : null,
+      end: last ? formatInstant(last) : null,
+      limits,
+    };
+  }
+}
+
+/** One capture among those being merged. */
+class CaptureSource implements OpenedCapture {
+  readonly name: string;
+  readonly index: number;
+  readonly reader: CaptureReader;
+  readonly frame = emptyFrame();
+  hungry = false;
+  /** `waiting` for bytes, `ready` with a frame, or `over`. */
+  state: "waiting" | "ready" | "over" = "waiting";
+  /** A lower bound of the next packet's time while waiting; null: unknown, so it is asked at once. */
+  #bound: Instant | null;
+  readonly #advance: () => void;
+
+  constructor(name: string, index: number, startsAt: Instant | null, anomalies: AnomalyLog, advance: () => void) {
+    this.name = name;
+    this.index = index;
+    this.reader = createCaptureReader(name, index, anomalies);
+    this.#bound = startsAt;
+    this.#advance = advance;
+  }
+
+  push(chunk: Uint8Array): void {
+    if (!this.hungry) throw new Error(`${this.name}: push while the analyzer wants no bytes of it`);
+    try {
+      this.reader.push(chunk);
+      if (this.reader.next(this.frame)) this.state = "ready";
+    } catch (error) {
+      this.#over();
+      throw error;
+    }
+    if (this.state === "ready") this.#advance();
+  }
+
+  end(): void {
+    if (!this.hungry) throw new Error(`${this.name}: end while the analyzer wants no bytes of it`);
+    try {
+      this.reader.end();
+    } finally {
+      this.#over();
+    }
+  }
+
+  /** The analysis is over before this capture was. */
+  abandon(): void {
+    this.state = "over";
+  }
+
+  /** All frames of the bytes so far have been used. */
+  ranDry(): void {
+    this.state = "waiting";
+    this.#bound = { seconds: this.frame.seconds, nanoseconds: this.frame.nanoseconds };
+  }
+
+  /** Whether its next packet comes before the other's, by all that is known; equal times keep the order of opening. */
+  isBefore(other: CaptureSource): boolean {
+    const mine = this.#time();
+    const theirs = other.#time();
+    if (mine === null || theirs === null) return mine === null && theirs !== null;
+    const order = compareInstants(mine, theirs);
+    return order < 0 || (order === 0 && this.index < other.index);
+  }
+
+  #time(): Instant | null {
+    return this.state === "ready" ? this.frame : this.#bound;
+  }
+
+  #over(): void {
+    this.state = "over";
+    this.#advance();
+  }
+}
+
+/** Counts sessions and channels as they go out. */
+class Counts {
+  #sessions = 0;
+  #channels = 0;
+  readonly #outcomes: Record<ChannelOutcome, number> = {
+    ok: 0,
+    failed: 0,
+    refused: 0,
+    aborted: 0,
+    "not-attempted": 0,
+    undetermined: 0,
+  };
+  readonly #causes: Partial<Record<CauseId, number>> = {};
+
+  add(session: Session): void {
+    this.#sessions++;
+    this.#cause(session.control.cause);
+    for (const channel of session.dataChannels) {
+      this.#channels++;
+      this.#outcomes[channel.outcome]++;
+      this.#cause(channel.cause);
+    }
+  }
+
+  #cause(cause: CauseId | null): void {
+    if (cause !== null) this.#causes[cause] = (this.#causes[cause] ?? 0) + 1;
+  }
+
+  result(): AnalysisCounts {
+    return {
+      sessions: this.#sessions,
+      channels: this.#channels,
+      channelsByOutcome: this.#outcomes,
+      causes: this.#causes,
+    };
+  }
+}

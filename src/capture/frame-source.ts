@@ -1,0 +1,49 @@
+import type { AnomalyLog } from "../anomaly.ts";
+import type { Frame } from "./frame.ts";
+
+/** Which capture is being read, and where its oddities are noted. */
+export interface CaptureContext {
+  /** As the caller named it. */
+  readonly name: string;
+  /** Index into the report's captures. */
+  readonly index: number;
+  readonly anomalies: AnomalyLog;
+}
+
+/** An interface that a capture describes. Classic pcap has one, without a name. */
+export interface CaptureInterface {
+  readonly name: string | null;
+  /** LINKTYPE_ value. */
+  readonly linkType: number;
+}
+
+/** The reader of one format: what {@link ./capture-reader.ts} finds behind a file's magic number. */
+export interface FrameSource {
+  readonly format: "pcap" | "pcapng";
+  readonly interfaces: readonly CaptureInterface[];
+  /** Whether the frames have a capture time; false until the first that has. */
+  readonly timeKnown: boolean;
+  /** Reading stopped at a length that cannot be. */
+  readonly damaged: boolean;
+  /** Fills `frame` with the next packet; false when that takes more bytes. */
+  next(frame: Frame): boolean;
+  /** What the stream breaks off in, e.g. `packet 7`; null when it ends behind a whole record. */
+  unfinished(): string | null;
+}
+
+/**
+ * The largest captured length of a packet, in bytes: libpcap's MAXIMUM_SNAPLEN, and Wireshark's limit too. Writers keep to it
+ * even where the stack hands over more (BIG TCP on loopback); a greater length means that the capture is damaged.
+ */
+export const MAX_FRAME_BYTES = 262_144;
+
+/** The same for link types that do not carry packets of a network: they may have far larger records. */
+export const MAX_OTHER_FRAME_BYTES = 16 * 1024 * 1024;
+
+/** DBUS, USBPCAP, EBHSCR, ETW (libpcap's max_snaplen_for_dlt, Wireshark's wtap_max_snaplen_for_encap). */
+const LARGE_FRAME_LINK_TYPES: readonly number[] = [231, 249, 279, 290];
+
+/** The largest captured length to accept for `linkType`, in bytes. */
+export function maxFrameBytes(linkType: number): number {
+  return LARGE_FRAME_LINK_TYPES.includes(linkType) ? MAX_OTHER_FRAME_BYTES : MAX_FRAME_BYTES;
+}

@@ -1,0 +1,187 @@
+import type { ByteFeed } from "./byte-feed.ts";
+import { CaptureFormatError } from "./capture-format-error.ts";
+import type { Frame } from "./frame.ts";
+import { packetReference } from "./frame.ts";
+import { type CaptureContext, type CaptureInterface, type FrameSource, maxFrameBytes } from "./frame-source.ts";
+import { canonicalLinkType } from "./link-type.ts";
+
+/*
+ * Classic pcap (draft-ietf-opsawg-pcap), in the byte order of the magic number:
+ *
+ *   file header                                     record header
+ *   0  magic number                                 0  seconds since the epoch, unsigned
+ *   4  major version (16)   6  minor version (16)   4  micro- or nanoseconds, by the magic number
+ *   8  reserved: was time zone and accuracy         8  captured length
+ *   16 snaplen                                      12 original length
+ *   20 FCS length (4) · 0 · f · 0 (10) · link type (16)
+ */
+
+/** The variants of classic pcap by magic number. Sources: the draft; Wireshark's wiretap/libpcap.c. */
+const VARIANTS = [
+  { magic: 0xa1b2c3d4, fileHeaderLength: 24, recordHeaderLength: 16, nanosecondsPerFraction: 1000 },
+  { magic: 0xa1b23c4d, fileHeaderLength: 24, recordHeaderLength: 16, nanosecondsPerFraction: 1 },
+  // Alexey Kuznetzov's "modified" format: interface index, protocol and packet type behind each record header.
+  { magic: 0xa1b2cd34, fileHeaderLength: 24, recordHeaderLength: 24, nanosecondsPerFraction: 1000 },
+  // IXIA hardware and software captures: the file header ends with the length of all records.
+  { magic: 0x1c0001ac, fileHeaderLength: 28, recordHeaderLength: 16, nanosecondsPerFraction: 1 },
+  { magic: 0x1c0001ab, fileHeaderLength: 28, recordHeaderLength: 16, nanosecondsPerFraction: 1000 },
+] as const;
+
+/** AIX writes version 2.2, nanoseconds, and the interface type of RFC 1573 instead of the link type (wiretap/libpcap.c). */
+const AIX_LINK_TYPES: ReadonlyMap<number, number> = new Map([
+  [6, 1], // Ethernet
+  [9, 6], // Token Ring
+  [24, 0], // loopback
+]);
+
+const FCS_LENGTH_PRESENT = 0x04000000;
+
+/** A variant and the byte order in which its magic number was found. */
+export interface PcapMagic {
+  readonly variant: (typeof VARIANTS)[number];
+  readonly littleEndian: boolean;
+}
+
+/** The pcap variant that begins with the four bytes at `at`, or null. */
+export function recognisePcap(view: DataView, at: number): PcapMagic | null {
+  for (const littleEndian of [true, false]) {
+    const magic = view.getUint32(at, littleEndian);
+    const variant = VARIANTS.find((candidate) => candidate.magic === magic);
+    if (variant) return { variant, littleEndian };
+  }
+  return null;
+}
+
+/** The frames of a classic pcap capture. */
+export class PcapSource implements FrameSource {
+  readonly format = "pcap";
+  readonly timeKnown = true;
+  readonly interfaces: readonly CaptureInterface[];
+  damaged = false;
+
+  readonly #feed: ByteFeed;
+  readonly #context: CaptureContext;
+  readonly #littleEndian: boolean;
+  readonly #recordHeaderLength: number;
+  readonly #nanosecondsPerFraction: number;
+  readonly #fractionsPerSecond: number;
+  readonly #linkType: number;
+  readonly #fcsLength: number;
+  readonly #maxFrameBytes: number;
+  /** Offsets of the two lengths in the record header: versions before 2.3 have them the other way round. */
+  readonly #capturedAt: number;
+  readonly #originalAt: number;
+  /** Version 2.3 was written with both orders (libpcap sf-pcap.c): the captured length is the smaller one. */
+  readonly #lengthsMaySwap: boolean;
+  #packetNumber = 0;
+
+  /** Takes the file header, whose bytes are all in the feed's window. @throws CaptureFormatError for an unknown version */
+  constructor(feed: ByteFeed, context: CaptureContext, { variant, littleEndian }: PcapMagic) {
+    const { view, at } = feed;
+    const major = view.getUint16(at + 4, littleEndian);
+    const minor = view.getUint16(at + 6, littleEndian);
+    if (major < 2) {
+      throw new CaptureFormatError(context.name, feed.offset + 4, `pcap version ${major}.${minor} is not supported`);
+    }
+    const network = view.getUint32(at + 20, littleEndian);
+    const aixLinkType =
+      major === 2 && minor === 2 && variant.magic === 0xa1b2c3d4 ? AIX_LINK_TYPES.get(network) : undefined;
+    this.#feed = feed;
+    this.#context = context;
+    this.#littleEndian = littleEndian;
+    this.#recordHeaderLength = variant.recordHeaderLength;
+    this.#nanosecondsPerFraction = aixLinkType === undefined ? variant.nanosecondsPerFraction : 1;
+    this.#fractionsPerSecond = 1e9 / this.#nanosecondsPerFraction;
+    this.#linkType = aixLinkType ?? canonicalLinkType(network & 0xffff);
+    this.#fcsLength = network & FCS_LENGTH_PRESENT ? (network >>> 28) * 2 : 0;
+    this.#maxFrameBytes = maxFrameBytes(this.#linkType);
+    // 543.0 is DG/UX's tcpdump (libpcap sf-pcap.c).
+    const swapped = (major === 2 && minor < 3) || major === 543;
+    this.#capturedAt = swapped ? 12 : 8;
+    this.#originalAt = swapped ? 8 : 12;
+    this.#lengthsMaySwap = major === 2 && minor === 3;
+    this.interfaces = [{ name: null, linkType: this.#linkType }];
+    feed.at = at + variant.fileHeaderLength;
+  }
+
+  next(frame: Frame): boolean {
+    const feed = this.#feed;
+    const headerLength = this.#recordHeaderLength;
+    if (feed.limit - feed.at < headerLength && !feed.more(headerLength)) return false;
+    let view = feed.view;
+    let at = feed.at;
+    const littleEndian = this.#littleEndian;
+    let captured = view.getUint32(at + this.#capturedAt, littleEndian);
+    let original = view.getUint32(at + this.#originalAt, littleEndian);
+    if (captured > original && this.#lengthsMaySwap) {
+      const smaller = original;
+      original = captured;
+      captured = smaller;
+    }
+    if (captured > this.#maxFrameBytes) return this.#stop(captured);
+    const length = headerLength + captured;
+    if (feed.limit - at < length) {
+      if (!feed.more(length)) return false;
+      view = feed.view;
+      at = feed.at;
+    }
+    this.#packetNumber++;
+    frame.bytes = feed.bytes;
+    frame.start = at + headerLength;
+    frame.capturedLength = captured;
+    frame.originalLength = original;
+    frame.seconds = view.getUint32(at, littleEndian);
+    frame.linkType = this.#linkType;
+    frame.fcsLength = this.#fcsLength;
+    frame.packetNumber = this.#packetNumber;
+    const fraction = view.getUint32(at + 4, littleEndian);
+    if (fraction < this.#fractionsPerSecond) frame.nanoseconds = fraction * this.#nanosecondsPerFraction;
+    else this.#carryFraction(frame, fraction);
+    if (captured > original) this.#noteLonger(frame);
+    feed.at = at + length;
+    return true;
+  }
+
+  unfinished(): string | null {
+    return this.#feed.pending > 0 ? `packet ${this.#packetNumber + 1}` : null;
+  }
+
+  /** A length that cannot be: there is no way to find the next record, so the capture ends here. */
+  #stop(captured: number): false {
+    const { index, anomalies } = this.#context;
+    const offset = this.#feed.offset;
+    this.damaged = true;
+    this.#feed.stop();
+    anomalies.note(
+      "record-length-invalid",
+      "capture",
+      packetReference(index, 0),
+      () =>
+        `offset ${offset}: packet ${this.#packetNumber + 1} claims ${captured} captured bytes (at most ` +
+        `${this.#maxFrameBytes}); nothing behind it is read`,
+    );
+    return false;
+  }
+
+  /** More than a second's worth of micro- or nanoseconds: some writers forget to carry. */
+  #carryFraction(frame: Frame, fraction: number): void {
+    const whole = Math.floor(fraction / this.#fractionsPerSecond);
+    frame.seconds += whole;
+    frame.nanoseconds = (fraction - whole * this.#fractionsPerSecond) * this.#nanosecondsPerFraction;
+    this.#context.anomalies.note(
+      "timestamp-invalid",
+      "capture",
+      packetReference(this.#context.index, frame.packetNumber),
+      () => `${fraction} is not a fraction of a second (below ${this.#fractionsPerSecond})`,
+    );
+  }
+
+  #noteLonger({ packetNumber, capturedLength, originalLength }: Frame): void {
+    this.#context.anomalies.note(
+      "captured-exceeds-original",
+      "capture",
+      packetReference(this.#context.index, packetNumber),
+      () => `${capturedLength} bytes captured of a packet of ${originalLength}`,
+    );
+  }
+}

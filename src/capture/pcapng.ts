@@ -1,0 +1,421 @@
+import type { ByteFeed } from "./byte-feed.ts";
+import { CaptureFormatError } from "./capture-format-error.ts";
+import type { Frame } from "./frame.ts";
+import { packetReference } from "./frame.ts";
+import { type CaptureContext, type CaptureInterface, type FrameSource, maxFrameBytes } from "./frame-source.ts";
+import { canonicalLinkType } from "./link-type.ts";
+
+/*
+ * pcapng (draft-ietf-opsawg-pcapng) is a row of blocks, each in the byte order of its section:
+ *
+ *   0  block type    4  total length    8  body …    total length − 4  total length again
+ *
+ *   Section Header     8 byte-order magic   12 major, minor (16)   16 section length (64)   24 options
+ *   Interface Descr.   8 link type (16)     12 snaplen             16 options
+ *   Enhanced Packet    8 interface          12 time, upper half    16 time, lower half   20 captured   24 original   28 data
+ *   Packet (obsolete)  8 interface, drops (16), then as Enhanced Packet
+ *   Simple Packet      8 original           12 data
+ *
+ * The section length is not needed: a section ends where the next Section Header Block begins.
+ */
+const BLOCK = {
+  sectionHeader: 0x0a0d0d0a,
+  interfaceDescription: 1,
+  packet: 2,
+  simplePacket: 3,
+  enhancedPacket: 6,
+} as const;
+
+/** Type, length and length again. */
+const MIN_BLOCK_BYTES = 12;
+
+const MIN_PACKET_BLOCK_BYTES = 32;
+
+const PACKET_HEADER_LENGTH = 28;
+const SIMPLE_PACKET_HEADER_LENGTH = 12;
+
+/** Blocks without a packet of a network that Wireshark numbers all the same (wiretap/pcapng.c, get_block_type_internal). */
+const OTHER_NUMBERED_BLOCKS: readonly number[] = [
+  0x00000bad, // Custom Block
+  0x40000bad, // Custom Block that is not to be copied
+  0x00000009, // systemd Journal Export
+  0x00000204, // Sysdig Event
+  0x00000216, // Sysdig Event, version 2
+  0x00000221, // Sysdig Event, version 2, large
+];
+
+const BYTE_ORDER_MAGIC = 0x1a2b3c4d;
+
+const OPTION = { end: 0, interfaceName: 2, packetFlags: 2, timeResolution: 9, fcsLength: 13, timeOffset: 14 } as const;
+
+/** Largest block that is put together in memory, in bytes. */
+const MAX_BLOCK_BYTES = 16 * 1024 * 1024;
+
+/** Largest block that is only stepped over, in bytes; costs no memory. About Wireshark's MAX_BLOCK_SIZE. */
+const MAX_SKIPPED_BLOCK_BYTES = 129 * 1024 * 1024;
+
+/** Interfaces remembered per capture: a file of nothing but Interface Description Blocks must not fill the memory. */
+const MAX_INTERFACES = 65_536;
+
+/** Characters of an interface's name that are kept; Windows' `\Device\NPF_{…}` has 50. */
+const MAX_NAME_LENGTH = 128;
+
+interface Interface {
+  readonly linkType: number;
+  /** 0: no limit. */
+  readonly snaplen: number;
+  readonly fcsLength: number;
+  readonly maxFrameBytes: number;
+  /** Timestamp units in a second when that is a power of ten up to 10⁹; else 0, and `resolution` tells. */
+  readonly ticksPerSecond: number;
+  readonly nanosecondsPerTick: number;
+  /** if_tsresol as in the file: 10^−n, or with the top bit 2^−n. */
+  readonly resolution: number;
+  /** Seconds to add to every timestamp. */
+  readonly secondsOffset: number;
+}
+
+/** Whether a pcapng Section Header Block begins with the four bytes at `at`. */
+export function recognisePcapng(view: DataView, at: number): boolean {
+  return view.getUint32(at, true) === BLOCK.sectionHeader;
+}
+
+/**
+ * The frames of a pcapng capture.
+ *
+ * A Simple Packet Block has no time: its frame gets the time of the packet before (0 without one), since that keeps the
+ * order of the capture, and the anomaly `no-timestamp`.
+ */
+export class PcapngSource implements FrameSource {
+  readonly format = "pcapng";
+  timeKnown = false;
+  damaged = false;
+  readonly interfaces: CaptureInterface[] = [];
+
+  readonly #feed: ByteFeed;
+  readonly #context: CaptureContext;
+  #sections = 0;
+  #littleEndian = true;
+  /** Of the current section, by interface id. */
+  #sectionInterfaces: Interface[] = [];
+  #packetNumber = 0;
+  /** Time of the packet before. */
+  #seconds = 0;
+  #nanoseconds = 0;
+  /** The block being stepped over: bytes of its body still to come, and its total length; 0 when there is none. */
+  #skipLeft = 0;
+  #skippedLength = 0;
+  #skippedIsNumbered = false;
+
+  constructor(feed: ByteFeed, context: CaptureContext) {
+    this.#feed = feed;
+    this.#context = context;
+  }
+
+  next(frame: Frame): boolean {
+    const feed = this.#feed;
+    for (;;) {
+      if (this.#skippedLength > 0 && !this.#stepOver()) return false;
+      if (feed.limit - feed.at < MIN_BLOCK_BYTES && !feed.more(MIN_BLOCK_BYTES)) return false;
+      const type = feed.view.getUint32(feed.at, this.#littleEndian);
+      if (type === BLOCK.sectionHeader && !this.#setByteOrder()) return false;
+      const littleEndian = this.#littleEndian;
+      const declared = feed.view.getUint32(feed.at + 4, littleEndian);
+      const minimum = type === BLOCK.enhancedPacket ? MIN_PACKET_BLOCK_BYTES : minimumLength(type);
+      if (minimum === 0) {
+        if (!this.#beginStepOver(type, declared)) return false;
+        continue;
+      }
+      if (declared < minimum || declared > MAX_BLOCK_BYTES) return this.#stopAtLength(type, declared);
+      // Some writers leave the padding out of the total length, though not out of the file; Wireshark copes with them too.
+      const length = (declared + 3) & ~3;
+      if (feed.limit - feed.at < length && !feed.more(length)) return false;
+      const { view, at } = feed;
+      const trailer = view.getUint32(at + length - 4, littleEndian);
+      if (trailer !== declared && trailer !== length) return this.#stopAtTrailer(declared, trailer);
+      if (type === BLOCK.enhancedPacket || type === BLOCK.packet) {
+        feed.at = at + length;
+        if (this.#packet(frame, view, at, type, length)) return true;
+      } else if (type === BLOCK.simplePacket) {
+        feed.at = at + length;
+        if (this.#simplePacket(frame, view, at, length)) return true;
+      } else if (type === BLOCK.interfaceDescription) {
+        this.#describeInterface(view, at, length);
+        feed.at = at + length;
+      } else {
+        if (!this.#beginSection(view, at)) return false;
+        feed.at = at + length;
+      }
+    }
+  }
+
+  /** @throws CaptureFormatError when not even the first section header is complete */
+  unfinished(): string | null {
+    const { name } = this.#context;
+    if (this.#sections === 0 && !this.damaged) {
+      throw new CaptureFormatError(name, this.#feed.received, "the capture ends inside the pcapng section header");
+    }
+    if (this.#skippedLength === 0 && this.#feed.pending === 0) return null;
+    return `a block behind packet ${this.#packetNumber}`;
+  }
+
+  /** An Enhanced Packet Block or its predecessor, whole at `at`; false when it has no packet that can be used. */
+  #packet(frame: Frame, view: DataView, at: number, type: number, length: number): boolean {
+    this.#packetNumber++;
+    const littleEndian = this.#littleEndian;
+    const id = type === BLOCK.packet ? view.getUint16(at + 8, littleEndian) : view.getUint32(at + 8, littleEndian);
+    const source = this.#sectionInterfaces[id];
+    if (source === undefined) return this.#rejectInterface(id);
+    const captured = view.getUint32(at + 20, littleEndian);
+    const original = view.getUint32(at + 24, littleEndian);
+    if (captured > length - 32 || captured > source.maxFrameBytes) return this.#rejectLength(captured, length);
+    const high = view.getUint32(at + 12, littleEndian);
+    const low = view.getUint32(at + 16, littleEndian);
+    const ticks = source.ticksPerSecond;
+    if (high < 0x200000 && ticks > 0) {
+      // Below 2⁵³ a double is exact, and the quotient of two cannot be rounded up to the next integer.
+      const time = high * 4_294_967_296 + low;
+      const seconds = Math.floor(time / ticks);
+      this.#seconds = seconds + source.secondsOffset;
+      this.#nanoseconds = (time - seconds * ticks) * source.nanosecondsPerTick;
+    } else {
+      this.#convertLongTime(high, low, source);
+    }
+    this.timeKnown = true;
+    this.#fill(frame, at + PACKET_HEADER_LENGTH, captured, original, source);
+    const options = at + PACKET_HEADER_LENGTH + captured + (-captured & 3);
+    if (at + length - 4 - options >= 8) this.#readPacketOptions(frame, view, options, at + length - 4);
+    return true;
+  }
+
+  /** A Simple Packet Block, whole at `at`: always of the section's first interface. */
+  #simplePacket(frame: Frame, view: DataView, at: number, length: number): boolean {
+    this.#packetNumber++;
+    const source = this.#sectionInterfaces[0];
+    if (source === undefined) return this.#rejectInterface(0);
+    const original = view.getUint32(at + 8, this.#littleEndian);
+    const captured = Math.min(original, source.snaplen || original, length - 16);
+    if (captured > source.maxFrameBytes) return this.#rejectLength(captured, length);
+    this.#fill(frame, at + SIMPLE_PACKET_HEADER_LENGTH, captured, original, source);
+    this.#note("no-timestamp", () => "a Simple Packet Block has no time; that of the packet before is used");
+    return true;
+  }
+
+  #fill(frame: Frame, start: number, captured: number, original: number, { linkType, fcsLength }: Interface): void {
+    frame.bytes = this.#feed.bytes;
+    frame.start = start;
+    frame.capturedLength = captured;
+    frame.originalLength = original;
+    frame.seconds = this.#seconds;
+    frame.nanoseconds = this.#nanoseconds;
+    frame.linkType = linkType;
+    frame.fcsLength = fcsLength;
+    frame.packetNumber = this.#packetNumber;
+    if (captured > original) this.#noteLonger(captured, original);
+  }
+
+  /** epb_flags may give the FCS length of this one packet: bits 5 to 8, in bytes. */
+  #readPacketOptions(frame: Frame, view: DataView, from: number, end: number): void {
+    let at = from;
+    while (at + 4 <= end) {
+      const code = view.getUint16(at, this.#littleEndian);
+      const length = view.getUint16(at + 2, this.#littleEndian);
+      if (code === OPTION.end) return;
+      if (at + 4 + length > end) {
+        this.#noteOption(code, length);
+        return;
+      }
+      if (code === OPTION.packetFlags && length === 4) {
+        const fcsLength = (view.getUint32(at + 4, this.#littleEndian) >>> 5) & 0xf;
+        if (fcsLength > 0) frame.fcsLength = fcsLength;
+      }
+      at += 4 + length + (-length & 3);
+    }
+  }
+
+  /** The byte order of the section that begins at the feed's `at`; false (and stopped) when it has none. */
+  #setByteOrder(): boolean {
+    const { view, at } = this.#feed;
+    if (view.getUint32(at + 8, true) === BYTE_ORDER_MAGIC) this.#littleEndian = true;
+    else if (view.getUint32(at + 8, false) === BYTE_ORDER_MAGIC) this.#littleEndian = false;
+    else return this.#stop("a pcapng section header without byte-order magic", "section-invalid");
+    return true;
+  }
+
+  /** A Section Header Block, whole at `at`; false (and stopped) when its version is unknown. */
+  #beginSection(view: DataView, at: number): boolean {
+    const major = view.getUint16(at + 12, this.#littleEndian);
+    const minor = view.getUint16(at + 14, this.#littleEndian);
+    if (major !== 1) return this.#stop(`pcapng version ${major}.${minor} is not supported`, "section-invalid");
+    this.#sections++;
+    this.#sectionInterfaces = [];
+    return true;
+  }
+
+  /** An Interface Description Block, whole at `at`. */
+  #describeInterface(view: DataView, at: number, length: number): void {
+    if (this.interfaces.length >= MAX_INTERFACES) {
+      this.#note("interface-limit", () => `more than ${MAX_INTERFACES} interfaces; packets of the others are left out`);
+      return;
+    }
+    const littleEndian = this.#littleEndian;
+    const linkType = canonicalLinkType(view.getUint16(at + 8, littleEndian));
+    let name: string | null = null;
+    let resolution = 6;
+    let fcsLength = 0;
+    let secondsOffset = 0;
+    const end = at + length - 4;
+    for (let option = at + 16; option + 4 <= end; ) {
+      const code = view.getUint16(option, littleEndian);
+      const valueLength = view.getUint16(option + 2, littleEndian);
+      const value = option + 4;
+      if (code === OPTION.end) break;
+      if (value + valueLength > end) {
+        this.#noteOption(code, valueLength);
+        break;
+      }
+      if (code === OPTION.interfaceName) {
+        const text = new TextDecoder().decode(this.#feed.bytes.subarray(value, value + valueLength));
+        name = text.replace(/\0.*$/s, "").slice(0, MAX_NAME_LENGTH);
+      } else if (code === OPTION.timeResolution && valueLength >= 1) {
+        resolution = view.getUint8(value);
+      } else if (code === OPTION.fcsLength && valueLength >= 1) {
+        // Bits by the draft; as found in traces, some writers give bytes.
+        const given = view.getUint8(value);
+        fcsLength = given >= 8 ? given >>> 3 : given;
+      } else if (code === OPTION.timeOffset && valueLength >= 8) {
+        const high = view.getUint32(littleEndian ? value + 4 : value, littleEndian) | 0;
+        const low = view.getUint32(littleEndian ? value : value + 4, littleEndian);
+        secondsOffset = high * 4_294_967_296 + low;
+      }
+      option = value + valueLength + (-valueLength & 3);
+    }
+    const decimal = resolution <= 9;
+    this.#sectionInterfaces.push({
+      linkType,
+      snaplen: view.getUint32(at + 12, littleEndian),
+      fcsLength,
+      maxFrameBytes: maxFrameBytes(linkType),
+      ticksPerSecond: decimal ? 10 ** resolution : 0,
+      nanosecondsPerTick: decimal ? 10 ** (9 - resolution) : 0,
+      resolution,
+      secondsOffset,
+    });
+    this.interfaces.push({ name, linkType });
+  }
+
+  /** Times of 2⁵³ units and more: all nanoseconds of our days. */
+  #convertLongTime(high: number, low: number, source: Interface): void {
+    const ticks = source.ticksPerSecond;
+    if (ticks === 0) {
+      this.#convertExoticTime(high, low, source);
+      return;
+    }
+    // Long division in steps of 16 bits: every intermediate stays below 2⁴⁶, so doubles are exact.
+    const upper = high < ticks ? 0 : Math.floor(high / ticks);
+    const middleRest = (high - upper * ticks) * 65_536 + (low >>> 16);
+    const middle = Math.floor(middleRest / ticks);
+    const lowerRest = (middleRest - middle * ticks) * 65_536 + (low & 0xffff);
+    const lower = Math.floor(lowerRest / ticks);
+    this.#seconds = upper * 4_294_967_296 + middle * 65_536 + lower + source.secondsOffset;
+    this.#nanoseconds = (lowerRest - lower * ticks) * source.nanosecondsPerTick;
+  }
+
+  /** Binary resolutions and those finer than nanoseconds: rare, so exact and slow. */
+  #convertExoticTime(high: number, low: number, { resolution, secondsOffset }: Interface): void {
+    const ticks = (BigInt(high) << 32n) | BigInt(low);
+    const perSecond = resolution & 0x80 ? 1n << BigInt(resolution & 0x7f) : 10n ** BigInt(resolution);
+    this.#seconds = Number(ticks / perSecond) + secondsOffset;
+    this.#nanoseconds = Number(((ticks % perSecond) * 1_000_000_000n) / perSecond);
+  }
+
+  /** A block that is not read, at the feed's `at`; false (and stopped) when its length cannot be. */
+  #beginStepOver(type: number, declared: number): boolean {
+    if (declared < MIN_BLOCK_BYTES || declared > MAX_SKIPPED_BLOCK_BYTES) return this.#stopAtLength(type, declared);
+    this.#skipLeft = ((declared + 3) & ~3) - MIN_BLOCK_BYTES;
+    this.#skippedLength = declared;
+    this.#skippedIsNumbered = OTHER_NUMBERED_BLOCKS.includes(type);
+    this.#feed.at += 8;
+    return true;
+  }
+
+  /** Goes on stepping over a block; true when all of it, trailer included, is behind. */
+  #stepOver(): boolean {
+    this.#skipLeft = this.#feed.skip(this.#skipLeft);
+    if (this.#skipLeft > 0 || (this.#feed.limit - this.#feed.at < 4 && !this.#feed.more(4))) return false;
+    const declared = this.#skippedLength;
+    const trailer = this.#feed.view.getUint32(this.#feed.at, this.#littleEndian);
+    this.#skippedLength = 0;
+    if (trailer !== declared && trailer !== ((declared + 3) & ~3)) return this.#stopAtTrailer(declared, trailer);
+    if (this.#skippedIsNumbered) this.#packetNumber++;
+    this.#feed.at += 4;
+    return true;
+  }
+
+  #stopAtLength(type: number, declared: number): false {
+    const problem = `block type 0x${type.toString(16)} claims a length of ${declared} bytes`;
+    return this.#stop(problem, "block-length-invalid");
+  }
+
+  #stopAtTrailer(declared: number, trailer: number): false {
+    return this.#stop(`a block begins with length ${declared} and ends with ${trailer}`, "block-length-invalid");
+  }
+
+  /**
+   * There is no way to find the next block, so the capture ends here.
+   * @throws CaptureFormatError when not even the first section could be read
+   */
+  #stop(problem: string, code: string): false {
+    const { name } = this.#context;
+    const offset = this.#feed.offset;
+    this.damaged = true;
+    this.#feed.stop();
+    if (this.#sections === 0) throw new CaptureFormatError(name, offset, problem);
+    this.#context.anomalies.note(
+      code,
+      "capture",
+      packetReference(this.#context.index, 0),
+      () => `offset ${offset}: ${problem}; nothing behind it is read`,
+    );
+    return false;
+  }
+
+  #rejectInterface(id: number): false {
+    this.#note("interface-unknown", () => `packet of interface ${id}, which no block describes; left out`);
+    return false;
+  }
+
+  #rejectLength(captured: number, length: number): false {
+    this.#note("record-length-invalid", () => `${captured} captured bytes in a block of ${length}; left out`);
+    return false;
+  }
+
+  #noteLonger(captured: number, original: number): void {
+    this.#note("captured-exceeds-original", () => `${captured} bytes captured of a packet of ${original}`);
+  }
+
+  #noteOption(code: number, length: number): void {
+    this.#note("option-invalid", () => `option ${code} of ${length} bytes does not fit its block`);
+  }
+
+  #note(code: string, detail: () => string): void {
+    this.#context.anomalies.note(code, "capture", packetReference(this.#context.index, this.#packetNumber), detail);
+  }
+}
+
+/** The least total length of a block that is read, in bytes; 0 for one that is stepped over. */
+function minimumLength(type: number): number {
+  switch (type) {
+    case BLOCK.enhancedPacket:
+    case BLOCK.packet:
+      return MIN_PACKET_BLOCK_BYTES;
+    case BLOCK.simplePacket:
+      return 16;
+    case BLOCK.interfaceDescription:
+      return 20;
+    case BLOCK.sectionHeader:
+      return 28;
+    default:
+      return 0;
+  }
+}

@@ -1,0 +1,71 @@
+#!/usr/bin/env node
+import { existsSync, readFileSync } from "node:fs";
+import { CommanderError } from "commander";
+import { createProgram } from "./args.ts";
+import { EXIT_CODES, type ExitCode } from "./exit-code.ts";
+import { UsageError } from "./usage-error.ts";
+
+/**
+ * The command line program. It parses, runs one command and turns what comes of it into an exit status; the commands
+ * themselves are loaded only when they run.
+ */
+
+const writeErr = (text: string) => {
+  process.stderr.write(text);
+};
+
+// Before anything is written: `ftptrace … | head` must end quietly.
+for (const stream of [process.stdout, process.stderr])
+  stream.on("error", (error: NodeJS.ErrnoException) => {
+    process.exit(error.code === "EPIPE" ? EXIT_CODES.closedPipe : EXIT_CODES.outputFailed);
+  });
+
+process.exitCode = await run(process.argv.slice(2));
+
+async function run(words: readonly string[]): Promise<ExitCode> {
+  let exitCode: ExitCode = EXIT_CODES.ok;
+  const program = createProgram(
+    ownVersion(),
+    {
+      async analyze(request) {
+        const { analyzeCommand } = await import("./analyze-command.ts");
+        exitCode = await analyzeCommand(request);
+      },
+    },
+    {
+      writeOut: (text) => {
+        process.stdout.write(text);
+      },
+      writeErr,
+    },
+  );
+  try {
+    const [first = ""] = words;
+    if (existsSync(first) && !program.commands.some((command) => command.name() === first))
+      throw new UsageError(`'${first}' is no command; did you mean: ftptrace analyze ${words.join(" ")}`);
+    await program.parseAsync(words, { from: "user" });
+    return exitCode;
+  } catch (error) {
+    return exitCodeOf(error);
+  }
+}
+
+function exitCodeOf(error: unknown): ExitCode {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT_CODES.ok : EXIT_CODES.usage;
+  if (error instanceof UsageError) {
+    writeErr(`ftptrace: ${error.message}\n`);
+    return EXIT_CODES.usage;
+  }
+  const trace = error instanceof Error ? error.stack : String(error);
+  writeErr(
+    `ftptrace: internal error; please report it with the command line and, if you can share it, the capture\n${trace}\n`,
+  );
+  return EXIT_CODES.bug;
+}
+
+function ownVersion(): string {
+  const description: { version: string } = JSON.parse(
+    readFileSync(new URL("../../package.json", import.meta.url), "utf8"),
+  );
+  return description.version;
+}

@@ -1,0 +1,467 @@
+import { closeSync, createReadStream, fstatSync, openSync, readSync } from "node:fs";
+import type { Readable } from "node:stream";
+import { createGunzip, type Gunzip } from "node:zlib";
+import { AnomalyLog } from "../anomaly.ts";
+import { createCaptureReader } from "../capture/capture-reader.ts";
+import { emptyFrame } from "../capture/frame.ts";
+import type { Instant } from "../instant.ts";
+
+/** A capture cannot be opened: there is none, it is a directory, permission is denied. The message names the path. */
+export class CaptureOpenError extends Error {
+  override readonly name = "CaptureOpenError";
+  readonly path: string;
+
+  constructor(path: string, problem: string) {
+    super(`${path}: ${problem}`);
+    this.path = path;
+  }
+}
+
+/** A capture as a row of chunks, decompressed. */
+export interface OpenCapture {
+  /** The path as given; `-` is standard input. */
+  readonly name: string;
+  /** Bytes on disk; null when that is not known (a pipe). */
+  readonly size: number | null;
+  /** gzip or zstd, told by its first bytes. */
+  readonly compressed: boolean;
+  /** Bytes taken from disk so far, out of `size`. */
+  readonly position: number;
+  /** Why the bytes ended before their time (damaged compression, an I/O error); null when they did not. */
+  readonly problem: string | null;
+  /**
+   * The next bytes, never empty; null at the end and after a {@link problem}. A plain file answers at once, everything else by
+   * a promise. The chunk may be overwritten by the next call.
+   */
+  read(): Uint8Array | null | Promise<Uint8Array | null>;
+  /** Gives the file back, also halfway. */
+  close(): void;
+}
+
+/** What to use in place of the process's own. */
+export interface OpenCaptureOptions {
+  readonly stdin?: Readable & { readonly isTTY?: boolean };
+  /** Loads the zstd decompressor; fails when it is not installed. */
+  readonly loadZstd?: () => Promise<Zstd>;
+}
+
+/** Bytes read from a plain file at once: 256 KiB to 1 MiB are equally fast, 4 MiB no longer fit the second-level cache. */
+const CHUNK_BYTES = 512 * 1024;
+
+/** Bytes read from a pipe at once: what a pipe holds. */
+const PIPE_CHUNK_BYTES = 64 * 1024;
+
+/** Compressed bytes read from disk at once. */
+const COMPRESSED_CHUNK_BYTES = 64 * 1024;
+
+/** Decompressed bytes that zlib hands out at once. */
+const GUNZIP_CHUNK_BYTES = 256 * 1024;
+
+/** Compressed bytes given to zlib at once where they are damaged. */
+const DAMAGE_STEP_BYTES = 1;
+
+/** Compressed bytes given to fzstd at once: it hands out whole blocks of 128 KiB, and a few bytes can stand for one. */
+const ZSTD_STEP_BYTES = 4096;
+
+/** ZstdErrorCode.UnexpectedEOF of fzstd. */
+const ZSTD_UNEXPECTED_END = "5";
+
+const MAGIC_BYTES = 4;
+
+/**
+ * Opens a capture for reading; `-` is standard input. gzip (of several members too) and zstd are found by their magic number,
+ * never by the name. Whether the bytes are a capture at all is not looked at here.
+ * @throws CaptureOpenError when it cannot be opened, or is zstd and the optional package fzstd is not installed
+ */
+export async function openCapture(path: string, options: OpenCaptureOptions = {}): Promise<OpenCapture> {
+  const source = path === "-" ? openStandardInput(options.stdin ?? process.stdin) : openFile(path);
+  try {
+    const head = await source.peek();
+    if (head[0] === 0x1f && head[1] === 0x8b) return new StreamedCapture(path, source, gunzip(source));
+    if (head[0] === 0x28 && head[1] === 0xb5 && head[2] === 0x2f && head[3] === 0xfd) {
+      return new StreamedCapture(
+        path,
+        source,
+        unzstd(source, await importZstd(path, options.loadZstd ?? (() => import("fzstd")))),
+      );
+    }
+    return new PlainCapture(path, source);
+  } catch (error) {
+    source.close();
+    throw error instanceof CaptureOpenError ? error : new CaptureOpenError(path, plainWords(error));
+  }
+}
+
+/**
+ * The time of a capture's first packet that has one; null when it has none or is standard input, which cannot be read twice.
+ * Reads no further than that packet.
+ * @throws CaptureOpenError as {@link openCapture}
+ * @throws CaptureFormatError when the bytes are not a capture
+ */
+export async function firstInstant(path: string): Promise<Instant | null> {
+  if (path === "-") return null;
+  const capture = await openCapture(path);
+  try {
+    const reader = createCaptureReader(path, 0, new AnomalyLog());
+    const frame = emptyFrame();
+    for (let chunk = await capture.read(); chunk !== null; chunk = await capture.read()) {
+      reader.push(chunk);
+      while (reader.next(frame)) {
+        // Zero stands for no time; a capture that really begins in 1970 is found below.
+        const { seconds, nanoseconds } = frame;
+        if (seconds !== 0 || nanoseconds !== 0) return { seconds, nanoseconds };
+      }
+    }
+    reader.end();
+    return reader.summary.first;
+  } finally {
+    capture.close();
+  }
+}
+
+/** Bytes as they lie on disk. */
+interface ByteSource {
+  readonly size: number | null;
+  readonly position: number;
+  /** At least the first four bytes, without taking them; fewer only when there are no more. */
+  peek(): Uint8Array | Promise<Uint8Array>;
+  /** Up to `length` bytes; `reuse`: they may lie where those of the last call did. */
+  read(length: number, reuse: boolean): Uint8Array | null | Promise<Uint8Array | null>;
+  /** The same bytes from the beginning, as long as this is open; null when they are gone. */
+  again(): ByteSource | null;
+  close(): void;
+}
+
+function openFile(path: string): ByteSource {
+  let descriptor: number;
+  try {
+    descriptor = openSync(path, "r");
+  } catch (error) {
+    throw new CaptureOpenError(path, plainWords(error));
+  }
+  const status = fstatSync(descriptor);
+  if (status.isDirectory()) {
+    closeSync(descriptor);
+    throw new CaptureOpenError(path, "is a directory, not a capture");
+  }
+  // A readSync on a named pipe would block the whole process, signals and all.
+  return status.isFile() || status.isBlockDevice()
+    ? new FileSource(descriptor, status.isFile() ? status.size : null)
+    : new StreamSource(createReadStream(path, { fd: descriptor, highWaterMark: PIPE_CHUNK_BYTES }));
+}
+
+function openStandardInput(stdin: Readable & { readonly isTTY?: boolean }): ByteSource {
+  if (stdin.isTTY) throw new CaptureOpenError("-", "standard input is a terminal; send a capture into it");
+  return new StreamSource(stdin);
+}
+
+class FileSource implements ByteSource {
+  readonly size: number | null;
+  position = 0;
+  readonly #descriptor: number;
+  #buffer: Uint8Array = new Uint8Array(0);
+  #open = true;
+
+  constructor(descriptor: number, size: number | null) {
+    this.#descriptor = descriptor;
+    this.size = size;
+  }
+
+  peek(): Uint8Array {
+    const head = new Uint8Array(MAGIC_BYTES);
+    return head.subarray(0, readSync(this.#descriptor, head, 0, MAGIC_BYTES, 0));
+  }
+
+  read(length: number, reuse: boolean): Uint8Array | null {
+    if (!reuse || this.#buffer.length !== length) this.#buffer = Buffer.allocUnsafeSlow(length);
+    const buffer = this.#buffer;
+    const count = readSync(this.#descriptor, buffer, 0, length, this.position);
+    this.position += count;
+    if (count === 0) return null;
+    return count === length ? buffer : buffer.subarray(0, count);
+  }
+
+  again(): ByteSource {
+    return new FileSource(this.#descriptor, this.size);
+  }
+
+  close(): void {
+    if (this.#open) closeSync(this.#descriptor);
+    this.#open = false;
+  }
+}
+
+class StreamSource implements ByteSource {
+  readonly size = null;
+  position = 0;
+  readonly #stream: Readable;
+  readonly #chunks: AsyncIterator<Uint8Array>;
+  #head: Uint8Array | null = null;
+
+  constructor(stream: Readable) {
+    this.#stream = stream;
+    this.#chunks = stream[Symbol.asyncIterator]();
+  }
+
+  async peek(): Promise<Uint8Array> {
+    let head: Uint8Array = new Uint8Array(0);
+    while (head.length < MAGIC_BYTES) {
+      const { done, value } = await this.#chunks.next();
+      if (done) break;
+      head = head.length === 0 ? value : Buffer.concat([head, value]);
+    }
+    this.#head = head;
+    return head;
+  }
+
+  async read(): Promise<Uint8Array | null> {
+    let chunk = this.#head;
+    this.#head = null;
+    while (chunk === null || chunk.length === 0) {
+      const { done, value } = await this.#chunks.next();
+      if (done) return null;
+      chunk = value;
+    }
+    this.position += chunk.length;
+    return chunk;
+  }
+
+  again(): null {
+    return null;
+  }
+
+  close(): void {
+    this.#stream.destroy();
+  }
+}
+
+class PlainCapture implements OpenCapture {
+  readonly name: string;
+  readonly compressed = false;
+  problem: string | null = null;
+  readonly #source: ByteSource;
+
+  constructor(name: string, source: ByteSource) {
+    this.name = name;
+    this.#source = source;
+  }
+
+  get size(): number | null {
+    return this.#source.size;
+  }
+
+  get position(): number {
+    return this.#source.position;
+  }
+
+  read(): Uint8Array | null | Promise<Uint8Array | null> {
+    if (this.problem !== null) return null;
+    try {
+      const chunk = this.#source.read(CHUNK_BYTES, true);
+      return chunk instanceof Promise ? chunk.catch((error) => this.#fail(error)) : chunk;
+    } catch (error) {
+      return this.#fail(error);
+    }
+  }
+
+  close(): void {
+    this.#source.close();
+  }
+
+  #fail(error: unknown): null {
+    this.problem = `reading failed at byte ${this.position}: ${plainWords(error)}`;
+    return null;
+  }
+}
+
+class StreamedCapture implements OpenCapture {
+  readonly name: string;
+  readonly compressed = true;
+  problem: string | null = null;
+  readonly #source: ByteSource;
+  readonly #chunks: AsyncGenerator<Uint8Array, string | null>;
+
+  constructor(name: string, source: ByteSource, chunks: AsyncGenerator<Uint8Array, string | null>) {
+    this.name = name;
+    this.#source = source;
+    this.#chunks = chunks;
+  }
+
+  get size(): number | null {
+    return this.#source.size;
+  }
+
+  get position(): number {
+    return this.#source.position;
+  }
+
+  async read(): Promise<Uint8Array | null> {
+    if (this.problem !== null) return null;
+    const { done, value } = await this.#chunks.next();
+    if (!done) return value;
+    this.problem = value ?? null;
+    return null;
+  }
+
+  close(): void {
+    // Ends the generator where it stands, and with it the decompressor.
+    void this.#chunks.return(null);
+    this.#source.close();
+  }
+}
+
+/** Compressed chunks, each in memory of its own, since the decompressors hold on to them. */
+async function* compressedChunks(source: ByteSource): AsyncGenerator<Uint8Array> {
+  for (;;) {
+    const chunk = await source.read(COMPRESSED_CHUNK_BYTES, false);
+    if (chunk === null) return;
+    yield chunk;
+  }
+}
+
+/** Decompressed chunks; returns what was wrong, or null. */
+async function* gunzip(source: ByteSource): AsyncGenerator<Uint8Array, string | null> {
+  const stream = createGunzip({ chunkSize: GUNZIP_CHUNK_BYTES });
+  let delivered = 0;
+  try {
+    for await (const chunk of pumpThrough(stream, compressedChunks(source))) {
+      delivered += chunk.length;
+      yield chunk;
+    }
+    return null;
+  } catch (error) {
+    const code = codeOf(error);
+    if (code === "Z_BUF_ERROR") return `the gzip data ends early, after ${source.position} bytes`;
+    if (!code.startsWith("Z_")) return `reading failed at byte ${source.position}: ${plainWords(error)}`;
+    const again = source.again();
+    if (again !== null) yield* gunzipUpToDamage(again, stream.bytesWritten, delivered);
+    return `damaged gzip data behind byte ${stream.bytesWritten}: ${plainWords(error)}`;
+  } finally {
+    stream.destroy();
+  }
+}
+
+/**
+ * zlib throws away the output of the call in which it meets the damage: all of a small capture. So the file is read once more,
+ * and around the damage in steps so small that next to nothing is lost.
+ * @param soundBytes compressed bytes known to be sound
+ * @param delivered decompressed bytes that are not to be delivered again
+ */
+async function* gunzipUpToDamage(
+  source: ByteSource,
+  soundBytes: number,
+  delivered: number,
+): AsyncGenerator<Uint8Array> {
+  const stream = createGunzip({ chunkSize: GUNZIP_CHUNK_BYTES });
+  async function* steps(): AsyncGenerator<Uint8Array> {
+    let at = 0;
+    for await (const chunk of compressedChunks(source)) {
+      const sound = Math.min(Math.max(soundBytes - at, 0), chunk.length);
+      if (sound > 0) yield chunk.subarray(0, sound);
+      for (let step = sound; step < chunk.length; step += DAMAGE_STEP_BYTES) {
+        yield chunk.subarray(step, step + DAMAGE_STEP_BYTES);
+      }
+      at += chunk.length;
+    }
+  }
+  let toDrop = delivered;
+  try {
+    for await (const chunk of pumpThrough(stream, steps())) {
+      const dropped = Math.min(toDrop, chunk.length);
+      toDrop -= dropped;
+      if (dropped < chunk.length) yield chunk.subarray(dropped);
+    }
+  } catch {
+    // The damage itself, which the first pass has reported.
+  } finally {
+    stream.destroy();
+  }
+}
+
+/**
+ * What comes out of `stream` when `chunks` go in, one after the other. The stream's own iterator would do, but it drops what is
+ * buffered when an error comes.
+ */
+async function* pumpThrough(stream: Gunzip, chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  const output: Uint8Array[] = [];
+  let failure: Error | null = null;
+  let wake: () => void = () => {};
+  stream.on("data", (chunk: Uint8Array) => output.push(chunk));
+  stream.on("error", (error) => {
+    failure = error;
+    wake();
+  });
+  const run = (start: (done: () => void) => void): Promise<void> =>
+    new Promise((resolve) => {
+      wake = resolve;
+      start(resolve);
+    });
+  for await (const chunk of chunks) {
+    await run((done) => stream.write(chunk, () => done()));
+    yield* output.splice(0);
+    if (failure) throw failure;
+  }
+  await run((done) => stream.once("end", done).end());
+  yield* output.splice(0);
+  if (failure) throw failure;
+}
+
+type Zstd = Pick<typeof import("fzstd"), "Decompress">;
+
+async function importZstd(path: string, load: () => Promise<Zstd>): Promise<Zstd> {
+  try {
+    return await load();
+  } catch {
+    throw new CaptureOpenError(
+      path,
+      "is compressed with zstd; install the package fzstd beside ftptrace, or decompress it first (`zstd -d`)",
+    );
+  }
+}
+
+/** Decompressed chunks; returns what was wrong, or null. */
+async function* unzstd(source: ByteSource, zstd: Zstd): AsyncGenerator<Uint8Array, string | null> {
+  const blocks: Uint8Array[] = [];
+  const decoder = new zstd.Decompress((block) => {
+    if (block.length > 0) blocks.push(block);
+  });
+  let problem: string | null = null;
+  try {
+    for await (const chunk of compressedChunks(source)) {
+      for (let at = 0; at < chunk.length; at += ZSTD_STEP_BYTES) {
+        decoder.push(chunk.subarray(at, at + ZSTD_STEP_BYTES));
+        yield* blocks.splice(0);
+      }
+    }
+    decoder.push(new Uint8Array(0), true);
+  } catch (error) {
+    problem =
+      codeOf(error) === ZSTD_UNEXPECTED_END
+        ? `the zstd data ends early, after ${source.position} bytes`
+        : `damaged zstd data before byte ${source.position}: ${plainWords(error)}`;
+  }
+  yield* blocks.splice(0);
+  return problem;
+}
+
+/** The code of a system, zlib or fzstd error; empty without one. */
+function codeOf(error: unknown): string {
+  return error instanceof Error && "code" in error ? String(error.code) : "";
+}
+
+function plainWords(error: unknown): string {
+  switch (codeOf(error)) {
+    case "ENOENT":
+      return "no such file";
+    case "EACCES":
+    case "EPERM":
+      return "permission denied";
+    case "EISDIR":
+      return "is a directory, not a capture";
+    case "EMFILE":
+    case "ENFILE":
+      return "too many open files";
+    default:
+      return error instanceof Error ? error.message : String(error);
+  }
+}

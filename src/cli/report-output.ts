@@ -1,0 +1,107 @@
+import { once } from "node:events";
+import { closeSync, existsSync, linkSync, openSync, renameSync, statSync, unlinkSync, writeSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
+import { UsageError } from "./usage-error.ts";
+
+/** Where a report goes. */
+export interface ReportOutput {
+  /** Resolves when more may be written. */
+  write(text: string): Promise<void>;
+  /** All has been written: a file takes its name now. */
+  commit(): void;
+  /** Nothing is left behind. */
+  discard(): void;
+}
+
+/** The report cannot be written: no such folder, disk full. */
+export class ReportOutputError extends Error {
+  override readonly name = "ReportOutputError";
+}
+
+/** Standard output, waiting whenever its reader is slower than we are. */
+export function standardOutput(): ReportOutput {
+  return {
+    async write(text) {
+      if (!process.stdout.write(text)) await once(process.stdout, "drain");
+    },
+    commit() {},
+    discard() {},
+  };
+}
+
+/**
+ * A file that appears whole or not at all: written under a temporary name beside it, and given its name by {@link
+ * ReportOutput.commit}. What is no regular file (`/dev/null`, a named pipe) is written as it is.
+ * @throws UsageError if the file exists and `force` is false
+ */
+export function fileOutput(path: string, force: boolean): ReportOutput {
+  if (existsSync(path)) {
+    const status = statSync(path);
+    if (status.isDirectory()) throw new UsageError(`${path}: is a directory`);
+    if (!status.isFile()) return specialFileOutput(path);
+    if (!force) throw new UsageError(`${path}: exists already; --force replaces it`);
+  }
+  const temporary = join(dirname(path), `.${basename(path)}.${process.pid}.tmp`);
+  const descriptor = attempt(path, () => openSync(temporary, "wx"));
+  let open = true;
+  const close = () => {
+    if (open) closeSync(descriptor);
+    open = false;
+  };
+  return {
+    async write(text) {
+      attempt(path, () => writeWhole(descriptor, text));
+    },
+    commit() {
+      attempt(path, () => {
+        close();
+        // link, unlike rename, fails if somebody else has made the file meanwhile
+        if (force) renameSync(temporary, path);
+        else {
+          linkSync(temporary, path);
+          unlinkSync(temporary);
+        }
+      });
+    },
+    discard() {
+      close();
+      if (existsSync(temporary)) unlinkSync(temporary);
+    },
+  };
+}
+
+function specialFileOutput(path: string): ReportOutput {
+  const descriptor = attempt(path, () => openSync(path, "w"));
+  return {
+    async write(text) {
+      attempt(path, () => writeWhole(descriptor, text));
+    },
+    commit: () => closeSync(descriptor),
+    discard() {},
+  };
+}
+
+/** writeSync may write only a part, e.g. when a disk fills up. */
+function writeWhole(descriptor: number, text: string): void {
+  const bytes = Buffer.from(text, "utf8");
+  for (let at = 0; at < bytes.length; ) at += writeSync(descriptor, bytes, at);
+}
+
+const REASONS: Readonly<Record<string, string>> = {
+  ENOENT: "no such directory",
+  ENOTDIR: "not a directory",
+  EACCES: "permission denied",
+  EROFS: "read-only file system",
+  ENOSPC: "no space left on device",
+  EDQUOT: "disk quota exceeded",
+  EEXIST: "exists already; --force replaces it",
+};
+
+function attempt<T>(path: string, action: () => T): T {
+  try {
+    return action();
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code ?? "";
+    throw new ReportOutputError(`${path}: ${REASONS[code] ?? (error as Error).message}`, { cause: error });
+  }
+}

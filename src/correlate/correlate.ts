@@ -1,0 +1,239 @@
+import type { CommandEvent, ReplyEvent } from "../ftp/control-event.ts";
+import type { Exchange } from "../ftp/exchange.ts";
+import { NEGOTIATION_VERBS, TRANSFER_VERBS } from "../ftp/exchange.ts";
+import {
+  type ParsedEndpoint,
+  parse227,
+  parse228,
+  parse229,
+  parseEprt,
+  parseLprt,
+  parsePort,
+} from "../ftp/negotiation.ts";
+import type {
+  ChannelFacts,
+  ChannelMode,
+  MatchedConnection,
+  NegotiationFacts,
+  NegotiationVerb,
+  TransferFacts,
+} from "./data-channel.ts";
+import { matchCandidates, type NegotiationWindow } from "./match.ts";
+import { type SessionFacts, timeOf } from "./session-facts.ts";
+
+/**
+ * Ties what was negotiated on a settled session's control connection to the connections that were seen: a pure function over two
+ * lists, with hindsight. NAT failures are the inexact matches, so a connection is a candidate for every negotiation that its
+ * ends or its port fit.
+ */
+export function correlate(session: SessionFacts): ChannelFacts[] {
+  const drafts = draftChannels(session);
+  const windows = drafts.map(({ negotiation, from, until }): NegotiationWindow => ({ negotiation, from, until }));
+  const { matched, unmatched } = matchCandidates(session, windows);
+  const channels: ChannelFacts[] = drafts.map((draft, i) => ({
+    ...draft,
+    connection: decidingAttempt(matched[i]),
+    attempts: matched[i],
+    hidden: false,
+    inferred: false,
+  }));
+  // Connections under a control connection that cannot be read: each is a channel of its own.
+  for (const attempt of unmatched) {
+    channels.push({
+      negotiation: null,
+      transfer: null,
+      connection: attempt,
+      attempts: [attempt],
+      hidden: true,
+      inferred: false,
+      from: attempt.connection.firstTime,
+      until: Number.POSITIVE_INFINITY,
+      followedBy: [],
+    });
+  }
+  return channels.sort((a, b) => channelPacket(a) - channelPacket(b));
+}
+
+/** The packet by which channels are ordered: the command's, else the reply's, else the first SYN's. */
+function channelPacket(channel: ChannelFacts): number {
+  return (
+    channel.negotiation?.command?.stamp.packet ??
+    channel.negotiation?.reply?.stamp.packet ??
+    channel.connection?.connection.firstPacket ??
+    channel.transfer?.command.stamp.packet ??
+    0
+  );
+}
+
+type Draft = Pick<ChannelFacts, "negotiation" | "transfer" | "from" | "until" | "followedBy">;
+
+/** One draft for each negotiation, with the transfer that used it. */
+function draftChannels(session: SessionFacts): Draft[] {
+  const { exchanges } = session;
+  const negotiations: { at: number; facts: NegotiationFacts }[] = [];
+  let running: Exchange | null = null;
+  exchanges.forEach((exchange, at) => {
+    const facts = negotiationOf(exchange, running !== null && overlaps(running, exchange));
+    if (facts) negotiations.push({ at, facts });
+    if (exchange.command && TRANSFER_VERBS.has(exchange.command.verb)) running = exchange;
+  });
+  const drafts: Draft[] = [];
+  const first = negotiations[0]?.at ?? exchanges.length;
+  drafts.push(...transfersWithout(exchanges.slice(0, first)));
+  negotiations.forEach(({ at, facts }, i) => {
+    const end = negotiations[i + 1]?.at ?? exchanges.length;
+    const followedBy = exchanges.slice(at + 1, end);
+    const transferAt = followedBy.findIndex(
+      (exchange) => exchange.command !== null && TRANSFER_VERBS.has(exchange.command.verb),
+    );
+    const granted = facts.granted;
+    const transfer = granted && transferAt >= 0 ? transferOf(followedBy, transferAt) : null;
+    const grantedAt =
+      facts.mode === "active" && facts.command ? facts.command.stamp : (facts.reply?.stamp ?? facts.command?.stamp);
+    drafts.push({
+      negotiation: facts,
+      transfer,
+      from: grantedAt ? timeOf(grantedAt) : session.control.firstTime,
+      until: nextGrant(negotiations.slice(i + 1)),
+      followedBy,
+    });
+    // RFC 959 lets one PORT serve several transfers; a passive listener serves one.
+    if (transferAt >= 0) {
+      const rest = followedBy.slice(granted ? transferAt + 1 : transferAt);
+      if (facts.mode === "passive" || !granted) drafts.push(...transfersWithout(rest));
+    }
+  });
+  return drafts;
+}
+
+/** Transfer commands that had no negotiation in force and were turned down for it or saw none of it. */
+function transfersWithout(exchanges: readonly Exchange[]): Draft[] {
+  const drafts: Draft[] = [];
+  exchanges.forEach((exchange, at) => {
+    if (!exchange.command || !TRANSFER_VERBS.has(exchange.command.verb)) return;
+    // Only "no negotiation" itself is told here (425, 503): a transfer after a negotiation that the capture missed is not.
+    if (exchange.final === null || (exchange.final.code !== 425 && exchange.final.code !== 503)) return;
+    const time = timeOf(exchange.command.stamp);
+    drafts.push({
+      negotiation: null,
+      transfer: transferOf(exchanges, at),
+      from: time,
+      until: timeOf(exchange.final.stamp),
+      followedBy: exchanges.slice(at + 1),
+    });
+  });
+  return drafts;
+}
+
+function nextGrant(rest: readonly { facts: NegotiationFacts }[]): number {
+  for (const { facts } of rest) {
+    const stamp = facts.mode === "active" ? facts.command?.stamp : facts.reply?.stamp;
+    if (facts.granted && stamp) return timeOf(stamp);
+  }
+  return Number.POSITIVE_INFINITY;
+}
+
+/** Whether the earlier transfer had not been completed when this command was sent. */
+function overlaps(transfer: Exchange, exchange: Exchange): boolean {
+  if (exchange.command === null) return false;
+  if (transfer.final === null) return true;
+  const { acknowledged } = exchange.command.stamp;
+  return acknowledged >= 0
+    ? acknowledged < transfer.final.endAt
+    : transfer.final.stamp.packet > exchange.command.stamp.packet;
+}
+
+function transferOf(exchanges: readonly Exchange[], at: number): TransferFacts {
+  const { command, replies, final, replyLost } = exchanges[at];
+  const next = exchanges.slice(at + 1);
+  const aborted = next.some((exchange) => exchange.command?.verb === "ABOR" && beforeReply(exchange.command, final));
+  let restartAt = 0;
+  for (let i = at - 1; i >= 0; i--) {
+    const earlier = exchanges[i].command;
+    if (earlier && TRANSFER_VERBS.has(earlier.verb)) break;
+    if (earlier?.verb === "REST") {
+      restartAt = Number.parseInt(earlier.argument ?? "0", 10) || 0;
+      break;
+    }
+  }
+  return { command: command!, replies, final, replyLost, aborted, restartAt };
+}
+
+function beforeReply(command: CommandEvent, reply: ReplyEvent | null): boolean {
+  if (reply === null) return true;
+  const { acknowledged } = reply.stamp;
+  return acknowledged >= 0 ? command.startAt < acknowledged : command.stamp.packet < reply.stamp.packet;
+}
+
+/** The negotiation in an exchange, or in a 227/228/229 whose command the capture missed; undefined when it is none. */
+function negotiationOf(exchange: Exchange, duringTransfer: boolean): NegotiationFacts | undefined {
+  const { command, final } = exchange;
+  const verb = command ? normalVerb(command, final) : verbOfReply(exchange.replies[0]);
+  if (verb === undefined) return undefined;
+  const mode: ChannelMode = verb === "PASV" || verb === "EPSV" || verb === "LPSV" ? "passive" : "active";
+  const reply = final ?? exchange.replies[0] ?? null;
+  const granted = reply !== null && reply.code >= 200 && reply.code < 300;
+  const parsed =
+    mode === "active" ? parseActive(verb, command) : granted && reply ? parsePassive(verb, reply) : undefined;
+  const advertised =
+    parsed !== undefined && "port" in parsed && (mode === "passive" || command !== null) ? parsed : null;
+  const malformed = parsed !== undefined && "malformed" in parsed ? parsed.malformed : null;
+  return {
+    verb,
+    mode,
+    command,
+    reply,
+    advertised,
+    granted,
+    malformed,
+    replyLost: exchange.replyLost,
+    duringTransfer,
+  };
+}
+
+function normalVerb(command: CommandEvent, final: ReplyEvent | null): NegotiationVerb | undefined {
+  if (!NEGOTIATION_VERBS.has(command.verb)) return undefined;
+  if (command.verb === "EPSV" && /^\s*all\s*$/i.test(command.argument ?? "")) return undefined; // RFC 2428 section 4: no negotiation
+  if (command.verb === "CPSV") return "PASV";
+  if (command.verb === "SPSV") return final?.code === 229 ? "EPSV" : "PASV";
+  return command.verb as NegotiationVerb;
+}
+
+function verbOfReply(reply: ReplyEvent | undefined): NegotiationVerb | undefined {
+  if (reply === undefined) return undefined;
+  // A 227 without an address, such as Pure-FTPd's `227 Logout.`, negotiates nothing.
+  if (reply.code === 227) return parse227(reply.lines.join(" ")) ? "PASV" : undefined;
+  if (reply.code === 228) return parse228(reply.lines.join(" ")) ? "LPSV" : undefined;
+  if (reply.code === 229) return parse229(reply.lines.join(" ")) ? "EPSV" : undefined;
+  return undefined;
+}
+
+function parseActive(verb: NegotiationVerb, command: CommandEvent | null): ParsedEndpoint | undefined {
+  if (command === null || command.argument === null || command.cut) return undefined;
+  if (verb === "PORT") return parsePort(command.argument);
+  return verb === "EPRT" ? parseEprt(command.argument) : parseLprt(command.argument);
+}
+
+function parsePassive(verb: NegotiationVerb, reply: ReplyEvent): ParsedEndpoint | undefined {
+  const text = reply.lines.join(" ");
+  if (reply.cut) return undefined;
+  if (verb === "PASV") return parse227(text);
+  return verb === "EPSV" ? parse229(text) : parse228(text);
+}
+
+/** The attempt that decides the channel: one that carried data, else one that was established, else the last. */
+function decidingAttempt(attempts: readonly MatchedConnection[]): MatchedConnection | null {
+  let best: MatchedConnection | null = null;
+  let bestRank = -1;
+  for (const attempt of attempts) {
+    const { connection } = attempt;
+    const carried = connection.originator.bytes + connection.responder.bytes > 0;
+    const rank = connection.established ? (carried ? 3 : 2) : attempt.match === "port-differs" ? 0 : 1;
+    // The first that worked counts; of failures too: the first is what the client was told to dial.
+    if (rank > bestRank) {
+      best = attempt;
+      bestRank = rank;
+    }
+  }
+  return best;
+}

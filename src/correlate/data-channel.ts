@@ -1,0 +1,68 @@
+import type { CommandEvent, ReplyEvent } from "../ftp/control-event.ts";
+import type { Exchange } from "../ftp/exchange.ts";
+import type { Connection } from "../tcp/connection.ts";
+import type { Candidate } from "./session-facts.ts";
+
+export type NegotiationVerb = "PASV" | "EPSV" | "LPSV" | "PORT" | "EPRT" | "LPRT";
+export type ChannelMode = "passive" | "active";
+
+/** One PASV, EPSV, LPSV, PORT, EPRT or LPRT with its reply. */
+export interface NegotiationFacts {
+  readonly verb: NegotiationVerb;
+  readonly mode: ChannelMode;
+  /** Null when only the reply is in the capture. */
+  readonly command: CommandEvent | null;
+  readonly reply: ReplyEvent | null;
+  /** What was granted or asked for; null when refused, unanswered, unreadable. `address` null: the control peer's (EPSV). */
+  readonly advertised: { readonly address: string | null; readonly port: number } | null;
+  /** The reply says yes: 227, 228, 229, 200. */
+  readonly granted: boolean;
+  /** What is wrong with its form, or null. */
+  readonly malformed: string | null;
+  /** Its reply may have been lost by the capture. */
+  readonly replyLost: boolean;
+  /** The server had not yet finished an earlier transfer when the command came. */
+  readonly duringTransfer: boolean;
+}
+
+/** The transfer command that used (or would have used) the data channel. */
+export interface TransferFacts {
+  readonly command: CommandEvent;
+  readonly replies: readonly ReplyEvent[];
+  readonly final: ReplyEvent | null;
+  readonly replyLost: boolean;
+  /** An ABOR was sent while it ran. */
+  readonly aborted: boolean;
+  /** REST offset in force, 0 without. */
+  readonly restartAt: number;
+}
+
+/** How a connection was tied to its negotiation. */
+export type MatchKind = "exact" | "address-differs" | "port-differs" | "inferred";
+
+export interface MatchedConnection {
+  readonly candidate: Candidate;
+  readonly connection: Connection;
+  readonly match: MatchKind;
+  /** Why it was tied, in words for people who doubt it. */
+  readonly reasons: readonly string[];
+}
+
+/** A data channel: what was negotiated, what it was to carry, and the connections that answered to it. */
+export interface ChannelFacts {
+  readonly negotiation: NegotiationFacts | null;
+  readonly transfer: TransferFacts | null;
+  /** The connection that decides: one that worked before one that did not, a later attempt before an earlier. */
+  readonly connection: MatchedConnection | null;
+  /** All connections tied to it, in the order of their SYNs, the deciding one among them. */
+  readonly attempts: readonly MatchedConnection[];
+  /** Seen (or inferred) while the control connection could not be read. */
+  readonly hidden: boolean;
+  /** Nothing of it was seen; it is only inferred from record lengths. */
+  readonly inferred: boolean;
+  /** Seconds: from the grant (or first packet) until the next negotiation was granted; infinite for the last. */
+  readonly from: number;
+  readonly until: number;
+  /** Commands between this negotiation and the next, for the question whether the client still wanted it. */
+  readonly followedBy: readonly Exchange[];
+}

@@ -1,0 +1,155 @@
+import type { Connection } from "../tcp/connection.ts";
+import type { MatchedConnection, NegotiationFacts } from "./data-channel.ts";
+import type { Candidate, SessionFacts } from "./session-facts.ts";
+
+/** A negotiation with the time in which its data connection is due. */
+export interface NegotiationWindow {
+  readonly negotiation: NegotiationFacts | null;
+  /** Seconds: its grant, and the next grant. */
+  readonly from: number;
+  readonly until: number;
+}
+
+/**
+ * A SYN may stand in the file this much before the reply that it obeys: capture points reorder by queueing, never by more
+ * (seconds).
+ */
+export const REORDER_SECONDS = 0.05;
+
+/**
+ * A connection on another port than negotiated, between the two hosts, counts as the negotiation's (port mapping) only when it
+ * begins within this time of the grant (seconds): clients dial at once.
+ */
+export const TRANSLATED_PORT_SECONDS = 5;
+
+interface Score {
+  readonly value: number;
+  readonly match: MatchedConnection["match"];
+  readonly reasons: string[];
+}
+
+/**
+ * Ties each candidate connection to the negotiation that it fits best, or to none.
+ * @returns for each window its connections in the order of their SYNs, and the connections that fit none but were seen while
+ * the control connection could not be read
+ */
+export function matchCandidates(
+  session: SessionFacts,
+  windows: readonly NegotiationWindow[],
+): { matched: MatchedConnection[][]; unmatched: MatchedConnection[] } {
+  const matched: MatchedConnection[][] = windows.map(() => []);
+  const unmatched: MatchedConnection[] = [];
+  const leftOver: Candidate[] = [];
+  for (const candidate of session.candidates) {
+    let best = -1;
+    let bestScore: Score | undefined;
+    windows.forEach((window, i) => {
+      const score = scoreOf(session, candidate.connection, window);
+      if (score && (bestScore === undefined || score.value > bestScore.value)) {
+        best = i;
+        bestScore = score;
+      }
+    });
+    if (bestScore)
+      matched[best].push({
+        candidate,
+        connection: candidate.connection,
+        match: bestScore.match,
+        reasons: bestScore.reasons,
+      });
+    else leftOver.push(candidate);
+  }
+  for (const candidate of leftOver) {
+    const { connection } = candidate;
+    if (isHidden(session, connection)) {
+      if (looksLikeData(session, candidate)) {
+        unmatched.push({
+          candidate,
+          connection,
+          match: "inferred",
+          reasons: ["between the session's two hosts while the control connection could not be read"],
+        });
+      }
+      continue;
+    }
+    const at = translatedWindow(session, connection, windows, matched);
+    if (at >= 0) {
+      matched[at].push({
+        candidate,
+        connection,
+        match: "port-differs",
+        reasons: ["between the two hosts, right after the negotiation, on another port"],
+      });
+    }
+  }
+  for (const attempts of matched) attempts.sort((a, b) => a.connection.firstPacket - b.connection.firstPacket);
+  return { matched, unmatched };
+}
+
+/** How well a connection fits a negotiation; undefined when it does not. The port must fit, and one of the hosts. */
+function scoreOf(session: SessionFacts, connection: Connection, window: NegotiationWindow): Score | undefined {
+  const { negotiation } = window;
+  if (!negotiation?.advertised || connection.responder.port !== negotiation.advertised.port) return undefined;
+  const time = connection.firstTime;
+  if (time < window.from - REORDER_SECONDS) return undefined;
+  const { originator, responder } = connection;
+  const passive = negotiation.mode === "passive";
+  const dialler = passive ? session.client.address : session.server.address;
+  const listener = negotiation.advertised.address ?? session.server.address;
+  const listenerPeer = passive ? session.server.address : session.client.address;
+  const reasons = [`port ${negotiation.advertised.port} as negotiated`];
+  let value = 4;
+  const responderFits = responder.address === listener;
+  const originatorFits = originator.address === dialler;
+  if (responderFits) {
+    value += 4;
+    reasons.push("address as advertised");
+  } else if (responder.address === listenerPeer) {
+    value += 3;
+    reasons.push(passive ? "to the control connection's server" : "to the control connection's client");
+  }
+  if (originatorFits) {
+    value += 3;
+    reasons.push("from the control connection's peer");
+  }
+  if (value < 7) return undefined;
+  // Of several negotiations of one port the latest before the SYN counts; one already followed by another fits less well.
+  if (time < window.until) value += 2;
+  value += window.from / 1e12;
+  return { value, match: responderFits && originatorFits ? "exact" : "address-differs", reasons };
+}
+
+/** Whether the control connection could not be read when this connection began. */
+function isHidden(session: SessionFacts, connection: Connection): boolean {
+  return session.hidden.some(({ from, to }) => connection.firstTime >= from && connection.firstTime <= to);
+}
+
+/** Whether a connection seen under an unreadable control connection is likely to be one of its data connections. */
+function looksLikeData(session: SessionFacts, candidate: Candidate): boolean {
+  const { connection } = candidate;
+  const { originator, responder } = connection;
+  if (candidate.foreign) {
+    // A host that is not the server: only an attempt that failed says anything about this session (a wrong 227).
+    return !connection.established && originator.address === session.client.address && responder.port >= 1024;
+  }
+  if (originator.address === session.client.address) return responder.port >= 1024 || responder.port === 989; // 989: ftps-data
+  return originator.address === session.server.address && (responder.port >= 1024 || originator.port === 20);
+}
+
+/** The window whose negotiation has no connection and into which this one fits but for its port; -1 for none. */
+function translatedWindow(
+  session: SessionFacts,
+  connection: Connection,
+  windows: readonly NegotiationWindow[],
+  matched: readonly MatchedConnection[][],
+): number {
+  const { originator, responder } = connection;
+  if (!connection.established || responder.port < 1024) return -1;
+  return windows.findIndex(({ negotiation, from, until }, i) => {
+    if (!negotiation?.granted || !negotiation.advertised || matched[i].length > 0) return false;
+    const dialler = negotiation.mode === "passive" ? session.client : session.server;
+    const listener = negotiation.mode === "passive" ? session.server : session.client;
+    if (originator.address !== dialler.address || responder.address !== listener.address) return false;
+    return connection.firstTime >= from && connection.firstTime < Math.min(until, from + TRANSLATED_PORT_SECONDS);
+  });
+}

@@ -1,0 +1,55 @@
+import type { ControlEvent } from "../ftp/control-event.ts";
+import type { Exchange } from "../ftp/exchange.ts";
+import type { ServerIdentity } from "../ftp/server-software.ts";
+import type { Connection } from "../tcp/connection.ts";
+import type { HalfConnection } from "../tcp/half-connection.ts";
+import type { Stamp } from "../tcp/stream-sink.ts";
+import type { DataRecords } from "../tls/data-records.ts";
+
+/** How the control connection was protected (REPORT: `control.security`). */
+export type SessionSecurity =
+  | "cleartext"
+  | "explicit-tls"
+  | "implicit-tls"
+  | "explicit-tls-then-ccc"
+  | "implicit-tls-then-ccc";
+
+/** A followed connection that may be a data connection of the session. */
+export interface Candidate {
+  readonly connection: Connection;
+  /** The TLS records seen on it; no records when it carried cleartext or nothing. */
+  readonly records: DataRecords;
+  /** It goes to neither of the session's two hosts in the usual way: a host other than the control peer. */
+  readonly foreign: boolean;
+}
+
+/** All that is known of one session once it has settled; correlate and diagnose are pure functions over it. */
+export interface SessionFacts {
+  readonly id: string;
+  readonly control: Connection;
+  /** The FTP client's and server's sides of the control connection. */
+  readonly client: HalfConnection;
+  readonly server: HalfConnection;
+  readonly security: SessionSecurity;
+  readonly events: readonly ControlEvent[];
+  readonly exchanges: readonly Exchange[];
+  /** In the order of their first packets. */
+  readonly candidates: readonly Candidate[];
+  readonly software: ServerIdentity | null;
+  readonly user: string | null;
+  /** Stretches of the session in which the control connection could not be read, as times; `to` is infinite when it stayed so. */
+  readonly hidden: readonly { readonly from: number; readonly to: number }[];
+  /** Capture time at which the session was settled, and whether the capture itself ended then. */
+  readonly settledAt: number;
+  readonly atCaptureEnd: boolean;
+  /** Bytes of the control streams are missing: lost, or cut by the snaplen. */
+  readonly lostBytes: boolean;
+  readonly cutBytes: boolean;
+  /** Something was said by a client or server, or TLS was spoken. */
+  readonly hasDialogue: boolean;
+}
+
+/** Seconds since the epoch as a double. */
+export function timeOf(stamp: Stamp): number {
+  return stamp.instant.seconds + stamp.instant.nanoseconds / 1e9;
+}

@@ -1,0 +1,372 @@
+import type { AnomalyLog } from "../anomaly.ts";
+import type { ControlEvent } from "../ftp/control-event.ts";
+import { ControlSession } from "../ftp/control-session.ts";
+import { pairExchanges } from "../ftp/exchange.ts";
+import {
+  type ParsedEndpoint,
+  parse227,
+  parse228,
+  parse229,
+  parseEprt,
+  parseLprt,
+  parsePort,
+} from "../ftp/negotiation.ts";
+import { identifyServer } from "../ftp/server-software.ts";
+import { isFtpEvidence, isOtherProtocol } from "../ftp/signature.ts";
+import type { Connection } from "../tcp/connection.ts";
+import type { ConnectionObserver, ConnectionTable } from "../tcp/connection-table.ts";
+import type { ControlStream, Direction, GapReason, Stamp } from "../tcp/stream-sink.ts";
+import type { Watcher } from "../tcp/watchlist.ts";
+import { DataRecords } from "../tls/data-records.ts";
+import type { Candidate, SessionFacts } from "./session-facts.ts";
+import { sessionId } from "./session-id.ts";
+
+/** After a session's last connection has closed, so long may stragglers come (seconds of capture time). */
+export const SETTLE_SECONDS = 2;
+/** A connection attempt without any answer is over when nothing of it has been seen for so long after the control closed. */
+export const ATTEMPT_SECONDS = 5;
+/** A SYN to a control port without answer: Linux gives up after 134 s (FIELD-NOTES), its longest pause is 67 s. */
+export const UNANSWERED_SECONDS = 140;
+/** An open data connection that says nothing for so long after its control connection closed is over. */
+export const DATA_IDLE_SECONDS = 120;
+/** A control connection that says nothing for so long is over: RFC 5382 asks NATs to keep one for 2 h 4 min. */
+export const CONTROL_IDLE_SECONDS = 3 * 3600;
+/** Sessions followed at once; beyond it the one silent for longest is settled early. */
+export const MAX_SESSIONS = 100_000;
+/** Events of one session that are kept; later ones are counted, not kept. */
+export const MAX_SESSION_EVENTS = 200_000;
+/** Connections of one session that are followed. */
+export const MAX_CANDIDATES = 20_000;
+/** Connections to hosts other than the server, kept for one session whose control connection cannot be read. */
+export const MAX_FOREIGN = 256;
+/** A client dials what it was told at once: a SYN to a foreign host counts only so soon after something the server said. */
+export const FOREIGN_SECONDS = 2;
+/** How often the idle limits are looked at (seconds of capture time). */
+const SWEEP_SECONDS = 20;
+
+/**
+ * Follows the sessions of a capture: takes the streams of control connections, says which further connections are wanted, and hands
+ * each session out as facts once it has settled.
+ */
+export class SessionTracker implements ConnectionObserver {
+  readonly #anomalies: AnomalyLog;
+  readonly #onSettled: (facts: SessionFacts) => void;
+  /** In the order in which they began. */
+  readonly #live = new Set<TrackedSession>();
+  readonly #closing = new Set<TrackedSession>();
+  #table!: ConnectionTable;
+  #clock = 0;
+  #nextSweep = 0;
+
+  constructor(anomalies: AnomalyLog, onSettled: (facts: SessionFacts) => void) {
+    this.#anomalies = anomalies;
+    this.#onSettled = onSettled;
+  }
+
+  /** The table that asks this tracker; set once, right after both exist. */
+  attach(table: ConnectionTable): void {
+    this.#table = table;
+  }
+
+  /** Sessions not yet settled. */
+  get size(): number {
+    return this.#live.size;
+  }
+
+  controlOpened(connection: Connection, recognised: boolean): ControlStream {
+    if (this.#live.size >= MAX_SESSIONS) this.#evict();
+    const session = new TrackedSession(connection, recognised, this.#table, this.#anomalies);
+    connection.owner = session;
+    this.#live.add(session);
+    return session;
+  }
+
+  dataOpened(connection: Connection, watchers: readonly Watcher[]): void {
+    const records = new DataRecords();
+    connection.tap = records;
+    const holders: TrackedSession[] = [];
+    for (const watcher of watchers) {
+      const session = watcher as TrackedSession;
+      session.addCandidate(connection, records);
+      holders.push(session);
+    }
+    connection.owner = holders;
+  }
+
+  controlChanged(connection: Connection): void {
+    const session = connection.owner;
+    if (session instanceof TrackedSession && (connection.closed || connection.over)) this.#closing.add(session);
+  }
+
+  /** Capture time went on to this second: settles what is due. */
+  tick(seconds: number): void {
+    if (seconds <= this.#clock) return;
+    this.#clock = seconds;
+    for (const session of this.#closing) if (session.isDone(seconds)) this.#settle(session, false);
+    if (seconds < this.#nextSweep) return;
+    this.#nextSweep = seconds + SWEEP_SECONDS;
+    for (const session of this.#live) {
+      if (session.idleSince(seconds)) this.#settle(session, false);
+    }
+  }
+
+  /** The end of all captures: settles everything, in the order of first packets. */
+  finish(): void {
+    for (const session of [...this.#live].sort((a, b) => a.connection.firstPacket - b.connection.firstPacket))
+      this.#settle(session, true);
+  }
+
+  #evict(): void {
+    let oldest: TrackedSession | undefined;
+    for (const session of this.#live) {
+      if (!oldest || session.connection.lastTime < oldest.connection.lastTime) oldest = session;
+      if (this.#clock - session.connection.lastTime > CONTROL_IDLE_SECONDS / 10) break;
+    }
+    if (!oldest) return;
+    this.#anomalies.note(
+      "sessions-over-limit",
+      "correlate",
+      oldest.connection.firstPacket,
+      `more than ${MAX_SESSIONS} sessions at once; the one silent for longest was settled early`,
+    );
+    this.#settle(oldest, false);
+  }
+
+  #settle(session: TrackedSession, atCaptureEnd: boolean): void {
+    this.#live.delete(session);
+    this.#closing.delete(session);
+    const facts = session.settle(this.#clock, atCaptureEnd);
+    if (facts) this.#onSettled(facts);
+  }
+}
+
+/** A session while it is being followed. */
+class TrackedSession implements ControlStream, Watcher {
+  readonly connection: Connection;
+  readonly controlAddress: string;
+  readonly controlPort: number;
+  readonly clientAddress: string;
+  room = MAX_CANDIDATES;
+  readonly #recognised: boolean;
+  readonly #table: ConnectionTable;
+  readonly #anomalies: AnomalyLog;
+  readonly #events: ControlEvent[] = [];
+  readonly #candidates: Candidate[] = [];
+  readonly #expectedPorts = new Set<number>();
+  #parser: ControlSession | null = null;
+  #watching = false;
+  #watchingHost = false;
+  #foreignCount = 0;
+  #lastServerTime = Number.NEGATIVE_INFINITY;
+  #hiddenFrom = -1;
+  #hidden: { from: number; to: number }[] = [];
+  #lostBytes = false;
+  #cutBytes = false;
+  #ftpEvidence = false;
+  #otherProtocol = false;
+  #linesSeen = 0;
+
+  constructor(connection: Connection, recognised: boolean, table: ConnectionTable, anomalies: AnomalyLog) {
+    this.connection = connection;
+    this.#recognised = recognised;
+    this.#table = table;
+    this.#anomalies = anomalies;
+    this.clientAddress = connection.originator.address;
+    this.controlAddress = connection.responder.address;
+    this.controlPort = connection.responder.port;
+  }
+
+  // ControlStream
+
+  data(direction: Direction, bytes: Uint8Array, from: number, to: number, stamp: Stamp): void {
+    this.#begin().data(direction, bytes, from, to, stamp);
+  }
+
+  gap(direction: Direction, length: number, reason: GapReason, stamp: Stamp): void {
+    if (reason === "snaplen") this.#cutBytes = true;
+    else this.#lostBytes = true;
+    this.#begin().gap(direction, length, reason, stamp);
+  }
+
+  // Watcher
+
+  wantsForeign(time: number): boolean {
+    return this.#hiddenFrom >= 0 && time - this.#lastServerTime <= FOREIGN_SECONDS && this.#foreignCount < MAX_FOREIGN;
+  }
+
+  /** The first byte of the dialogue: from here on the two hosts are watched. */
+  #begin(): ControlSession {
+    if (this.#parser) return this.#parser;
+    this.#parser = new ControlSession({
+      serverPort: this.controlPort,
+      anomalies: this.#anomalies,
+      onEvent: (event) => this.#onEvent(event),
+    });
+    const keys = this.#hostKeys();
+    this.#table.watchlist.watchPair(this.clientAddress, keys.client, this.controlAddress, keys.server, this);
+    this.#watching = true;
+    return this.#parser;
+  }
+
+  #hostKeys(): { client: number; server: number } {
+    const { addressKeyA, addressKeyB } = this.connection;
+    return { client: addressKeyA, server: addressKeyB };
+  }
+
+  #onEvent(event: ControlEvent): void {
+    if (this.#events.length < MAX_SESSION_EVENTS) this.#events.push(event);
+    else
+      this.#anomalies.note(
+        "session-events-over-limit",
+        "correlate",
+        event.stamp.packet,
+        `a session said more than ${MAX_SESSION_EVENTS} lines and records; the rest is not used`,
+      );
+    const time = event.stamp.instant.seconds + event.stamp.instant.nanoseconds / 1e9;
+    switch (event.kind) {
+      case "command":
+      case "reply":
+      case "odd-line":
+        this.#linesSeen++;
+        if (this.#hiddenFrom >= 0 && event.kind !== "odd-line") this.#endHidden(time);
+        if (!this.#ftpEvidence) this.#ftpEvidence = isFtpEvidence(event);
+        if (!this.#otherProtocol && this.#linesSeen <= 8) this.#otherProtocol = isOtherProtocol(event);
+        this.#expectFrom(event);
+        break;
+      case "tls-record":
+        if (this.#hiddenFrom < 0 && event.contentType === 23) this.#beginHidden(time);
+        if (event.direction === "server") this.#lastServerTime = time;
+        break;
+      case "tls-hello":
+        if (this.#hiddenFrom < 0) this.#beginHidden(time);
+        break;
+      case "gap":
+        break;
+    }
+  }
+
+  #beginHidden(time: number): void {
+    this.#hiddenFrom = time;
+    if (this.#watchingHost) return;
+    this.#watchingHost = true;
+    this.#table.watchlist.watchHost(this.clientAddress, this.#hostKeys().client, this);
+  }
+
+  #endHidden(time: number): void {
+    this.#hidden.push({ from: this.#hiddenFrom, to: time });
+    this.#hiddenFrom = -1;
+  }
+
+  /** A negotiated port: connections to it are looked at whatever their addresses. */
+  #expectFrom(event: ControlEvent): void {
+    const parsed = negotiatedEndpoint(event);
+    if (!parsed || !("port" in parsed) || parsed.port === 0 || this.#expectedPorts.has(parsed.port)) return;
+    this.#expectedPorts.add(parsed.port);
+    this.#table.watchlist.expectPort(parsed.port, this);
+  }
+
+  addCandidate(connection: Connection, records: DataRecords): void {
+    this.room--;
+    const hosts = [this.clientAddress, this.controlAddress];
+    const foreign = !(hosts.includes(connection.originator.address) && hosts.includes(connection.responder.address));
+    if (foreign && !this.#expectedPorts.has(connection.responder.port)) this.#foreignCount++;
+    this.#candidates.push({ connection, records, foreign });
+  }
+
+  /** The control connection has closed, and so have all its data connections; stragglers had their time. */
+  isDone(now: number): boolean {
+    if (now - this.connection.lastTime < SETTLE_SECONDS) return false;
+    return this.#candidates.every(({ connection }) => {
+      const quiet = now - connection.lastTime;
+      if (connection.closed || connection.over) return quiet >= SETTLE_SECONDS;
+      return quiet >= (connection.established ? DATA_IDLE_SECONDS : ATTEMPT_SECONDS);
+    });
+  }
+
+  /** Nothing has been seen of it for longer than such a connection can be alive. */
+  idleSince(now: number): boolean {
+    const { connection } = this;
+    if (connection.closed || connection.over) return this.isDone(now);
+    const quiet = now - connection.lastTime;
+    if (quiet < UNANSWERED_SECONDS) return false;
+    if (!connection.established && !connection.midstream) return true;
+    if (quiet < CONTROL_IDLE_SECONDS) return false;
+    return this.#candidates.every(({ connection: data }) => now - data.lastTime >= CONTROL_IDLE_SECONDS);
+  }
+
+  /** Ends it: gives back what it watched. @returns undefined when it was no FTP session */
+  settle(now: number, atCaptureEnd: boolean): SessionFacts | undefined {
+    const { connection } = this;
+    connection.reassembler?.finish();
+    this.#parser?.finish();
+    this.#release();
+    if (this.#hiddenFrom >= 0) this.#endHidden(Number.POSITIVE_INFINITY);
+    if (!this.#isSession()) return undefined;
+    const exchanges = pairExchanges(this.#events);
+    const security = this.#parser?.security ?? "cleartext";
+    const user = exchanges.findLast((exchange) => exchange.command?.verb === "USER")?.command?.argument ?? null;
+    return {
+      id: sessionId(connection),
+      control: connection,
+      client: connection.originator,
+      server: connection.responder,
+      security,
+      events: this.#events,
+      exchanges,
+      candidates: this.#candidates.sort((a, b) => a.connection.firstPacket - b.connection.firstPacket),
+      software: identifyServer(this.#events.filter((event) => event.kind === "reply")) ?? null,
+      user,
+      hidden: this.#hidden,
+      settledAt: now,
+      atCaptureEnd,
+      lostBytes: this.#lostBytes,
+      cutBytes: this.#cutBytes,
+      hasDialogue: this.#events.length > 0,
+    };
+  }
+
+  /** A connection to a control port is a session until it speaks another protocol; on an odd port it must speak FTP. */
+  #isSession(): boolean {
+    if (this.#recognised) return this.#ftpEvidence && !this.#otherProtocol;
+    if (this.#ftpEvidence) return true;
+    if (this.#otherProtocol) return false;
+    // Joined midstream with nothing that can be read, and no TLS either: no session that anybody could name.
+    return (
+      !this.connection.midstream ||
+      this.#events.some((event) => event.kind === "command" || event.kind === "reply" || event.kind === "tls-record")
+    );
+  }
+
+  #release(): void {
+    this.#table.remove(this.connection);
+    this.connection.reassembler = null;
+    const { watchlist } = this.#table;
+    const keys = this.#hostKeys();
+    if (this.#watching) watchlist.unwatchPair(this.clientAddress, keys.client, this.controlAddress, keys.server, this);
+    if (this.#watchingHost) watchlist.unwatchHost(this.clientAddress, keys.client, this);
+    for (const port of this.#expectedPorts) watchlist.unexpectPort(port, this);
+    for (const { connection } of this.#candidates) {
+      const holders = connection.owner as TrackedSession[];
+      holders.splice(holders.indexOf(this), 1);
+      if (holders.length === 0) {
+        connection.tap = null;
+        this.#table.remove(connection);
+      }
+    }
+  }
+}
+
+/** The endpoint that a command or reply negotiates, if it is one that does. */
+function negotiatedEndpoint(event: ControlEvent): ParsedEndpoint | undefined {
+  if (event.kind === "command" && event.argument !== null) {
+    if (event.verb === "PORT") return parsePort(event.argument);
+    if (event.verb === "EPRT") return parseEprt(event.argument);
+    if (event.verb === "LPRT") return parseLprt(event.argument);
+  }
+  if (event.kind === "reply") {
+    if (event.code === 227) return parse227(event.lines.join(" "));
+    if (event.code === 229) return parse229(event.lines.join(" "));
+    if (event.code === 228) return parse228(event.lines.join(" "));
+  }
+  return undefined;
+}

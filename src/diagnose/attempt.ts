@@ -1,0 +1,64 @@
+import type { MatchedConnection } from "../correlate/data-channel.ts";
+import type { Connection, IcmpError } from "../tcp/connection.ts";
+
+/** ICMP codes that end a connection attempt, with what they say (RFC 792, RFC 1812 section 5.2.7.1, RFC 4443 section 3.1). */
+const UNREACHABLE_V4: Readonly<Record<number, string>> = {
+  0: "network unreachable",
+  1: "host unreachable",
+  2: "protocol unreachable",
+  3: "port unreachable",
+  9: "network administratively prohibited",
+  10: "host administratively prohibited",
+  13: "communication administratively prohibited",
+};
+const UNREACHABLE_V6: Readonly<Record<number, string>> = {
+  0: "no route to destination",
+  1: "administratively prohibited",
+  3: "address unreachable",
+  4: "port unreachable",
+  5: "source address failed policy",
+  6: "reject route to destination",
+};
+
+/** What an ICMP error says against a SYN, or undefined when it says nothing of the kind (MTU, time exceeded). */
+export function prohibitionText(error: IcmpError): string | undefined {
+  if (error.ipVersion === 4) return error.type === 3 ? UNREACHABLE_V4[error.code] : undefined;
+  return error.type === 1 ? UNREACHABLE_V6[error.code] : undefined;
+}
+
+export type AttemptState =
+  /** SYN, and nothing came back. */
+  | "unanswered"
+  /** SYN, and a RST came back. */
+  | "rejected"
+  /** SYN, and an ICMP error quotes it. */
+  | "prohibited"
+  /** The responder answered with a SYN-ACK, or data flows. */
+  | "established"
+  /** No SYN of the originator is in the capture, only answers. */
+  | "unclear";
+
+/** What became of a connection attempt. */
+export function attemptState(connection: Connection): AttemptState {
+  if (connection.established) return "established";
+  if (connection.originator.synCount === 0) return "unclear";
+  if (connection.responder.resetCount > 0) return "rejected";
+  if (connection.icmpErrors.some((error) => error.quotes === "originator" && prohibitionText(error) !== undefined))
+    return "prohibited";
+  return "unanswered";
+}
+
+/** The ICMP error that ended an attempt. */
+export function prohibition(connection: Connection): IcmpError | undefined {
+  return connection.icmpErrors.find((error) => error.quotes === "originator" && prohibitionText(error) !== undefined);
+}
+
+/** A single unanswered SYN proves nothing when the capture ended, or the client gave up, this soon after it (seconds). */
+export const ANSWER_SECONDS = 3;
+
+/** Whether silence after this attempt's SYNs means something: two with back-off, or one and time enough. */
+export function isConclusive(attempt: MatchedConnection, now: number): boolean {
+  const { originator } = attempt.connection;
+  if (originator.synCount >= 2 && originator.lastSynTime - originator.synTime >= 0.5) return true;
+  return originator.synCount >= 1 && now - originator.lastSynTime >= ANSWER_SECONDS;
+}

@@ -1,0 +1,19 @@
+import { type SessionFacts, timeOf } from "../correlate/session-facts.ts";
+import type { CommandEvent } from "../ftp/control-event.ts";
+import { secondsText } from "./wording.ts";
+
+/** A server answers AUTH at once; silence for so long means that it, or its answer, never arrived (seconds). */
+export const AUTH_SILENCE_SECONDS = 5;
+
+/** Words for the silence after AUTH (or after the ClientHello that it allowed), or undefined when there was none. */
+export function silenceAfterAuth(session: SessionFacts, auth: CommandEvent): string | undefined {
+  const answered = session.events.some((event) => event.kind === "tls-record" && event.direction === "server");
+  if (answered) return undefined;
+  const end = session.client.finTime || session.settledAt;
+  const waited = end - timeOf(auth.stamp);
+  const answer = session.exchanges.find((exchange) => exchange.command === auth)?.final;
+  // Granted, and no ClientHello: the client left by itself.
+  if (answer && !session.events.some((event) => event.kind === "tls-record")) return undefined;
+  if (waited < AUTH_SILENCE_SECONDS) return undefined;
+  return `the client waits ${secondsText(waited)} and hears nothing`;
+}

@@ -1,0 +1,455 @@
+import type { CauseId, ContributingCauseId, LimitId } from "./cause.ts";
+
+/**
+ * What a cause means and what to do about it, in words: apart from the rules, so that neither clutters the other. The reports,
+ * `explain` and the pages under docs/causes/ all take their words from here; `satisfies` sees to it that no id is without.
+ */
+
+/** The words for one cause. */
+export interface CauseText {
+  /** A few words that complete "PASV failed: …"; no full stop. */
+  readonly title: string;
+  /** One sentence: what happens in the network. */
+  readonly meaning: string;
+  /** What to do, most useful first; each line a sentence. */
+  readonly remedy: readonly string[];
+  /** The server setting that {@link remedyFor} adds, by product. */
+  readonly setting?: SettingPurpose;
+}
+
+/** What a server setting is for. */
+export type SettingPurpose = keyof typeof SERVER_SETTINGS;
+
+/** How one product spells a setting. */
+export interface ServerSetting {
+  /** As a report names the product; matched against the greeting without regard to case. */
+  readonly product: string;
+  readonly setting: string;
+  /** Where the product documents it. */
+  readonly source: string;
+}
+
+/** Server settings that causes refer to, product by product. */
+export const SERVER_SETTINGS = {
+  "passive-address": [
+    { product: "vsftpd", setting: "pasv_address=ADDRESS (pasv_addr_resolve=YES for a name)", source: "vsftpd.conf(5)" },
+    { product: "ProFTPD", setting: "MasqueradeAddress ADDRESS", source: "ProFTPD mod_core, MasqueradeAddress" },
+    { product: "Pure-FTPd", setting: "-P ADDRESS (ForcePassiveIP)", source: "pure-ftpd(8)" },
+    {
+      product: "FileZilla Server",
+      setting: "FTP and FTP over TLS > Passive mode: public IP address",
+      source: "FileZilla wiki, Network Configuration",
+    },
+    {
+      product: "IIS",
+      setting: "FTP Firewall Support: external IP address of firewall (externalIp4Address)",
+      source: "IIS configuration reference, ftpServer/firewallSupport",
+    },
+    {
+      product: "JSCAPE",
+      setting: "FTP/S service: passive IP",
+      source: "JSCAPE MFT Server administration, FTP service",
+    },
+    { product: "pyftpdlib", setting: "FTPHandler.masquerade_address", source: "pyftpdlib API reference" },
+    { product: "ftp-srv", setting: "pasv_url", source: "ftp-srv README" },
+    { product: "wu-ftpd", setting: "passive address ADDRESS CIDR", source: "ftpaccess(5)" },
+  ],
+  "passive-range": [
+    { product: "vsftpd", setting: "pasv_min_port, pasv_max_port", source: "vsftpd.conf(5)" },
+    { product: "ProFTPD", setting: "PassivePorts FIRST LAST", source: "ProFTPD mod_core, PassivePorts" },
+    { product: "Pure-FTPd", setting: "-p FIRST:LAST (PassivePortRange)", source: "pure-ftpd(8)" },
+    {
+      product: "FileZilla Server",
+      setting: "FTP and FTP over TLS > Passive mode: custom port range",
+      source: "FileZilla wiki, Network Configuration",
+    },
+    {
+      product: "IIS",
+      setting: "FTP Firewall Support: data channel port range (lowDataChannelPort, highDataChannelPort)",
+      source: "IIS configuration reference, system.ftpServer/firewallSupport",
+    },
+    { product: "JSCAPE", setting: "FTP/S service: passive port range", source: "JSCAPE MFT Server administration" },
+    { product: "pyftpdlib", setting: "FTPHandler.passive_ports", source: "pyftpdlib API reference" },
+    { product: "ftp-srv", setting: "pasv_min, pasv_max", source: "ftp-srv README" },
+    { product: "wu-ftpd", setting: "passive ports CIDR FIRST LAST", source: "ftpaccess(5)" },
+  ],
+  "tls-session-reuse": [
+    { product: "vsftpd", setting: "require_ssl_reuse=NO", source: "vsftpd.conf(5)" },
+    { product: "ProFTPD", setting: "TLSOptions NoSessionReuseRequired", source: "ProFTPD mod_tls, TLSOptions" },
+    {
+      product: "FileZilla Server",
+      setting: "0.9.x: untick 'Require TLS session resumption on data connection'; 1.x always requires it",
+      source: "FileZilla Server settings",
+    },
+  ],
+  "data-protection": [
+    { product: "vsftpd", setting: "force_local_data_ssl, force_anon_data_ssl", source: "vsftpd.conf(5)" },
+    { product: "ProFTPD", setting: "TLSRequired", source: "ProFTPD mod_tls, TLSRequired" },
+    { product: "Pure-FTPd", setting: "-Y 3 (TLS 3) demands it, -Y 2 does not", source: "pure-ftpd(8)" },
+    {
+      product: "IIS",
+      setting: "FTP SSL Settings: dataChannelPolicy",
+      source: "IIS configuration reference, security/ssl",
+    },
+    { product: "pyftpdlib", setting: "TLS_FTPHandler.tls_data_required", source: "pyftpdlib API reference" },
+  ],
+  "foreign-address": [
+    { product: "vsftpd", setting: "pasv_promiscuous=YES, port_promiscuous=YES", source: "vsftpd.conf(5)" },
+    { product: "ProFTPD", setting: "AllowForeignAddress on", source: "ProFTPD mod_core, AllowForeignAddress" },
+    { product: "Pure-FTPd", setting: "-w (AllowUserFXP)", source: "pure-ftpd(8)" },
+    { product: "pyftpdlib", setting: "FTPHandler.permit_foreign_addresses", source: "pyftpdlib API reference" },
+  ],
+  "active-mode": [
+    { product: "vsftpd", setting: "port_enable=YES", source: "vsftpd.conf(5)" },
+    {
+      product: "pyftpdlib",
+      setting: "FTPHandler.permit_privileged_ports (ports below 1024)",
+      source: "pyftpdlib API reference",
+    },
+  ],
+  "session-limit": [
+    { product: "vsftpd", setting: "max_clients, max_per_ip", source: "vsftpd.conf(5)" },
+    {
+      product: "ProFTPD",
+      setting: "MaxInstances, MaxClients, MaxClientsPerHost",
+      source: "ProFTPD mod_core, mod_auth",
+    },
+    { product: "Pure-FTPd", setting: "-c (MaxClientsNumber), -C (MaxClientsPerIP)", source: "pure-ftpd(8)" },
+    { product: "pyftpdlib", setting: "FTPServer.max_cons, max_cons_per_ip", source: "pyftpdlib API reference" },
+  ],
+} as const satisfies Readonly<Record<string, readonly ServerSetting[]>>;
+
+const USE_PASSIVE = "Use passive mode: the client then opens the data connection itself.";
+const USE_EPSV = "Use EPSV where client and server allow it: its reply carries no address.";
+const FORWARD_RANGE =
+  "Give the server a fixed passive range, and open it on the firewall or forward it 1:1 to the server on the NAT device.";
+
+/** The words for every cause. */
+export const CAUSE_TEXT = {
+  "pasv-private-address": {
+    title: "the server advertises a private address",
+    meaning:
+      "The reply to PASV names an address that is valid only in the server's own network, so the client's SYN goes nowhere or is never sent.",
+    remedy: ["Configure the server's external address for passive mode.", USE_EPSV],
+    setting: "passive-address",
+  },
+  "pasv-unusable-address": {
+    title: "the server advertises an address no host can have",
+    meaning:
+      "The reply to PASV names 0.0.0.0, a loopback or multicast address, or port 0; nothing can be reached there from another host.",
+    remedy: [
+      "Configure the server's external address for passive mode.",
+      "On an IPv6 control connection use EPSV: PASV can only carry an IPv4 address.",
+    ],
+    setting: "passive-address",
+  },
+  "pasv-wrong-address": {
+    title: "the server advertises the address of another host",
+    meaning:
+      "The reply to PASV names a routable address that is not the control server's, and nothing there accepts the data connection.",
+    remedy: [
+      "Correct the external address in the server's configuration: it may be stale (dynamic address, old DNS name) or belong to another interface.",
+      USE_EPSV,
+    ],
+    setting: "passive-address",
+  },
+  "port-private-address": {
+    title: "the client advertises a private address",
+    meaning:
+      "PORT or EPRT names an address that is valid only in the client's own network, so the server cannot open the data connection.",
+    remedy: [
+      USE_PASSIVE,
+      "If active mode is needed, the NAT device of the client must run an FTP helper, and the helper must be able to read the control connection (no TLS, control port known to it).",
+    ],
+  },
+  "port-refused": {
+    title: "the server refuses active mode for this address or port",
+    meaning:
+      "The server turns PORT or EPRT down by policy: active mode disabled, a port below 1024, or a third party's address (FTP bounce protection).",
+    remedy: [
+      USE_PASSIVE,
+      "If active mode is wanted, allow it on the server; the client must name its own address and a port above 1023.",
+    ],
+    setting: "active-mode",
+  },
+  "epsv-refused": {
+    title: "the server refuses EPSV",
+    meaning:
+      "The server, or an inspecting firewall in its name, answers EPSV negatively; a client that falls back to PASV loses only time.",
+    remedy: [
+      "Switch EPSV off in the client (curl --disable-epsv, lftp set ftp:prefer-epsv no) to save the round trip, or enable it on the server.",
+    ],
+  },
+  "pasv-refused": {
+    title: "the server refuses PASV",
+    meaning:
+      "The server answers PASV negatively although nothing else is wrong: passive mode is disabled, or the address family does not fit.",
+    remedy: ["Enable passive mode on the server (vsftpd pasv_enable=YES).", "On IPv6 use EPSV instead of PASV."],
+  },
+  "passive-ports-exhausted": {
+    title: "the server has no passive port left",
+    meaning: "All ports of the server's passive range are in use or in TIME_WAIT, so it cannot open another data port.",
+    remedy: [
+      "Widen the passive range: each transfer occupies a port until 2 MSL (up to 4 minutes) after its end.",
+      "Open the wider range on the firewall as well.",
+    ],
+    setting: "passive-range",
+  },
+  "negotiation-blocked": {
+    title: "the negotiation is swallowed on its way",
+    meaning:
+      "The command that should set up the data connection, or its reply, vanishes or is answered by something else while the rest of the session lives.",
+    remedy: [
+      "Look for FTP inspection on the path that does not know this command, and update it or switch it off.",
+      "Try the other form: PASV instead of EPSV, PORT instead of EPRT.",
+    ],
+  },
+  "negotiation-dropped-by-helper": {
+    title: "a NAT helper drops the packet that holds the negotiation",
+    meaning:
+      "Exactly the segment with the 227, 229 or PORT is retransmitted and never acknowledged, while smaller lines before it got through: a helper in the path cannot parse it.",
+    remedy: [
+      "Switch the FTP helper off on the NAT device and open or forward a fixed passive range instead.",
+      "If it must stay on: the reply has to fit one segment and keep to the form of RFC 959.",
+    ],
+  },
+  "data-not-negotiated": {
+    title: "a transfer command without PASV or PORT before it",
+    meaning:
+      "The client asks for a transfer with no negotiation in force, and the server has no data connection to use.",
+    remedy: ["Correct the client: each transfer needs its own PASV, EPSV, PORT or EPRT."],
+  },
+  "data-port-filtered": {
+    title: "the SYN to the server's data port is never answered",
+    meaning:
+      "The server advertised a usable address and port, but the client's SYNs to it are dropped on their way or by the server's own firewall.",
+    remedy: [FORWARD_RANGE],
+    setting: "passive-range",
+  },
+  "data-port-rejected": {
+    title: "the SYN to the server's data port is answered by a reset",
+    meaning:
+      "The connection to the advertised port is refused: nothing listens there, the NAT device does not forward it, or a firewall rejects it.",
+    remedy: [
+      FORWARD_RANGE,
+      "If the reset comes from the server itself, check that the port range forwarded is the range configured, mapped 1:1.",
+    ],
+    setting: "passive-range",
+  },
+  "icmp-prohibited": {
+    title: "a router answers the data connection's SYN with ICMP unreachable",
+    meaning: "An ICMP error quotes the data connection's SYN: a router or host on the path refuses to carry it.",
+    remedy: ["Correct the access list or route on the router that sent the ICMP message.", FORWARD_RANGE],
+    setting: "passive-range",
+  },
+  "active-inbound-blocked": {
+    title: "the server's SYN to the client is never answered",
+    meaning:
+      "In active mode the server connects to the client, and a firewall or NAT device on the client's side drops its SYN.",
+    remedy: [
+      USE_PASSIVE,
+      "If active mode is needed: allow connections from the server to the client's port range (the source port need not be 20), or use a helper that reads the control connection.",
+    ],
+  },
+  "active-inbound-rejected": {
+    title: "the server's SYN to the client is refused",
+    meaning:
+      "In active mode the server connects to the client, and the client or a firewall before it answers with a reset or an ICMP error.",
+    remedy: [USE_PASSIVE, "If active mode is needed: allow the server's connections on the client's firewall."],
+  },
+  "syn-not-seen": {
+    title: "no SYN of the data connection is in this capture",
+    meaning:
+      "The data connection was negotiated and wanted, but this capture holds no SYN of it: it was never sent, was sent elsewhere, or was blocked before this point.",
+    remedy: [
+      "Capture at the end that should send the SYN, on all its interfaces and without a port filter, and analyse again.",
+    ],
+  },
+  "data-peer-mismatch": {
+    title: "the data connection comes from another host than the control connection",
+    meaning:
+      "The server drops the data connection because its peer is not the control connection's client; a NAT device or load balancer uses several addresses.",
+    remedy: [
+      "Let control and data connections of one client leave by the same address (one SNAT address, or persistence by source address on the load balancer).",
+      "Only where that is impossible, let the server accept other addresses; this gives up its protection against stolen data connections.",
+    ],
+    setting: "foreign-address",
+  },
+  "data-port-translated": {
+    title: "the data connection arrives on another port than negotiated",
+    meaning:
+      "A NAT device maps the passive range to other ports, so the connection does not reach the port the server opened.",
+    remedy: ["Forward the passive range 1:1: the same port numbers outside and inside."],
+    setting: "passive-range",
+  },
+  "data-protection-required": {
+    title: "the server demands an encrypted data connection (PROT P)",
+    meaning:
+      "The control connection is protected but the client did not ask for PROT P, and the server refuses a cleartext data connection.",
+    remedy: [
+      "Let the client send PBSZ 0 and PROT P before the transfer (often a setting named 'encrypt data channel').",
+    ],
+    setting: "data-protection",
+  },
+  "tls-session-reuse-required": {
+    title: "the server demands that the data connection resumes the TLS session",
+    meaning:
+      "The data connection makes a new TLS session instead of resuming that of the control connection, and the server refuses it.",
+    remedy: [
+      "Use a client that resumes the control connection's TLS session; with TLS 1.3 tickets are used up by the first transfers in some clients, so try TLS 1.2.",
+      "Or let the server do without; this gives up its protection against stolen data connections.",
+    ],
+    setting: "tls-session-reuse",
+  },
+  "data-tls-handshake-failed": {
+    title: "the TLS handshake on the data connection fails",
+    meaning:
+      "The data connection opens, but its TLS handshake ends in an alert, a close or silence, or one end speaks cleartext where the other speaks TLS.",
+    remedy: [
+      "Compare what both ends expect: PROT level, TLS versions, certificate; the alert, if one was sent, names the reason.",
+      "If the handshake falls silent after the server's certificate, look for an MTU problem on the path.",
+    ],
+  },
+  "data-connection-reset": {
+    title: "the data connection is reset during the transfer",
+    meaning: "Data flowed and then a RST ended the connection before the transfer was complete.",
+    remedy: [
+      "Find who sent the RST: its TTL tells an end from a device between them; content inspection and per-connection limits are usual.",
+    ],
+  },
+  "data-stalled": {
+    title: "the data connection stalls during the transfer",
+    meaning:
+      "The data connection was established and then nothing got through any more, or the receiver kept its window closed.",
+    remedy: [
+      "If packets are lost, look at the path (firewall state, link, both directions by the same route); if the window is zero, at the receiving end (disk, process).",
+    ],
+  },
+  "mtu-blackhole": {
+    title: "full-size packets of the data connection vanish (MTU black hole)",
+    meaning:
+      "Small segments arrive and full-size ones never do, and no ICMP message tells the sender to make them smaller.",
+    remedy: [
+      "Clamp the MSS where the MTU shrinks (nftables: tcp option maxseg size set rt mtu; iptables: -j TCPMSS --clamp-mss-to-pmtu; Cisco: ip tcp adjust-mss).",
+      "Let ICMP type 3 code 4 and ICMPv6 type 2 through.",
+    ],
+  },
+  "transfer-truncated": {
+    title: "fewer bytes were transferred than announced",
+    meaning:
+      "The connection carried fewer bytes than the server announced, and yet the transfer ended as if it were complete.",
+    remedy: [
+      "Transfer the file again and compare sizes; look for a proxy or inspection on the path that ends connections early.",
+    ],
+  },
+  "control-port-filtered": {
+    title: "the SYN to the control port is never answered",
+    meaning: "The client's SYNs to the server's control port are dropped on their way or by the server's firewall.",
+    remedy: ["Open the control port (21, 990 for implicit TLS) on the firewall, and check host and port."],
+  },
+  "control-port-rejected": {
+    title: "the SYN to the control port is answered by a reset",
+    meaning: "Nothing listens on the control port, or a firewall rejects it.",
+    remedy: ["Start the FTP server, and check host and port; if the reset is a firewall's, open the port there."],
+  },
+  "control-icmp-prohibited": {
+    title: "a router answers the control connection's SYN with ICMP unreachable",
+    meaning: "An ICMP error quotes the control connection's SYN: a router or host on the path refuses to carry it.",
+    remedy: ["Correct the access list or route on the router that sent the ICMP message."],
+  },
+  "auth-tls-blocked": {
+    title: "something on the path ends the session at AUTH TLS",
+    meaning:
+      "The control connection dies or is answered by a third party as soon as TLS is asked for: an inspecting firewall does not let it become unreadable.",
+    remedy: [
+      "Switch strict FTP inspection off for this server on the firewall (Cisco ASA: inspect ftp without strict), or exempt it.",
+      "Or use implicit TLS on port 990, with a fixed passive range.",
+    ],
+  },
+  "auth-tls-refused": {
+    title: "the server refuses AUTH TLS",
+    meaning: "The server itself answers AUTH negatively: it has no TLS, no certificate, or does not allow it here.",
+    remedy: [
+      "Set up TLS on the server (certificate and key), or use the mode it offers: plain FTP, or implicit TLS on port 990.",
+    ],
+  },
+  "login-failed": {
+    title: "the server refuses the login",
+    meaning: "The server answers PASS negatively: user, password, or a rule about who may log in from where and how.",
+    remedy: ["Check user and password, and whether the server demands TLS or refuses this client's address."],
+  },
+  "control-connection-lost": {
+    title: "the control connection is lost",
+    meaning:
+      "The control connection is reset or falls silent in the middle of the session, and nothing in the capture says why.",
+    remedy: ["Capture at the other end as well: whether its packets left there decides between host and path."],
+  },
+  "control-idle-timeout": {
+    title: "a NAT device or firewall forgets the idle control connection",
+    meaning:
+      "The control connection was idle during a long transfer or pause, and its next segment got no answer or a reset although the data arrived.",
+    remedy: [
+      "Let the client send TCP keep-alives or NOOP during transfers (curl --keepalive-time 60).",
+      "Lengthen the TCP idle timeout on the NAT device or firewall beyond the longest transfer (Linux: nf_conntrack_tcp_timeout_established).",
+    ],
+  },
+  "server-busy": {
+    title: "the server takes no more sessions",
+    meaning: "The server answers 421: too many sessions in all or from this address, or it is shutting down.",
+    remedy: ["Open fewer sessions at once in the client, or raise the server's limits."],
+    setting: "session-limit",
+  },
+} as const satisfies Readonly<Record<CauseId, CauseText>>;
+
+/** The words for circumstances that help a cause along. */
+export const CONTRIBUTING_TEXT = {
+  "control-encrypted": {
+    title: "the control connection is encrypted",
+    meaning:
+      "No NAT or firewall helper can read the negotiation, rewrite its address or open its port: a fixed forwarded passive range, EPSV, or CCC is needed.",
+  },
+  "helper-absent": {
+    title: "no helper rewrote the address",
+    meaning:
+      "The negotiation was readable and yet its address crossed a NAT unchanged: the FTP helper is off, or does not know this control port.",
+  },
+  "client-obeys-private-address": {
+    title: "the client obeys the private address",
+    meaning:
+      "Many clients connect to the control server's address instead when the advertised one is private; this one does not.",
+  },
+} as const satisfies Readonly<Record<ContributingCauseId, { title: string; meaning: string }>>;
+
+/** What each limit of a capture keeps us from saying. */
+export const LIMIT_TEXT = {
+  "snaplen-cut": "packets are cut short (snaplen): text of the control connection is missing",
+  "control-gap": "packets of the control connection are missing from the capture",
+  midstream: "the capture begins in the middle of a session",
+  "one-sided": "only one direction was captured: a missing answer proves nothing",
+  "capture-filtered": "the capture holds nothing but control connections: data connections could not be seen",
+  "capture-ends": "the capture ends too early to see how it ended",
+  duplicates: "packets were captured more than once",
+  "checksum-offload": "checksums are wrong because the capturing host's network card fills them in later",
+  "clock-step": "the capture's clock stepped back: durations are not reliable",
+  "truncated-file": "the file ends in the middle of a record",
+} as const satisfies Readonly<Record<LimitId, string>>;
+
+/** How many products a remedy names when the greeting did not tell the server's software. */
+const PRODUCTS_NAMED = 5;
+
+/**
+ * The remedy lines for a cause: its own, and the server setting as the software in the greeting spells it. Software that is
+ * unknown gets the spelling of the usual products; software that we know no setting of gets none.
+ */
+export function remedyFor(cause: CauseId, serverSoftware: string | null): string[] {
+  const text: CauseText = CAUSE_TEXT[cause];
+  if (text.setting === undefined) return [...text.remedy];
+  const settings: readonly ServerSetting[] = SERVER_SETTINGS[text.setting];
+  if (serverSoftware === null) {
+    const usual = settings.slice(0, PRODUCTS_NAMED).map(({ product, setting }) => `${product}: ${setting}`);
+    return [...text.remedy, `Setting: ${usual.join("; ")}.`];
+  }
+  const seen = serverSoftware.toLowerCase();
+  const own = settings.find(({ product }) => seen.includes(product.toLowerCase()));
+  return own ? [...text.remedy, `Setting: ${own.product}: ${own.setting} (${own.source}).`] : [...text.remedy];
+}

@@ -1,0 +1,42 @@
+import { silenceAfterAuth } from "../auth.ts";
+import type { SessionRule } from "../context.ts";
+import { controlEnd } from "../control-end.ts";
+import type { Fact } from "../verdict.ts";
+
+/**
+ * The control connection dies at AUTH TLS or at the ClientHello: a reset, silence, or repetition without acknowledgment. A server
+ * without TLS answers 500, 502 or 504 and stays: that is fine, or `auth-tls-refused`.
+ */
+export const rule: SessionRule = ({ session }) => {
+  const auth = session.exchanges.findLast((exchange) => exchange.command?.verb === "AUTH");
+  if (!auth?.command || session.lostBytes || session.cutBytes) return undefined;
+  const sealed = session.events.some((event) => event.kind === "tls-record" && event.contentType === 23);
+  if (sealed) return undefined;
+  // Something else was said after it: AUTH was survived.
+  const after = session.exchanges.some(
+    (exchange) =>
+      exchange.command !== null && exchange.command.startAt >= auth.command!.endAt && exchange.final !== null,
+  );
+  if (after || (auth.final !== null && auth.final.code !== 234)) return undefined;
+  const end = controlEnd(session);
+  const facts: Fact[] = [
+    {
+      packet: auth.command.stamp.packet,
+      says: auth.final ? "AUTH is granted with 234" : "AUTH is sent and never answered",
+    },
+  ];
+  if (end.kind === "reset" || (end.reset && auth.final === null))
+    facts.push({
+      packet: end.reset!.reset.packet,
+      says: `a reset ends the control connection, TTL ${end.reset!.reset.ttl}; the server's other packets have ${session.server.ttl}`,
+    });
+  else if (end.kind === "client-unheard")
+    facts.push({ packet: end.packet, says: `repeated ${end.retransmissions} times, never acknowledged` });
+  else if (silenceAfterAuth(session, auth.command) !== undefined)
+    facts.push({
+      packet: session.client.finPacket || session.control.lastPacket,
+      says: silenceAfterAuth(session, auth.command)!,
+    });
+  else return undefined;
+  return { outcome: "failed", cause: "auth-tls-blocked", confidence: "likely", facts };
+};

@@ -1,0 +1,25 @@
+import type { SessionRule } from "../context.ts";
+import { replyText } from "../wording.ts";
+
+/** The server itself turns AUTH down, and the client leaves over it. A client that goes on in cleartext has not failed. */
+export const rule: SessionRule = ({ session }) => {
+  const refusals = session.exchanges.filter(
+    (exchange) => exchange.command?.verb === "AUTH" && exchange.final !== null && exchange.final.code >= 400,
+  );
+  const last = refusals.at(-1);
+  if (!last || session.exchanges.some((exchange) => exchange.command?.verb === "AUTH" && exchange.final?.code === 234))
+    return undefined;
+  const wentOn = session.exchanges.some(
+    (exchange) =>
+      exchange.command !== null &&
+      exchange.command.startAt >= last.command!.endAt &&
+      !["QUIT", "AUTH"].includes(exchange.command.verb),
+  );
+  if (wentOn) return undefined;
+  return {
+    outcome: "failed",
+    cause: "auth-tls-refused",
+    confidence: "certain",
+    facts: [{ packet: last.final!.stamp.packet, says: `AUTH turned down: ${replyText(last.final!)}` }],
+  };
+};

@@ -1,0 +1,97 @@
+import type { ChannelRule, SessionRule } from "../context.ts";
+import { type ControlEnd, controlEnd, IDLE_SECONDS } from "../control-end.ts";
+import { progressOf } from "../data-progress.ts";
+import type { Fact } from "../verdict.ts";
+import { secondsText } from "../wording.ts";
+
+/**
+ * A NAT or firewall forgot the idle control connection: what is said next is repeated unanswered, or answered by a reset, or never
+ * comes although the data has ended. A server that says 421 idle closed it itself.
+ */
+export const channelRule: ChannelRule = ({ channel, session, capture }) => {
+  const { transfer } = channel;
+  const progress = progressOf(channel, session);
+  if (!progress?.complete || (transfer?.final ?? null) !== null) return undefined;
+  if (transfer === null && !channel.hidden) return undefined;
+  const end = controlEnd(session);
+  const facts = dead(end);
+  const dataEnd = Math.max(progress.sender.finTime, progress.sender.lastNewPayloadTime);
+  if (facts.length === 0) {
+    // At the client nothing at all may come back: data long complete, the client waited, then left.
+    const last = lastServerWord(session.events);
+    const waited = (session.client.finTime || capture.now) - dataEnd;
+    if (session.server.lastTime > dataEnd || last > dataEnd || waited < IDLE_SECONDS || channel.hidden)
+      return undefined;
+    facts.push({
+      packet: progress.sender.finPacket,
+      says: `the data is complete; the control connection stays silent for ${secondsText(waited)} after it`,
+    });
+  } else {
+    const dead = Math.max(session.server.stalledFirstTime, session.client.stalledFirstTime, end.reset?.reset.time ?? 0);
+    if (dead < progress.connection.firstTime) return undefined;
+    facts.unshift({
+      packet: progress.sender.finPacket,
+      says: `the data is complete: ${progress.sender.bytes} bytes, closed in order`,
+    });
+  }
+  return {
+    outcome: "failed",
+    cause: "control-idle-timeout",
+    confidence: channel.hidden ? "possible" : "likely",
+    facts,
+    alternatives: [
+      { cause: "control-connection-lost", missing: "the NAT's or firewall's idle timer for established TCP" },
+    ],
+  };
+};
+
+export const sessionRule: SessionRule = ({ session }) => {
+  const end = controlEnd(session);
+  const facts = dead(end);
+  if (facts.length === 0) return undefined;
+  return {
+    outcome: "failed",
+    cause: "control-idle-timeout",
+    confidence: "likely",
+    facts,
+    alternatives: [
+      { cause: "control-connection-lost", missing: "the NAT's or firewall's idle timer for established TCP" },
+    ],
+  };
+};
+
+function dead(end: ControlEnd): Fact[] {
+  if (end.idleBefore < IDLE_SECONDS) return [];
+  const idle = `after ${secondsText(end.idleBefore)} of silence`;
+  if (end.kind === "client-unheard")
+    return [
+      {
+        packet: end.packet,
+        says: `${idle} the client's next words are repeated ${end.retransmissions} times, never acknowledged`,
+      },
+    ];
+  if (end.kind === "server-unheard")
+    return [
+      {
+        packet: end.packet,
+        says: `${idle} the server's next words are repeated ${end.retransmissions} times, never acknowledged`,
+      },
+    ];
+  if (end.kind === "reset") return [{ packet: end.packet, says: `${idle} a reset ends the control connection` }];
+  return [];
+}
+
+function lastServerWord(
+  events: readonly {
+    readonly kind: string;
+    readonly stamp: { readonly instant: { seconds: number; nanoseconds: number } };
+  }[],
+): number {
+  let last = 0;
+  for (const event of events) {
+    if (event.kind !== "reply" && event.kind !== "tls-record") continue;
+    if (event.kind === "tls-record" && (event as { direction?: string }).direction === "client") continue;
+    last = Math.max(last, event.stamp.instant.seconds + event.stamp.instant.nanoseconds / 1e9);
+  }
+  return last;
+}

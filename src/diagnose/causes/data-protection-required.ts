@@ -1,0 +1,22 @@
+import type { ChannelRule } from "../context.ts";
+import { mayMean } from "../reply-text.ts";
+import { replyText } from "../wording.ts";
+
+/** The server wants PROT P (RFC 4217 section 9) and said so. 521 and 522 alone also mean LPRT and EPRT families: the text decides. */
+export const rule: ChannelRule = ({ channel, session }) => {
+  const reply = channel.transfer?.final ?? channel.negotiation?.reply ?? null;
+  if (!reply || !mayMean(reply, "protection-required")) return undefined;
+  // With PROT P in force the text speaks of something else (a failed handshake).
+  const before = session.exchanges.filter(
+    (exchange) => exchange.command !== null && exchange.command.stamp.packet < reply.stamp.packet,
+  );
+  const prot = before.findLast((exchange) => exchange.command?.verb === "PROT");
+  if (prot?.command?.argument?.trim().toUpperCase() === "P" && prot.final !== null && prot.final.code < 300)
+    return undefined;
+  return {
+    outcome: "refused",
+    cause: "data-protection-required",
+    confidence: "certain",
+    facts: [{ packet: reply.stamp.packet, says: `${replyText(reply)}, and no PROT P is in force` }],
+  };
+};

@@ -1,0 +1,71 @@
+import type { ChannelRule } from "../context.ts";
+import { HIDDEN_SILENCE_SECONDS, isRetransmittingInVain, progressOf, ZERO_WINDOW_SECONDS } from "../data-progress.ts";
+import { isSilent } from "../outcome.ts";
+import type { Fact } from "../verdict.ts";
+import { endpointText, replyText, secondsText } from "../wording.ts";
+
+/**
+ * Established, and then one direction only repeats itself, nothing arrives any more, or the receiver keeps its window closed. Slow but
+ * moving is no stall; a zero window is the receiver's doing and is said so.
+ */
+export const rule: ChannelRule = (context) => {
+  const { channel, session } = context;
+  const progress = progressOf(channel, session);
+  if (!progress) return undefined;
+  const { sender, receiver, connection } = progress;
+  const facts: Fact[] = [];
+  const inVain = [sender, receiver].find((half) => isRetransmittingInVain(half));
+  const zero = Math.max(
+    receiver.zeroWindowLongest,
+    receiver.zeroWindowTime > 0 ? connection.lastTime - receiver.zeroWindowTime : 0,
+  );
+  if (inVain) {
+    facts.push({
+      packet: inVain.stalledFirstPacket,
+      says: `${endpointText(inVain)} repeats the same data ${inVain.stalledRetransmissions} times over ${secondsText(inVain.stalledLastTime - inVain.stalledFirstTime)}, never acknowledged`,
+    });
+  } else if (zero >= ZERO_WINDOW_SECONDS) {
+    facts.push({
+      packet: receiver.zeroWindowPacket,
+      says: `${endpointText(receiver)} keeps its receive window at zero for ${secondsText(zero)}: the receiver stopped reading`,
+    });
+  } else if (sender.missing > 0 && sender.finPacket !== 0 && receiver.acked < sender.highest) {
+    facts.push({
+      packet: sender.finPacket,
+      says: `the sender's FIN is here, ${sender.missing} bytes before it never arrived`,
+    });
+  } else if (
+    !progress.complete &&
+    isSilent(context) &&
+    (!channel.hidden || silence(context) >= HIDDEN_SILENCE_SECONDS)
+  ) {
+    const moved = sender.lastNewPayloadPacket || receiver.lastNewPayloadPacket || connection.firstPacket;
+    facts.push({
+      packet: moved,
+      says:
+        sender.bytes > 0
+          ? `the last data after ${sender.bytes} bytes; then nothing arrives for ${secondsText(silence(context))}`
+          : `established, and no data arrives for ${secondsText(silence(context))}`,
+    });
+  } else return undefined;
+  const final = channel.transfer?.final;
+  if (final) facts.push({ packet: final.stamp.packet, says: replyText(final) });
+  return {
+    outcome: "failed",
+    cause: "data-stalled",
+    confidence: channel.hidden && !inVain ? "possible" : "likely",
+    facts,
+    alternatives:
+      sender.bytes === 0 || progress.sender.missing > 0
+        ? [{ cause: "mtu-blackhole", missing: "a capture at the sender: whether it repeats full-size segments" }]
+        : [],
+  };
+
+  function silence({ channel: { connection: matched }, session: { control } }: typeof context): number {
+    const { originator, responder, lastTime } = matched!.connection;
+    return (
+      Math.max(control.lastTime, lastTime) -
+      Math.max(originator.lastNewPayloadTime, responder.lastNewPayloadTime, responder.synTime)
+    );
+  }
+};

@@ -1,0 +1,20 @@
+import type { ChannelRule } from "../context.ts";
+import { replyText } from "../wording.ts";
+
+/** EPSV turned down with no better cause. A PASV that works afterwards makes it a cost in seconds, not a failure. */
+export const rule: ChannelRule = ({ channel }) => {
+  const { negotiation } = channel;
+  if (negotiation?.verb !== "EPSV") return undefined;
+  if (negotiation.granted || negotiation.reply === null || negotiation.reply.code < 400) return undefined;
+  return {
+    outcome: "refused",
+    cause: "epsv-refused",
+    confidence: "certain",
+    facts: [
+      {
+        packet: negotiation.reply.stamp.packet,
+        says: `${negotiation.verb} turned down: ${replyText(negotiation.reply)}`,
+      },
+    ],
+  };
+};

@@ -1,0 +1,25 @@
+import type { SessionRule } from "../context.ts";
+import { mayMean, meaningOf } from "../reply-text.ts";
+import { replyText } from "../wording.ts";
+
+/** 530 or 430 to the login and no login afterwards. 530 that demands TLS, or names a limit, says something else. */
+export const rule: SessionRule = ({ session }) => {
+  const isLogin = (verb: string | undefined) => verb === "USER" || verb === "PASS" || verb === "ACCT";
+  const refusal = session.exchanges.findLast(
+    (exchange) =>
+      isLogin(exchange.command?.verb) &&
+      exchange.final !== null &&
+      (exchange.final.code === 530 || exchange.final.code === 430),
+  );
+  if (!refusal?.final) return undefined;
+  if (session.exchanges.some((exchange) => exchange.final?.code === 230)) return undefined;
+  if (meaningOf(refusal.final) === "limit-reached" || mayMean(refusal.final, "tls-required")) return undefined;
+  return {
+    outcome: "failed",
+    cause: "login-failed",
+    confidence: "certain",
+    facts: [
+      { packet: refusal.final.stamp.packet, says: `${refusal.command!.verb} answered by ${replyText(refusal.final)}` },
+    ],
+  };
+};

@@ -1,0 +1,49 @@
+import type { ChannelRule } from "../context.ts";
+import { isRetransmittingInVain, progressOf, SMALL_SEGMENT } from "../data-progress.ts";
+import { endpointText, secondsText } from "../wording.ts";
+
+/**
+ * Full-size segments are repeated and never acknowledged, and nothing as large ever was, while small packets pass in both directions:
+ * the handshake, and the control connection. Where large segments were acknowledged before, it is a stall.
+ */
+export const rule: ChannelRule = ({ channel, session }) => {
+  const progress = progressOf(channel, session);
+  if (!progress) return undefined;
+  const half = [progress.sender, progress.receiver].find((side) => isRetransmittingInVain(side));
+  if (!half || half.stalledLargest < SMALL_SEGMENT || half.largestAcked >= half.stalledLargest) return undefined;
+  const other = half === progress.sender ? progress.receiver : progress.sender;
+  if (other.packets === 0) return undefined;
+  const facts = [
+    {
+      packet: half.stalledFirstPacket,
+      says: `${half.stalledLargest} bytes from ${endpointText(half)} repeated ${half.stalledRetransmissions} times over ${secondsText(half.stalledLastTime - half.stalledFirstTime)}, never acknowledged`,
+    },
+    {
+      packet: other.lastPacket,
+      says:
+        half.largestAcked > 0
+          ? `segments of up to ${half.largestAcked} bytes were acknowledged`
+          : "small packets (handshake, acknowledgments) pass",
+    },
+  ];
+  const tooBig = progress.connection.icmpErrors.find(
+    (error) => error.mtu > 0 || (error.ipVersion === 4 && error.type === 3 && error.code === 4),
+  );
+  if (tooBig)
+    facts.push({
+      packet: tooBig.packet,
+      says: `ICMP "too big" from ${tooBig.from}, next hop MTU ${tooBig.mtu}: ignored`,
+    });
+  return {
+    outcome: "failed",
+    cause: "mtu-blackhole",
+    confidence: "likely",
+    facts,
+    alternatives: [
+      {
+        cause: "data-stalled",
+        missing: "a test with smaller segments (ping -M do -s …), or a capture beyond the narrow link",
+      },
+    ],
+  };
+};

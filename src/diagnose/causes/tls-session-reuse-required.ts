@@ -1,0 +1,79 @@
+import { timeOf } from "../../correlate/session-facts.ts";
+import type { ChannelContext, ChannelRule } from "../context.ts";
+import { handshakeOf, progressOf } from "../data-progress.ts";
+import { mayMean } from "../reply-text.ts";
+import { replyText } from "../wording.ts";
+
+/** A server that ends the session over a refused data connection does it within this time of its last word (seconds). */
+const AT_ONCE_SECONDS = 1;
+
+/** The server wants the data connection to resume the control connection's TLS session (vsftpd require_ssl_reuse and others). */
+export const rule: ChannelRule = (context) => {
+  const { channel, session } = context;
+  const reply = channel.transfer?.final ?? null;
+  if (reply && mayMean(reply, "session-reuse-required")) {
+    return {
+      outcome: "failed",
+      cause: "tls-session-reuse-required",
+      confidence: "certain",
+      facts: [{ packet: reply.stamp.packet, says: replyText(reply) }],
+    };
+  }
+  const progress = progressOf(channel, session);
+  const handshake = progress && handshakeOf(progress);
+  if (!progress || !handshake?.finished || handshake.resumed || handshake.hasData || handshake.alert) return undefined;
+  // An empty listing looks the same on the data connection. Only a server that hangs up the control connection right after, unasked
+  // (vsftpd), or words above, tell the two apart.
+  const hungUp = serverHangsUp(context);
+  if (hungUp === undefined) return undefined;
+  const end = progress.records.records.at(-1)!;
+  return {
+    outcome: "failed",
+    cause: "tls-session-reuse-required",
+    confidence: "likely",
+    facts: [
+      {
+        packet: end.packet,
+        says: "full (not resumed) TLS handshake on the data connection, then no application data in either direction",
+      },
+      { packet: hungUp, says: "the server closes the control connection right after, unasked" },
+    ],
+    alternatives: [
+      {
+        cause: "data-tls-handshake-failed",
+        missing: "the server's reply text (its log, or a decrypted control connection)",
+      },
+    ],
+  };
+};
+
+/** The packet with which the server closed the control connection without a word from the client since the data connection. */
+function serverHangsUp({ channel, session }: ChannelContext): number | undefined {
+  const { client, server } = session;
+  if (server.finPacket === 0 || (client.finPacket !== 0 && client.finPacket < server.finPacket)) return undefined;
+  const since = channel.connection!.connection.firstPacket;
+  const said = session.events.filter((event) => event.kind === "tls-record" && event.stamp.packet > since);
+  // The transfer command itself may follow the SYN; a QUIT comes after the transfer's last reply.
+  const lastServer = said.findLast((event) => event.kind === "tls-record" && event.direction === "server");
+  if (!lastServer || server.finTime - timeOf(lastServer.stamp) > AT_ONCE_SECONDS) return undefined;
+  const dataEnd = channel.connection!.connection.lastTime;
+  const quit = said.some(
+    (event) =>
+      event.kind === "tls-record" &&
+      event.direction === "client" &&
+      timeOf(event.stamp) > dataEnd &&
+      event.stamp.packet < server.finPacket,
+  );
+  const lastClient = said.findLast((event) => event.kind === "tls-record" && event.direction === "client");
+  // A QUIT sent before the data connection's last packet would be the second client record since the SYN.
+  const asked = said.filter(
+    (event) => event.kind === "tls-record" && event.direction === "client" && event.stamp.packet < server.finPacket,
+  ).length;
+  if (
+    quit ||
+    asked > 1 ||
+    (lastClient && lastServer.stamp.packet < lastClient.stamp.packet && lastClient.stamp.packet < server.finPacket)
+  )
+    return undefined;
+  return server.finPacket;
+}

@@ -1,0 +1,38 @@
+import type { ChannelFacts } from "../correlate/data-channel.ts";
+import type { SessionFacts } from "../correlate/session-facts.ts";
+import type { LimitId } from "./cause.ts";
+import type { Vantage } from "./vantage.ts";
+import type { Verdict } from "./verdict.ts";
+
+/** What is known of the captures at the moment a session settles. */
+export interface CaptureFacts {
+  /** TCP of other ports than the control connections' was seen at all: the capture is not filtered to them. */
+  readonly sawOtherTcp: boolean;
+  /** Capture time of the last packet so far (seconds). */
+  readonly now: number;
+  /** Limits of the capture as a whole, known so far. */
+  readonly limits: readonly LimitId[];
+}
+
+/** All that a rule may look at. */
+export interface ChannelContext {
+  readonly session: SessionFacts;
+  readonly channel: ChannelFacts;
+  /** The session's channels in order, and where this one stands among them. */
+  readonly channels: readonly ChannelFacts[];
+  readonly index: number;
+  readonly capture: CaptureFacts;
+  readonly vantage: Vantage;
+}
+
+/** A cause's rule: speaks when it has its proof, is silent otherwise. */
+export type ChannelRule = (context: ChannelContext) => Verdict | undefined;
+
+/** The same for causes of the control connection itself. */
+export interface SessionContext {
+  readonly session: SessionFacts;
+  readonly channels: readonly ChannelFacts[];
+  readonly capture: CaptureFacts;
+}
+
+export type SessionRule = (context: SessionContext) => Verdict | undefined;

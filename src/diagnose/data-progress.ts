@@ -1,0 +1,182 @@
+import type { ChannelFacts } from "../correlate/data-channel.ts";
+import type { SessionFacts } from "../correlate/session-facts.ts";
+import type { Connection } from "../tcp/connection.ts";
+import type { HalfConnection, Reset } from "../tcp/half-connection.ts";
+import type { DataRecord, DataRecords } from "../tls/data-records.ts";
+
+/** Retransmissions of the same unacknowledged data, and the time they span, that make a stall rather than a loss. */
+export const STALL_RETRANSMISSIONS = 3;
+export const STALL_SECONDS = 2;
+/** An established data connection on which nothing moves for so long has stopped (seconds). */
+export const SILENCE_SECONDS = 5;
+/** The same where the control connection cannot be read, so that nobody says what was expected. */
+export const HIDDEN_SILENCE_SECONDS = 10;
+/** A receiver that keeps its window closed for so long has stopped reading (seconds). */
+export const ZERO_WINDOW_SECONDS = 10;
+/** Below this a segment passes every link of the Internet (RFC 8200 asks for 1280, and headers take 60). */
+export const SMALL_SEGMENT = 1000;
+
+/** An established data connection, read by direction of the transfer. */
+export interface DataProgress {
+  readonly connection: Connection;
+  readonly records: DataRecords;
+  /** The FTP client's side, and the server's. */
+  readonly client: HalfConnection;
+  readonly server: HalfConnection;
+  /** Who sends the data, and who receives it. */
+  readonly sender: HalfConnection;
+  readonly receiver: HalfConnection;
+  /** The sender closed its stream and all of it was acknowledged, or nothing is missing and both ends closed. */
+  readonly complete: boolean;
+  /** A reset that came before the data was complete. */
+  readonly cutBy: { readonly half: HalfConnection; readonly reset: Reset } | null;
+  /** Either end spoke TLS. */
+  readonly tls: boolean;
+}
+
+/** Verbs whose data the client sends (RFC 959 section 4.1.3). */
+const UPLOADS: ReadonlySet<string> = new Set(["STOR", "STOU", "APPE"]);
+
+/** @returns undefined when the channel has no established connection */
+export function progressOf(channel: ChannelFacts, session: SessionFacts): DataProgress | undefined {
+  if (!channel.connection?.connection.established) return undefined;
+  const { connection, candidate } = channel.connection;
+  const clientOriginates =
+    channel.negotiation !== null
+      ? channel.negotiation.mode === "passive"
+      : connection.originator.address === session.client.address;
+  const client = clientOriginates ? connection.originator : connection.responder;
+  const server = clientOriginates ? connection.responder : connection.originator;
+  const verb = channel.transfer?.command.verb;
+  const clientSends = verb !== undefined ? UPLOADS.has(verb) : client.bytes > server.bytes;
+  const sender = clientSends ? client : server;
+  const receiver = clientSends ? server : client;
+  const { records } = candidate;
+  const allThere =
+    sender.finPacket !== 0 &&
+    sender.missing === 0 &&
+    (sender.unacknowledged === 0 || sender.finAcked || receiver.packets === 0);
+  const firstReset = earliestReset(connection);
+  const cutBy =
+    firstReset !== null && !allThere && !endedByCloseNotify(records, sender, connection) ? firstReset : null;
+  return {
+    connection,
+    records,
+    client,
+    server,
+    sender,
+    receiver,
+    complete:
+      allThere ||
+      (sender.finPacket !== 0 &&
+        receiver.finPacket !== 0 &&
+        sender.missing === 0 &&
+        sender.stalledRetransmissions === 0),
+    cutBy,
+    tls: records.originator.state === "tls" || records.responder.state === "tls" || records.records.length > 0,
+  };
+}
+
+function earliestReset(connection: Connection): { half: HalfConnection; reset: Reset } | null {
+  const all = [connection.originator, connection.responder].flatMap((half) =>
+    half.resets.map((reset) => ({ half, reset })),
+  );
+  return all.sort((a, b) => a.reset.packet - b.reset.packet)[0] ?? null;
+}
+
+/**
+ * The sender's last record looks like a close_notify: the stream ended as TLS wants it, and what TCP does afterwards (20 of 257
+ * healthy data connections end in a reset, nearly all of them after close_notify) is no failure.
+ */
+function endedByCloseNotify(records: DataRecords, sender: HalfConnection, connection: Connection): boolean {
+  const walk = sender === connection.originator ? records.originator : records.responder;
+  return walk.last !== null && isCloseNotify(walk.last);
+}
+
+/** An alert in the clear or sealed under TLS 1.2 (type 21), or, under TLS 1.3, a record that holds two bytes, type and tag. */
+export function isCloseNotify(record: Pick<DataRecord, "contentType" | "length">): boolean {
+  if (record.contentType === 21) return true;
+  return record.contentType === 23 && record.length === 2 + 1 + 16;
+}
+
+/** The sender repeats unacknowledged data and gets nowhere. */
+export function isRetransmittingInVain(half: HalfConnection): boolean {
+  return (
+    half.stalledRetransmissions >= STALL_RETRANSMISSIONS &&
+    half.stalledLastTime - Math.min(half.stalledFirstTime, half.lastNewPayloadTime || half.stalledFirstTime) >=
+      STALL_SECONDS
+  );
+}
+
+/** A data handshake, as far as its records show it. */
+export interface DataHandshake {
+  /** Who began TLS: the FTP client's hello is there. */
+  readonly clientHello: boolean;
+  readonly serverHello: boolean;
+  /** The TLS session of the control connection (or another) was resumed. */
+  readonly resumed: boolean;
+  /** The handshake was completed by both ends. */
+  readonly finished: boolean;
+  /** Application data beyond handshake, tickets and close_notify, in either direction. */
+  readonly hasData: boolean;
+  /** The first fatal alert in the clear, with who sent it. */
+  readonly alert: { readonly fromClient: boolean; readonly record: DataRecord } | null;
+  readonly version: number;
+}
+
+/** Lengths of a TLS 1.3 Finished record: 4 + hash + type + tag, for SHA-256 and SHA-384 (RFC 8446 section 4.4.4). */
+const FINISHED_LENGTHS: ReadonlySet<number> = new Set([4 + 32 + 1 + 16, 4 + 48 + 1 + 16]);
+/** Session tickets that a server sends after the handshake: OpenSSL sends two, each at most this long with common settings. */
+const TICKETS = 2;
+
+export function handshakeOf(progress: DataProgress): DataHandshake | undefined {
+  const { records, connection, client } = progress;
+  const all = records.records;
+  if (all.length === 0) return undefined;
+  const clientIsOriginator = client === connection.originator;
+  const fromClient = (record: DataRecord) => record.fromOriginator === clientIsOriginator;
+  const hello = records.clientHello;
+  const answer = records.serverHello;
+  const version = answer?.version ?? hello?.version ?? 0;
+  const alertRecord =
+    all.find((record) => record.contentType === 21 && record.alert >= 0 && record.alert >> 8 === 2) ?? null;
+  const clientRecords = all.filter(fromClient);
+  const serverRecords = all.filter((record) => !fromClient(record));
+  let finished: boolean;
+  let resumed: boolean;
+  let hasData: boolean;
+  if (version >= 0x0304) {
+    const clientSealed = clientRecords.filter((record) => record.contentType === 23);
+    const finishedAt = clientSealed.findIndex((record) => FINISHED_LENGTHS.has(record.length));
+    finished = finishedAt >= 0;
+    resumed = answer?.preSharedKey === true;
+    const clientData = clientSealed.slice(finishedAt + 1).some((record) => !isCloseNotify(record));
+    const afterFinish = finishedAt >= 0 ? clientSealed[finishedAt].packet : Number.POSITIVE_INFINITY;
+    const serverAfter = serverRecords.filter(
+      (record) => record.contentType === 23 && record.packet > afterFinish && !isCloseNotify(record),
+    );
+    // Two tickets of one size come first; a resumed handshake brings one or none.
+    const tickets = resumed ? 1 : TICKETS;
+    hasData = finished && (clientData || serverAfter.length > tickets);
+  } else {
+    finished =
+      clientRecords.some((record) => record.contentType === 20) &&
+      serverRecords.some((record) => record.contentType === 20);
+    const clientChange = clientRecords.find((record) => record.contentType === 20)?.packet ?? Number.POSITIVE_INFINITY;
+    const serverChange = serverRecords.find((record) => record.contentType === 20)?.packet ?? Number.POSITIVE_INFINITY;
+    // The server changes its cipher first only in an abbreviated handshake (RFC 5246 section 7.3).
+    resumed =
+      serverChange < clientChange ||
+      (hello !== null && answer !== null && hello.sessionId !== "" && hello.sessionId === answer.sessionId);
+    hasData = all.some((record) => record.contentType === 23);
+  }
+  return {
+    clientHello: hello !== null,
+    serverHello: answer !== null,
+    resumed,
+    finished,
+    hasData,
+    alert: alertRecord ? { fromClient: fromClient(alertRecord), record: alertRecord } : null,
+    version,
+  };
+}

@@ -1,0 +1,101 @@
+import type { ChannelFacts } from "../correlate/data-channel.ts";
+import type { SessionFacts } from "../correlate/session-facts.ts";
+import type { CauseId, LimitId } from "./cause.ts";
+import { CHANNEL_RULES, SESSION_RULES } from "./causes/index.ts";
+import type { CaptureFacts, ChannelContext } from "./context.ts";
+import { judge } from "./outcome.ts";
+import { vantageOf } from "./vantage.ts";
+import type { ChannelOutcome, Confidence, Verdict } from "./verdict.ts";
+
+/** A channel with what is said of it. */
+export interface ChannelDiagnosis {
+  readonly facts: ChannelFacts;
+  readonly outcome: ChannelOutcome;
+  /** Null unless failed or refused for a cause of CAUSES. */
+  readonly verdict: Verdict | null;
+  readonly confidence: Confidence;
+  readonly limits: readonly LimitId[];
+}
+
+/** A session with what is said of it and of its channels. */
+export interface SessionDiagnosis {
+  readonly facts: SessionFacts;
+  readonly channels: readonly ChannelDiagnosis[];
+  readonly outcome: "ok" | "failed" | "undetermined";
+  readonly verdict: Verdict | null;
+  readonly limits: readonly LimitId[];
+}
+
+/** Says what became of each channel and of the control connection, and who or what is likely to blame. Pure. */
+export function diagnose(
+  session: SessionFacts,
+  channels: readonly ChannelFacts[],
+  capture: CaptureFacts,
+): SessionDiagnosis {
+  const vantage = vantageOf(session);
+  const diagnosed = channels.map((channel, index) =>
+    diagnoseChannel({ session, channel, channels, index, capture, vantage }),
+  );
+  return {
+    facts: session,
+    channels: diagnosed,
+    ...diagnoseControl(session, diagnosed, capture),
+    limits: sessionLimits(session),
+  };
+}
+
+function diagnoseChannel(context: ChannelContext): ChannelDiagnosis {
+  const { session, channel } = context;
+  const judgement = judge(context);
+  const limits = [...new Set([...judgement.limits, ...channelLimits(session, channel)])];
+  if (judgement.outcome !== "trouble") {
+    return {
+      facts: channel,
+      outcome: judgement.outcome,
+      verdict: null,
+      confidence: judgement.outcome === "undetermined" ? "possible" : "certain",
+      limits,
+    };
+  }
+  for (const { rule } of CHANNEL_RULES) {
+    const verdict = rule(context);
+    if (verdict) return { facts: channel, outcome: verdict.outcome, verdict, confidence: verdict.confidence, limits };
+  }
+  return { facts: channel, outcome: "undetermined", verdict: null, confidence: "possible", limits };
+}
+
+/** The control connection's own outcome; its cause only where no data channel carries it. */
+function diagnoseControl(
+  session: SessionFacts,
+  channels: readonly ChannelDiagnosis[],
+  capture: CaptureFacts,
+): Pick<SessionDiagnosis, "outcome" | "verdict"> {
+  const carried = new Set<CauseId>(channels.flatMap(({ verdict }) => (verdict ? [verdict.cause] : [])));
+  const troubled = carried.size > 0;
+  for (const { cause, rule } of SESSION_RULES) {
+    // A channel that failed explains why the control connection went down after it.
+    if (troubled && (cause === "control-connection-lost" || cause === "control-idle-timeout")) continue;
+    if (carried.has(cause)) continue;
+    const verdict = rule({ session, channels: channels.map(({ facts }) => facts), capture });
+    if (verdict) return { outcome: "failed", verdict };
+  }
+  return { outcome: session.hasDialogue || session.control.established ? "ok" : "undetermined", verdict: null };
+}
+
+function sessionLimits(session: SessionFacts): LimitId[] {
+  const limits: LimitId[] = [];
+  if (session.control.midstream) limits.push("midstream");
+  if (session.cutBytes) limits.push("snaplen-cut");
+  if (session.lostBytes) limits.push("control-gap");
+  if (session.client.packets === 0 || session.server.packets === 0) limits.push("one-sided");
+  if (session.control.copies > 0) limits.push("duplicates");
+  return limits;
+}
+
+/** The session's limits that bear on this very channel. */
+function channelLimits(session: SessionFacts, channel: ChannelFacts): LimitId[] {
+  const limits: LimitId[] = [];
+  if (session.cutBytes && channel.negotiation?.advertised === null) limits.push("snaplen-cut");
+  if (session.lostBytes) limits.push("control-gap");
+  return limits;
+}

@@ -1,0 +1,31 @@
+import type { SessionFacts } from "../correlate/session-facts.ts";
+
+/** Where the capture was taken, seen from the session. */
+export interface Vantage {
+  readonly side: "client" | "server" | "middle" | "unknown";
+  /** Why, in words with the numbers. */
+  readonly reason: string;
+}
+
+/** Initial TTLs of the stacks in use: Linux, BSD and macOS 64; Windows 128; Solaris and network gear 255. */
+const INITIAL_TTLS: readonly number[] = [64, 128, 255];
+
+/** Routers between the sender and the capture point, assuming the nearest initial TTL above; -1 when nothing was seen. */
+export function hopsFrom(ttl: number): number {
+  if (ttl <= 0) return -1;
+  const initial = INITIAL_TTLS.find((candidate) => candidate >= ttl) ?? 255;
+  return initial - ttl;
+}
+
+/** A packet that no router has touched was captured at its sender's host or on its link. */
+export function vantageOf(session: SessionFacts): Vantage {
+  const client = hopsFrom(session.client.ttl);
+  const server = hopsFrom(session.server.ttl);
+  const numbers = `TTL ${session.client.ttl || "?"} from the client, ${session.server.ttl || "?"} from the server`;
+  if (client === 0 && server !== 0)
+    return { side: "client", reason: `${numbers}: the client's packets have passed no router` };
+  if (server === 0 && client !== 0)
+    return { side: "server", reason: `${numbers}: the server's packets have passed no router` };
+  if (client > 0 && server > 0) return { side: "middle", reason: `${numbers}: both have passed routers` };
+  return { side: "unknown", reason: numbers };
+}

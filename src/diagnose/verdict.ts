@@ -1,0 +1,30 @@
+import type { PacketReference } from "../capture/frame.ts";
+import type { CauseId, ContributingCauseId } from "./cause.ts";
+
+/** What became of a data channel, as its two FTP ends lived it (REPORT: outcomes). */
+export type ChannelOutcome = "ok" | "failed" | "refused" | "aborted" | "not-attempted" | "undetermined";
+
+/** `certain`: the packets prove it; `likely`: they fit it best; `possible`: they allow it. */
+export type Confidence = "certain" | "likely" | "possible";
+
+/** Another cause that is not ruled out, and the evidence that would decide. */
+export interface Alternative {
+  readonly cause: CauseId;
+  readonly missing: string;
+}
+
+/** One observed fact: a packet and what it shows. */
+export interface Fact {
+  readonly packet: PacketReference;
+  readonly says: string;
+}
+
+/** What a rule says when it speaks. */
+export interface Verdict {
+  readonly outcome: "failed" | "refused";
+  readonly cause: CauseId;
+  readonly confidence: Confidence;
+  readonly facts: readonly Fact[];
+  readonly contributing?: readonly ContributingCauseId[];
+  readonly alternatives?: readonly Alternative[];
+}

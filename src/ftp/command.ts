@@ -1,0 +1,253 @@
+/**
+ * Commands: the verbs of the field with their source beside each, and the parser of a command line (RFC 959 section 5.3).
+ */
+
+/** How a data connection is negotiated. */
+export type NegotiationVerb = "PASV" | "EPSV" | "LPSV" | "PORT" | "EPRT" | "LPRT";
+
+/** What is known of a verb. */
+export interface VerbFacts {
+  /** The RFC and section, or where it was found. */
+  readonly source: string;
+  /** It moves data over a data connection. */
+  readonly transfer?: true;
+  /** It negotiates a data connection, and means the same as this verb. */
+  readonly negotiates?: NegotiationVerb;
+  /** Its argument is a secret and never enters the model. */
+  readonly secret?: true;
+}
+
+const VERB_TABLE = {
+  // access control
+  USER: { source: "RFC 959 4.1.1" },
+  PASS: { source: "RFC 959 4.1.1", secret: true },
+  ACCT: { source: "RFC 959 4.1.1", secret: true },
+  CWD: { source: "RFC 959 4.1.1" },
+  CDUP: { source: "RFC 959 4.1.1" },
+  SMNT: { source: "RFC 959 4.1.1" },
+  REIN: { source: "RFC 959 4.1.1" },
+  QUIT: { source: "RFC 959 4.1.1" },
+  // transfer parameters
+  PORT: { source: "RFC 959 4.1.2", negotiates: "PORT" },
+  PASV: { source: "RFC 959 4.1.2", negotiates: "PASV" },
+  TYPE: { source: "RFC 959 4.1.2" },
+  STRU: { source: "RFC 959 4.1.2" },
+  MODE: { source: "RFC 959 4.1.2" },
+  // service
+  RETR: { source: "RFC 959 4.1.3", transfer: true },
+  STOR: { source: "RFC 959 4.1.3", transfer: true },
+  STOU: { source: "RFC 959 4.1.3", transfer: true },
+  APPE: { source: "RFC 959 4.1.3", transfer: true },
+  ALLO: { source: "RFC 959 4.1.3" },
+  REST: { source: "RFC 959 4.1.3, RFC 3659 5" },
+  RNFR: { source: "RFC 959 4.1.3" },
+  RNTO: { source: "RFC 959 4.1.3" },
+  ABOR: { source: "RFC 959 4.1.3" },
+  DELE: { source: "RFC 959 4.1.3" },
+  RMD: { source: "RFC 959 4.1.3" },
+  MKD: { source: "RFC 959 4.1.3" },
+  PWD: { source: "RFC 959 4.1.3" },
+  LIST: { source: "RFC 959 4.1.3", transfer: true },
+  NLST: { source: "RFC 959 4.1.3", transfer: true },
+  SITE: { source: "RFC 959 4.1.3" },
+  SYST: { source: "RFC 959 4.1.3" },
+  STAT: { source: "RFC 959 4.1.3" },
+  HELP: { source: "RFC 959 4.1.3" },
+  NOOP: { source: "RFC 959 4.1.3" },
+  // before RFC 959: directory commands (RFC 775, RFC 1123 4.1.3.1), mail (RFC 765)
+  XCUP: { source: "RFC 775" },
+  XCWD: { source: "RFC 775" },
+  XMKD: { source: "RFC 775" },
+  XPWD: { source: "RFC 775" },
+  XRMD: { source: "RFC 775" },
+  MLFL: { source: "RFC 765" },
+  MAIL: { source: "RFC 765" },
+  MSND: { source: "RFC 765" },
+  MSOM: { source: "RFC 765" },
+  MSAM: { source: "RFC 765" },
+  MRSQ: { source: "RFC 765" },
+  MRCP: { source: "RFC 765" },
+  // security; MIC, CONF and ENC carry whole commands, PASS among them, at best encrypted
+  AUTH: { source: "RFC 2228 3" },
+  ADAT: { source: "RFC 2228 3", secret: true },
+  PBSZ: { source: "RFC 2228 3" },
+  PROT: { source: "RFC 2228 3" },
+  CCC: { source: "RFC 2228 3" },
+  MIC: { source: "RFC 2228 3", secret: true },
+  CONF: { source: "RFC 2228 3", secret: true },
+  ENC: { source: "RFC 2228 3", secret: true },
+  // features, addresses, languages, machine-readable listings, virtual hosts
+  FEAT: { source: "RFC 2389 3" },
+  OPTS: { source: "RFC 2389 4" },
+  EPRT: { source: "RFC 2428 2", negotiates: "EPRT" },
+  EPSV: { source: "RFC 2428 3", negotiates: "EPSV" },
+  LPRT: { source: "RFC 1639", negotiates: "LPRT" },
+  LPSV: { source: "RFC 1639", negotiates: "LPSV" },
+  LANG: { source: "RFC 2640 4.1" },
+  MDTM: { source: "RFC 3659 3" },
+  SIZE: { source: "RFC 3659 4" },
+  MLST: { source: "RFC 3659 7" },
+  MLSD: { source: "RFC 3659 7", transfer: true },
+  HOST: { source: "RFC 7151 3" },
+  // drafts
+  MFMT: { source: "draft-somers-ftp-mfxx" },
+  MFCT: { source: "draft-somers-ftp-mfxx" },
+  MFF: { source: "draft-somers-ftp-mfxx" },
+  HASH: { source: "draft-bryan-ftpext-hash" },
+  RANG: { source: "draft-bryan-ftp-range" },
+  THMB: { source: "draft-peterson-streamlined-ftp-command-extensions" },
+  AVBL: { source: "draft-peterson-streamlined-ftp-command-extensions" },
+  DSIZ: { source: "draft-peterson-streamlined-ftp-command-extensions" },
+  CSID: { source: "draft-peterson-streamlined-ftp-command-extensions" },
+  RMDA: { source: "draft-peterson-streamlined-ftp-command-extensions" },
+  COMB: { source: "draft-peterson-streamlined-ftp-command-extensions" },
+  // found in the field
+  CLNT: { source: "sent by FileZilla, lftp, NcFTP: the client's name" },
+  PRET: { source: "DrFTPD; lftp sends it to Pure-FTPd: what the next PASV is for" },
+  SPSV: { source: "Pure-FTPd: passive, port only", negotiates: "PASV" },
+  CPSV: { source: "glFTPd, DrFTPD: PASV with the server as TLS client (secure FXP)", negotiates: "PASV" },
+  "P@SW": { source: "PASV as old firewalls rewrote it; listed by Zeek, wu-ftpd", negotiates: "PASV" },
+  SSCN: { source: "RaidenFTPD, glFTPd, Serv-U: which side is TLS client (secure FXP)" },
+  ESTA: { source: "Pure-FTPd: extended status of FXP" },
+  ESTP: { source: "Pure-FTPd: extended status of FXP" },
+  XAUT: { source: "WS_FTP: user and password, scrambled", secret: true },
+  XCRC: { source: "FEAT of Serv-U, GlobalSCAPE, FileZilla" },
+  XMD5: { source: "FEAT of ProFTPD mod_digest" },
+  MD5: { source: "draft-twine-ftpmd5" },
+  MMD5: { source: "draft-twine-ftpmd5" },
+  XSHA: { source: "FEAT of ProFTPD mod_digest" },
+  XSHA1: { source: "FEAT of ProFTPD mod_digest" },
+  XSHA256: { source: "FEAT of ProFTPD mod_digest" },
+  XSHA512: { source: "FEAT of ProFTPD mod_digest" },
+  XRCP: { source: "Serv-U: receive a copy" },
+  XDUP: { source: "glFTPd: duplicate check" },
+  MACB: { source: "sent by Fetch and Internet Explorer for Macintosh: MacBinary" },
+  ALGS: { source: "listed by Zeek, as found in traces" },
+} as const satisfies Readonly<Record<string, VerbFacts>>;
+
+/** The verbs that are known, in capitals. */
+export type KnownVerb = keyof typeof VERB_TABLE;
+
+interface KnownEntry {
+  readonly verb: string;
+  readonly facts: VerbFacts;
+}
+
+const KNOWN: ReadonlyMap<string, KnownEntry> = new Map(
+  Object.entries(VERB_TABLE).map(([verb, facts]): [string, KnownEntry] => [verb, { verb, facts }]),
+);
+
+/** Longest verb of the table (`XSHA256`), and room for one letter more. */
+const MAX_VERB_LENGTH = 8;
+
+/** How many bytes that belong to no verb may stand before it: spaces, or what is left of Telnet commands. */
+const MAX_LEADING_GARBAGE = 8;
+
+/**
+ * Subcommands of SITE that carry a password: `SITE PSWD` (wu-ftpd `GPASS`, glFTPd `ADDUSER`, Serv-U `PSWD`, IIS and others `CHPASS`).
+ */
+const SECRET_SITE_COMMANDS: ReadonlySet<string> = new Set([
+  "PSWD",
+  "PASS",
+  "PASSWD",
+  "PASSWORD",
+  "CHPASS",
+  "GPASS",
+  "ADDUSER",
+  "GADDUSER",
+]);
+
+/** A command as the client meant it. */
+export interface Command {
+  /** In capitals. */
+  readonly verb: string;
+  /** The text after the verb; null where there is none, or where it is a secret. */
+  readonly argument: string | null;
+}
+
+/** What is known of a verb in capitals; undefined for verbs of which nothing is. */
+export function verbFacts(verb: string): VerbFacts | undefined {
+  return KNOWN.get(verb)?.facts;
+}
+
+/** Whether the verb (in capitals) is one of the table. */
+export function isKnownVerb(verb: string): boolean {
+  return KNOWN.has(verb);
+}
+
+/** Whether the verb (in capitals) moves data over a data connection: RETR, STOR, STOU, APPE, LIST, NLST, MLSD. */
+export function isTransfer(verb: string): boolean {
+  return KNOWN.get(verb)?.facts.transfer === true;
+}
+
+/** The negotiation that the verb (in capitals) asks for; undefined when it is none. */
+export function negotiationOf(verb: string): NegotiationVerb | undefined {
+  return KNOWN.get(verb)?.facts.negotiates;
+}
+
+/** Whether the verb (in capitals) negotiates a data connection. */
+export function isNegotiation(verb: string): boolean {
+  return negotiationOf(verb) !== undefined;
+}
+
+/** Whether the argument of the verb (in capitals) is a secret. Unknown verbs that hold `PAS` are taken for PASS misspelt. */
+export function hasSecret(verb: string): boolean {
+  const known = KNOWN.get(verb);
+  return known ? known.facts.secret === true : verb.includes("PAS");
+}
+
+/**
+ * Reads a command line: a verb of the table, or an unknown one of 3 … 5 letters, in any case, then a space and the argument.
+ * @param text the line without its end
+ * @param cut the line's end was not seen: a verb at the very end may be the beginning of another one
+ * @returns undefined when the line is no command
+ */
+export function parseCommand(text: string, cut = false): Command | undefined {
+  let at = 0;
+  while (at < text.length && at < MAX_LEADING_GARBAGE && isLeadingGarbage(text.charCodeAt(at))) at++;
+  let end = at;
+  while (end < text.length && end - at <= MAX_VERB_LENGTH && isVerbCharacter(text.charCodeAt(end))) end++;
+  const length = end - at;
+  if (length < 3 || length > MAX_VERB_LENGTH) return undefined;
+  const atEnd = end === text.length;
+  if (!atEnd && !isBlank(text.charCodeAt(end))) return undefined;
+  const raw = text.slice(at, end);
+  const known = KNOWN.get(raw) ?? KNOWN.get(raw.toUpperCase());
+  let verb: string;
+  if (known) verb = known.verb;
+  else if (length > 5 || (cut && atEnd) || !/^[a-z]+$/i.test(raw)) return undefined;
+  else verb = raw.toUpperCase();
+  if (atEnd) return { verb, argument: null };
+  if (known ? known.facts.secret : hasSecret(verb)) return { verb, argument: null };
+  do end++;
+  while (end < text.length && isBlank(text.charCodeAt(end)));
+  const argument = text.slice(end);
+  return { verb, argument: verb === "SITE" ? withoutSiteSecret(argument) : argument || null };
+}
+
+/** A line of which nothing is known, fit to be kept: whatever follows a word that announces a secret is left out. */
+export function withoutSecrets(text: string): string {
+  const secret = /PASS(?!IVE)|PSWD|ACCT|ADAT|XAUT/i.exec(text);
+  return secret ? text.slice(0, secret.index + secret[0].length) : text;
+}
+
+function withoutSiteSecret(argument: string): string | null {
+  if (argument === "") return null;
+  const subcommand = argument.split(/[ \t]/, 1)[0].toUpperCase();
+  return SECRET_SITE_COMMANDS.has(subcommand) ? subcommand : argument;
+}
+
+function isBlank(code: number): boolean {
+  return code === 0x20 || code === 0x09;
+}
+
+/** Control characters, space, and anything beyond ASCII: a DM (0xf2) whose IAC travelled as urgent data, for one. */
+function isLeadingGarbage(code: number): boolean {
+  return code <= 0x20 || code >= 0x7f;
+}
+
+/** Letters, and the digits and `@` of a few verbs of the table. */
+function isVerbCharacter(code: number): boolean {
+  const upper = code & 0xdf;
+  return (upper >= 0x41 && upper <= 0x5a && code < 0x7f) || (code >= 0x30 && code <= 0x39) || code === 0x40;
+}

@@ -1,0 +1,137 @@
+import type { Direction } from "../tcp/stream-sink.ts";
+
+/**
+ * How a control connection is protected: the joint state of its two directions.
+ *
+ * It begins in the clear. `AUTH TLS` asks for TLS (RFC 4217 section 4), `234` grants it, and the first TLS record shows it; with implicit TLS the
+ * records come first. CCC (RFC 2228 section 3) ends the protection: the command travels inside TLS and is never seen. What *is* seen is text
+ * where the next record header should begin,
+ *
+ * ```
+ * C: 17 03 03 00 16 …                                   CCC, encrypted
+ * S: 17 03 03 00 22 …                                   200, encrypted
+ * S: 17 03 03 00 13 …                                   close_notify, in TLS 1.3 not visibly an alert
+ * C: 17 03 03 00 13 …  54 59 50 45 20 49 0d 0a          close_notify and `TYPE I` in one segment
+ * S: 32 30 30 20 …                                      `200 …` in the clear
+ * ```
+ *
+ * possibly in one segment with the close_notify, possibly without any close_notify (curl), and not at the same moment in both
+ * directions. So each direction has its own framing (control-framing.ts), and this table says what the two make together:
+ *
+ * | state                    | AUTH command   | reply 234    | negative reply | TLS record     | cleartext line      |
+ * |--------------------------|----------------|--------------|----------------|----------------|---------------------|
+ * | cleartext                | auth-requested |              |                | tls (implicit) |                     |
+ * | auth-requested           |                | tls-expected | cleartext      | tls            |                     |
+ * | tls-expected             |                |              |                | tls            | cleartext           |
+ * | tls                      |                |              |                |                | cleartext-after-ccc |
+ * | cleartext-after-ccc      | auth-requested |              |                | tls            |                     |
+ * | unknown (joined midway)  |                |              |                | tls            | cleartext           |
+ *
+ * An empty cell changes nothing. Because the packets of the two directions can be out of step, "TLS record" is the moment in which a
+ * direction *turns to* TLS, and in state `tls` "cleartext line" is one of a direction that has been in TLS since: the `234` that arrives late,
+ * behind the ClientHello, is no CCC, and neither is `421` from a server that never answered the ClientHello with TLS.
+ */
+const TRANSITIONS = {
+  cleartext: { "auth-command": "auth-requested", "tls-record": "tls" },
+  "auth-requested": { "reply-234": "tls-expected", "negative-reply": "cleartext", "tls-record": "tls" },
+  "tls-expected": { "tls-record": "tls", "cleartext-line": "cleartext" },
+  tls: { "cleartext-line": "cleartext-after-ccc" },
+  "cleartext-after-ccc": { "auth-command": "auth-requested", "tls-record": "tls" },
+  unknown: { "tls-record": "tls", "cleartext-line": "cleartext" },
+} as const satisfies Readonly<Record<string, Readonly<Partial<Record<SecurityInput, string>>>>>;
+
+/** The joint state of a control connection's two directions. */
+export type ControlSecurityState = keyof typeof TRANSITIONS;
+
+/** What moves it. */
+export type SecurityInput = "auth-command" | "reply-234" | "negative-reply" | "tls-record" | "cleartext-line";
+
+/** How the control connection was protected, over its whole life (REPORT: `control.security`). */
+export type ControlSecurity =
+  | "cleartext"
+  | "explicit-tls"
+  | "implicit-tls"
+  | "explicit-tls-then-ccc"
+  | "implicit-tls-then-ccc";
+
+/** The state after `input` in `state`. */
+export function nextSecurityState(state: ControlSecurityState, input: SecurityInput): ControlSecurityState {
+  const row: Readonly<Partial<Record<SecurityInput, ControlSecurityState>>> = TRANSITIONS[state];
+  return row[input] ?? state;
+}
+
+/** Runs the table over one control connection and remembers what {@link ControlSecurity} needs. */
+export class SecurityTracker {
+  #state: ControlSecurityState;
+  /** What to call TLS that nothing in the clear came before, the connection's beginning not having been seen. */
+  readonly #implicitPort: boolean;
+  #beginningSeen: boolean;
+  #textBeforeTls = false;
+  #tls: "explicit-tls" | "implicit-tls" | undefined;
+  #ccc = false;
+  /** Directions that turned to TLS since the joint state last became `tls`. */
+  #clientInTls = false;
+  #serverInTls = false;
+
+  /**
+   * @param joinedMidstream the connection's first bytes are not in the capture
+   * @param implicitPort the server's port is one for implicit TLS (990)
+   */
+  constructor(joinedMidstream: boolean, implicitPort: boolean) {
+    this.#state = joinedMidstream ? "unknown" : "cleartext";
+    this.#beginningSeen = !joinedMidstream;
+    this.#implicitPort = implicitPort;
+  }
+
+  /** The joint state now. */
+  get state(): ControlSecurityState {
+    return this.#state;
+  }
+
+  /** The protection over the whole life so far. AUTH alone changes nothing, a TLS record does. */
+  get security(): ControlSecurity {
+    if (this.#tls === undefined) return "cleartext";
+    return this.#ccc ? `${this.#tls}-then-ccc` : this.#tls;
+  }
+
+  /** A direction turned to TLS: a record header where a line or nothing was before. */
+  tlsBegan(direction: Direction): void {
+    const nothingBefore = !this.#textBeforeTls && (this.#beginningSeen || this.#implicitPort);
+    this.#tls ??= nothingBefore ? "implicit-tls" : "explicit-tls";
+    if (this.#state !== "tls") {
+      this.#clientInTls = false;
+      this.#serverInTls = false;
+    }
+    if (direction === "client") this.#clientInTls = true;
+    else this.#serverInTls = true;
+    this.#move("tls-record");
+  }
+
+  /** A line in the clear. */
+  line(direction: Direction): void {
+    this.#textBeforeTls ||= this.#tls === undefined;
+    if (this.#state === "tls" && !(direction === "client" ? this.#clientInTls : this.#serverInTls)) return;
+    this.#move("cleartext-line");
+    if (this.#state === "cleartext-after-ccc") this.#ccc = true;
+  }
+
+  /** AUTH in the clear, after {@link line}. */
+  authCommand(): void {
+    this.#move("auth-command");
+  }
+
+  /** A reply in the clear, after {@link line}; the caller vouches that a negative one can answer the AUTH. */
+  reply(code: number): void {
+    if (code === 234) this.#move("reply-234");
+    else if (code >= 400 && code < 600) this.#move("negative-reply");
+  }
+
+  /** Bytes are missing: what stood before the first TLS record is not known. */
+  gap(): void {
+    if (this.#tls === undefined) this.#beginningSeen = false;
+  }
+
+  #move(input: SecurityInput): void {
+    this.#state = nextSecurityState(this.#state, input);
+  }
+}

@@ -1,0 +1,148 @@
+import type { AnomalyLog } from "../anomaly.ts";
+import type { ControlStream, Direction, GapReason, Stamp } from "../tcp/stream-sink.ts";
+import { type Command, parseCommand, withoutSecrets } from "./command.ts";
+import type { ControlEvent, ReplyEvent } from "./control-event.ts";
+import { ControlFraming } from "./control-framing.ts";
+import { type ControlSecurity, type ControlSecurityState, SecurityTracker } from "./control-security.ts";
+import type { Line } from "./line.ts";
+import { ReplyAssembler } from "./reply.ts";
+
+/** Ports on which TLS comes first (IANA ftps, RFC 4217 section 11 on why it was dropped). */
+const IMPLICIT_TLS_PORT = 990;
+
+/** How much of a line that is neither command nor reply is kept. */
+export const MAX_ODD_LINE = 200;
+
+export interface ControlSessionOptions {
+  /** The server's port: 990 is implicit TLS where the connection's beginning was not captured. */
+  readonly serverPort: number;
+  /** The connection's first bytes are not in the capture, so its streams may begin in the middle of anything. */
+  readonly joinedMidstream?: boolean;
+  readonly anomalies: AnomalyLog;
+  readonly onEvent: (event: ControlEvent) => void;
+}
+
+/**
+ * One control connection: two byte streams in, {@link ControlEvent}s out. The events are the same however the bytes are cut into
+ * segments, except where a gap leaves nothing but segment starts to tell where a line or record begins.
+ */
+export class ControlSession implements ControlStream {
+  readonly #onEvent: (event: ControlEvent) => void;
+  readonly #tracker: SecurityTracker;
+  readonly #client: ControlFraming;
+  readonly #server: ControlFraming;
+  readonly #replies: ReplyAssembler;
+  /** Client stream offset behind the last AUTH: a reply whose segment acknowledges less answers an earlier command. */
+  #authEndAt = 0;
+
+  constructor(options: ControlSessionOptions) {
+    const { anomalies, joinedMidstream = false } = options;
+    this.#onEvent = options.onEvent;
+    this.#tracker = new SecurityTracker(joinedMidstream, options.serverPort === IMPLICIT_TLS_PORT);
+    this.#client = this.#framing("client", joinedMidstream, anomalies, (line) => this.#clientLine(line));
+    this.#server = this.#framing("server", joinedMidstream, anomalies, (line) => this.#serverLine(line));
+    this.#replies = new ReplyAssembler(
+      { reply: (reply) => this.#reply(reply), odd: (line) => this.#odd("server", line) },
+      anomalies,
+    );
+  }
+
+  /** How the connection was protected over its whole life so far. */
+  get security(): ControlSecurity {
+    return this.#tracker.security;
+  }
+
+  /** The joint state of both directions now. */
+  get state(): ControlSecurityState {
+    return this.#tracker.state;
+  }
+
+  data(direction: Direction, bytes: Uint8Array, from: number, to: number, stamp: Stamp): void {
+    (direction === "client" ? this.#client : this.#server).data(bytes, from, to, stamp);
+  }
+
+  gap(direction: Direction, length: number, reason: GapReason, stamp: Stamp): void {
+    if (direction === "client") this.#client.gap(length, reason, stamp);
+    else {
+      this.#server.gap(length, reason, stamp);
+      this.#replies.gap();
+    }
+    this.#tracker.gap();
+    this.#onEvent({ kind: "gap", direction, length, reason, stamp });
+  }
+
+  /** The streams have ended: what is unfinished is handed out as cut. */
+  finish(): void {
+    this.#client.finish();
+    this.#server.finish();
+    this.#replies.finish();
+  }
+
+  #framing(
+    direction: Direction,
+    joinedMidstream: boolean,
+    anomalies: AnomalyLog,
+    line: (line: Line) => void,
+  ): ControlFraming {
+    return new ControlFraming(
+      direction,
+      joinedMidstream,
+      {
+        line,
+        tlsBegan: () => {
+          if (direction === "server") this.#replies.finish();
+          this.#tracker.tlsBegan(direction);
+        },
+        record: ({ contentType, length, startAt, endAt, stamp }) =>
+          this.#onEvent({ kind: "tls-record", direction, contentType, length, startAt, endAt, stamp }),
+        hello: (hello, stamp) => this.#onEvent({ kind: "tls-hello", direction, hello, stamp }),
+      },
+      anomalies,
+    );
+  }
+
+  #clientLine(line: Line): void {
+    if (line.text === "") return;
+    this.#tracker.line("client");
+    const command = parseCommand(line.text, line.cut);
+    if (!command) {
+      if (line.text.trim() !== "") this.#odd("client", line);
+      return;
+    }
+    const { startAt, endAt, stamp, cut } = line;
+    if (command.verb === "AUTH") {
+      this.#tracker.authCommand();
+      this.#authEndAt = endAt;
+    }
+    this.#onEvent({ kind: "command", verb: command.verb, argument: command.argument, startAt, endAt, stamp, cut });
+  }
+
+  #serverLine(line: Line): void {
+    if (line.text !== "") this.#tracker.line("server");
+    this.#replies.line(line);
+  }
+
+  #reply(reply: ReplyEvent): void {
+    const { acknowledged } = reply.firstStamp;
+    if (acknowledged < 0 || acknowledged >= this.#authEndAt) this.#tracker.reply(reply.code);
+    this.#onEvent(reply);
+  }
+
+  /** Neither command nor reply where it stands: a command in the server's direction, a reply in the client's, or anything else. */
+  #odd(direction: Direction, line: Line): void {
+    const command = direction === "server" ? parseCommand(line.text, line.cut) : undefined;
+    const text = command ? commandText(command) : line.text;
+    this.#onEvent({
+      kind: "odd-line",
+      direction,
+      text: withoutSecrets(text).slice(0, MAX_ODD_LINE),
+      startAt: line.startAt,
+      endAt: line.endAt,
+      stamp: line.stamp,
+    });
+  }
+}
+
+function commandText(command: Command): string {
+  return command.argument === null ? command.verb : `${command.verb} ${command.argument}`;
+}

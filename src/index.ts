@@ -1,0 +1,20 @@
+/** ftptrace as a library: captures in, an {@link Analysis} out. Does no input or output of its own. */
+export type * from "./analysis.ts";
+export {
+  type AnalyzeOptions,
+  type Analyzer,
+  analyzeCapture,
+  CONTROL_PORTS,
+  createAnalyzer,
+  type OpenedCapture,
+  VERSION,
+} from "./analyze.ts";
+export { CaptureFormatError } from "./capture/capture-format-error.ts";
+export {
+  CAUSE_IDS,
+  type CauseId,
+  CONTRIBUTING_IDS,
+  type ContributingCauseId,
+  LIMIT_IDS,
+  type LimitId,
+} from "./diagnose/cause.ts";

@@ -1,0 +1,22 @@
+import type { AnalysisSummary, Session } from "../analysis.ts";
+
+/** What an output format may take into account about where its text goes. */
+export interface FormatOptions {
+  /** Columns of the terminal. */
+  readonly width: number;
+  /** Whether ANSI colours are wanted. */
+  readonly colour: boolean;
+}
+
+/**
+ * A report on its way out. Sessions are handed over one by one as they settle, so memory need not grow with their number;
+ * each call gives the text that can be written now, which may be empty. The calls are `begin`, `session` …, `end`.
+ */
+export interface ReportWriter {
+  begin(): string;
+  session(session: Session): string;
+  end(summary: AnalysisSummary): string;
+}
+
+/** What a format's file exports. */
+export type CreateReportWriter = (options: FormatOptions) => ReportWriter;

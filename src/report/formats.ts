@@ -1,0 +1,29 @@
+import type { CreateReportWriter } from "./format.ts";
+
+/** An output format: what `--help` says of it, and its file, loaded only when it is asked for. */
+export interface OutputFormat {
+  readonly summary: string;
+  readonly load: () => Promise<CreateReportWriter>;
+}
+
+/** Every output format, by the name that `--format` takes. A new format is one file here and one row. */
+export const OUTPUT_FORMATS = {
+  table: {
+    summary: "for people: a summary, a block for each failure, a table of all channels",
+    load: async () => (await import("./table.ts")).createTableWriter,
+  },
+  json: {
+    summary: "one JSON document, the whole report (schema/report.schema.json)",
+    load: async () => (await import("./json.ts")).createJsonWriter,
+  },
+  ndjson: {
+    summary: "one JSON record a line: session, channel, finding, summary",
+    load: async () => (await import("./ndjson.ts")).createNdjsonWriter,
+  },
+} as const satisfies Readonly<Record<string, OutputFormat>>;
+
+/** The name of an output format. */
+export type OutputFormatName = keyof typeof OUTPUT_FORMATS;
+
+/** All format names, the default first. */
+export const OUTPUT_FORMAT_NAMES = Object.keys(OUTPUT_FORMATS) as OutputFormatName[];

@@ -1,0 +1,131 @@
+import { classifyAddress, type Endpoint } from "./address.ts";
+import type { Control, DataChannel, Evidence, PacketPlace, Session } from "./analysis.ts";
+import { captureIndexOf, type PacketReference, packetNumberOf } from "./capture/frame.ts";
+import type { ChannelFacts } from "./correlate/data-channel.ts";
+import type { SessionFacts } from "./correlate/session-facts.ts";
+import { communityId } from "./correlate/session-id.ts";
+import { remedyFor } from "./diagnose/cause-text.ts";
+import type { ChannelDiagnosis, SessionDiagnosis } from "./diagnose/diagnose.ts";
+import type { Fact } from "./diagnose/verdict.ts";
+import { formatInstant } from "./instant.ts";
+import type { HalfConnection } from "./tcp/half-connection.ts";
+
+/** Turns a diagnosed session into the plain data of the report. */
+export function sessionRecord(diagnosis: SessionDiagnosis, sameAs: readonly string[]): Session {
+  const { facts } = diagnosis;
+  const software = serverSoftware(facts);
+  return {
+    id: facts.id,
+    control: controlRecord(diagnosis, software, sameAs),
+    dataChannels: diagnosis.channels.map((channel, i) => channelRecord(channel, i + 1, software)),
+  };
+}
+
+function serverSoftware({ software }: SessionFacts): string | null {
+  if (!software) return null;
+  return software.version === null ? software.name : `${software.name} ${software.version}`;
+}
+
+function controlRecord(
+  { facts, outcome, verdict, limits }: SessionDiagnosis,
+  software: string | null,
+  sameAs: readonly string[],
+): Control {
+  const { control } = facts;
+  return {
+    client: endpoint(facts.client),
+    server: endpoint(facts.server),
+    security: facts.security,
+    outcome,
+    cause: verdict?.cause ?? null,
+    confidence: verdict?.confidence ?? null,
+    alternatives: verdict?.alternatives ?? [],
+    evidence: evidence(verdict?.facts ?? []),
+    remedy: verdict ? remedyFor(verdict.cause, software) : [],
+    start: formatInstant({ seconds: control.firstSeconds, nanoseconds: control.firstNanoseconds }),
+    end: formatInstant({ seconds: control.lastSeconds, nanoseconds: control.lastNanoseconds }),
+    communityId: communityId(control),
+    serverSoftware: software,
+    user: facts.user,
+    limits,
+    sameAs,
+    firstPacket: place(control.firstPacket),
+    lastPacket: place(control.lastPacket),
+  };
+}
+
+function channelRecord(
+  { facts, outcome, verdict, confidence, limits }: ChannelDiagnosis,
+  ordinal: number,
+  software: string | null,
+): DataChannel {
+  return {
+    ordinal,
+    inferred: facts.inferred,
+    negotiation: negotiationRecord(facts),
+    transfer: transferRecord(facts),
+    connection: connectionRecord(facts),
+    outcome,
+    cause: verdict?.cause ?? null,
+    contributing: verdict?.contributing ?? [],
+    confidence,
+    alternatives: verdict?.alternatives ?? [],
+    evidence: evidence(verdict?.facts ?? []),
+    limits,
+    remedy: verdict ? remedyFor(verdict.cause, software) : [],
+  };
+}
+
+function negotiationRecord({ negotiation }: ChannelFacts): DataChannel["negotiation"] {
+  if (!negotiation) return null;
+  const { verb, mode, advertised, command, reply, malformed } = negotiation;
+  return {
+    verb,
+    mode,
+    advertised,
+    addressClass: advertised?.address ? classifyAddress(advertised.address) : null,
+    commandPacket: command ? packetNumberOf(command.stamp.packet) : null,
+    replyPacket: reply ? packetNumberOf(reply.stamp.packet) : null,
+    replyCode: reply?.code ?? null,
+    malformed,
+  };
+}
+
+function transferRecord({ transfer }: ChannelFacts): DataChannel["transfer"] {
+  if (!transfer) return null;
+  const { command, replies } = transfer;
+  return {
+    verb: command.verb,
+    path: command.argument,
+    replies: replies.map((reply) => reply.code),
+    commandPacket: packetNumberOf(command.stamp.packet),
+  };
+}
+
+function connectionRecord({ connection: matched }: ChannelFacts): DataChannel["connection"] {
+  if (!matched) return null;
+  const { connection, match } = matched;
+  return {
+    originator: endpoint(connection.originator),
+    responder: endpoint(connection.responder),
+    match,
+    synCount: connection.originator.synCount,
+    bytesFromOriginator: connection.originator.bytes,
+    bytesFromResponder: connection.responder.bytes,
+    firstPacket: packetNumberOf(connection.firstPacket),
+    lastPacket: packetNumberOf(connection.lastPacket),
+    communityId: communityId(connection),
+  };
+}
+
+function endpoint(half: HalfConnection): Endpoint {
+  return { address: half.address, port: half.port };
+}
+
+function evidence(facts: readonly Fact[]): Evidence[] {
+  return facts.map(({ packet, says }) => ({ ...place(packet), says }));
+}
+
+function place(packet: PacketReference): PacketPlace {
+  return { capture: captureIndexOf(packet), packet: packetNumberOf(packet) };
+}

@@ -1,0 +1,615 @@
+import { formatAddress } from "../address.ts";
+import type { AnomalyLog } from "../anomaly.ts";
+import { type PacketView, TcpFlag } from "../decode/packet-view.ts";
+import { maximumSegmentSize, timestampValue, windowScale } from "../decode/tcp.ts";
+import { Connection, MAX_ICMP_ERRORS } from "./connection.ts";
+import { type HalfConnection, MAX_RESETS, MAX_SYN_TIMES } from "./half-connection.ts";
+import { ControlReassembler } from "./reassembler.ts";
+import type { ControlStream, Stamp } from "./stream-sink.ts";
+import { SynMemory } from "./syn-memory.ts";
+import { type Watcher, Watchlist } from "./watchlist.ts";
+
+/** What the table asks of the slow half. */
+export interface ConnectionObserver {
+  /**
+   * A connection to a control port, or one on which something was said that begins like a control connection.
+   * @param recognised true when only what was said made it a candidate (odd port)
+   * @returns who takes its streams, or null when the connection is not wanted
+   */
+  controlOpened(connection: Connection, recognised: boolean): ControlStream | null;
+  /** A SYN that these watchers want followed. */
+  dataOpened(connection: Connection, watchers: readonly Watcher[]): void;
+  /** A control connection changed its state: closed, reset, replaced, or an ICMP error arrived. */
+  controlChanged(connection: Connection): void;
+}
+
+/** Recognises control connections on any port by a first payload; implemented by `ftp/signature.ts`. */
+export interface PayloadSignature {
+  /** 1 for every byte with which a payload of interest can begin. */
+  readonly firstByte: Uint8Array;
+  /** Who speaks here if it looks like a control connection. */
+  recognise(bytes: Uint8Array, at: number, length: number): "client" | "server" | undefined;
+}
+
+/** Buckets of the connection table. */
+const BUCKETS = 65_536;
+
+/**
+ * All connections that we follow. Decides for each packet, at the price of a few loads, whether it belongs to one of them; all
+ * other packets leave nothing behind but, for SYNs, an entry in a memory of fixed size.
+ */
+export class ConnectionTable {
+  readonly watchlist = new Watchlist();
+  readonly synMemory = new SynMemory();
+  readonly #observer: ConnectionObserver;
+  readonly #signature: PayloadSignature;
+  readonly #anomalies: AnomalyLog;
+  readonly #buckets: (Connection | null)[] = new Array(BUCKETS).fill(null);
+  /** 1 for a port that a followed connection or the control service uses. */
+  readonly #interest = new Uint8Array(65_536);
+  readonly #portUses = new Uint16Array(65_536);
+  readonly #controlPort = new Uint8Array(65_536);
+  readonly #firstByte: Uint8Array;
+  /** Connections followed now. */
+  size = 0;
+  /** TCP that belongs to no control connection was seen: the capture is not filtered to them. */
+  sawOtherTcp = false;
+
+  constructor(
+    controlPorts: readonly number[],
+    signature: PayloadSignature,
+    observer: ConnectionObserver,
+    anomalies: AnomalyLog,
+  ) {
+    this.#observer = observer;
+    this.#signature = signature;
+    this.#firstByte = signature.firstByte;
+    this.#anomalies = anomalies;
+    for (const port of controlPorts) {
+      this.#controlPort[port] = 1;
+      this.#interest[port] = 1;
+    }
+  }
+
+  /** One TCP segment. */
+  segment(view: PacketView): void {
+    const flags = view.flags;
+    if ((this.#interest[view.sourcePort] | this.#interest[view.destinationPort]) !== 0) {
+      if (this.#segmentOfInterest(view)) return;
+    }
+    if ((flags & TcpFlag.syn) !== 0) {
+      this.#syn(view);
+      return;
+    }
+    this.sawOtherTcp = true;
+    if (view.payloadCaptured >= 4 && this.#firstByte[view.bytes[view.payloadAt]] === 1) this.#unknownPayload(view);
+  }
+
+  /** @returns whether the segment was one of a followed connection, or of a control connection joined midstream */
+  #segmentOfInterest(view: PacketView): boolean {
+    const sourceKey = addressKey(view.bytes, view.sourceAt, view.ipVersion);
+    const destinationKey = addressKey(view.bytes, view.destinationAt, view.ipVersion);
+    const hash = connectionHash(sourceKey, view.sourcePort, destinationKey, view.destinationPort);
+    for (let connection = this.#buckets[hash & (BUCKETS - 1)]; connection !== null; connection = connection.next) {
+      if (connection.hash !== hash || connection.ipVersion !== view.ipVersion) continue;
+      const { originator, responder } = connection;
+      const forward =
+        connection.addressKeyA === sourceKey &&
+        connection.addressKeyB === destinationKey &&
+        originator.port === view.sourcePort &&
+        responder.port === view.destinationPort;
+      const backward =
+        connection.addressKeyA === destinationKey &&
+        connection.addressKeyB === sourceKey &&
+        originator.port === view.destinationPort &&
+        responder.port === view.sourcePort;
+      if (!forward && !backward) continue;
+      if (connection.addressBytes !== null && !sameAddresses(connection.addressBytes, view, forward)) continue;
+      const syn = view.flags & (TcpFlag.syn | TcpFlag.ack);
+      if (syn === TcpFlag.syn && this.#isNewConnection(connection, view, forward)) {
+        this.#replace(connection);
+        return false;
+      }
+      // Both ends may have the same address and port pair order: the SYN's direction is what we stored as forward
+      this.#follow(connection, view, forward);
+      return true;
+    }
+    if ((view.flags & (TcpFlag.syn | TcpFlag.rst)) !== 0 || view.payloadLength === 0) return false;
+    const toServer = this.#controlPort[view.destinationPort] === 1;
+    if (!toServer && this.#controlPort[view.sourcePort] === 0) return false;
+    return this.#joinMidstream(view, hash, sourceKey, destinationKey, toServer, false);
+  }
+
+  /** Whether a SYN begins another connection on the same addresses and ports. */
+  #isNewConnection(connection: Connection, view: PacketView, forward: boolean): boolean {
+    if (connection.over) return true;
+    const half = forward ? connection.originator : connection.responder;
+    if (half.synCount > 0) return (half.base - 1) >>> 0 !== view.sequence;
+    if (connection.midstream || !forward) return connection.closed || view.seconds - connection.lastSeconds > 60;
+    return false;
+  }
+
+  #replace(connection: Connection): void {
+    connection.over = true;
+    this.remove(connection);
+    connection.reassembler?.finish();
+    if (connection.role === "control") this.#observer.controlChanged(connection);
+  }
+
+  /** A SYN or SYN-ACK of no followed connection. */
+  #syn(view: PacketView): void {
+    const { bytes, ipVersion } = view;
+    const sourceKey = addressKey(bytes, view.sourceAt, ipVersion);
+    const destinationKey = addressKey(bytes, view.destinationAt, ipVersion);
+    const answered = (view.flags & TcpFlag.ack) !== 0;
+    const originatorKey = answered ? destinationKey : sourceKey;
+    const responderKey = answered ? sourceKey : destinationKey;
+    const originatorPort = answered ? view.destinationPort : view.sourcePort;
+    const responderPort = answered ? view.sourcePort : view.destinationPort;
+    const isControl = this.#controlPort[responderPort] === 1;
+    if (!isControl && !this.watchlist.mayMatch(originatorKey, responderKey, responderPort)) {
+      this.sawOtherTcp = true;
+      if (answered) return;
+      const hash = connectionHash(sourceKey, view.sourcePort, destinationKey, view.destinationPort);
+      this.synMemory.remember(
+        hash,
+        sourceKey,
+        destinationKey,
+        view.sourcePort,
+        view.destinationPort,
+        view.sequence,
+        view.packet,
+        view.seconds,
+        view.nanoseconds,
+      );
+      return;
+    }
+    const originator = formatAddress(bytes, answered ? view.destinationAt : view.sourceAt, ipVersion);
+    const responder = formatAddress(bytes, answered ? view.sourceAt : view.destinationAt, ipVersion);
+    const hash = connectionHash(sourceKey, view.sourcePort, destinationKey, view.destinationPort);
+    const time = view.seconds + view.nanoseconds / 1e9;
+    const watchers = this.#watchersOf(originator, originatorPort, responder, responderPort, isControl, time);
+    if (!isControl && watchers.length === 0) {
+      if (!answered)
+        this.synMemory.remember(
+          hash,
+          sourceKey,
+          destinationKey,
+          view.sourcePort,
+          view.destinationPort,
+          view.sequence,
+          view.packet,
+          view.seconds,
+          view.nanoseconds,
+        );
+      return;
+    }
+    const role = watchers.length > 0 ? "data" : "control";
+    const connection = this.#add(
+      view,
+      role,
+      hash,
+      originator,
+      originatorPort,
+      originatorKey,
+      responder,
+      responderPort,
+      responderKey,
+      !answered,
+    );
+    if (role === "data") {
+      this.sawOtherTcp = true;
+      this.#observer.dataOpened(connection, watchers);
+    } else {
+      const stream = this.#observer.controlOpened(connection, false);
+      if (stream === null) {
+        this.remove(connection);
+        return;
+      }
+      connection.reassembler = new ControlReassembler(
+        connection.originator,
+        connection.responder,
+        stream,
+        this.#anomalies,
+      );
+    }
+    this.#follow(connection, view, !answered);
+  }
+
+  /** Who wants this new connection as a data connection; empty for a control connection. */
+  #watchersOf(
+    originator: string,
+    originatorPort: number,
+    responder: string,
+    responderPort: number,
+    isControl: boolean,
+    time: number,
+  ): Watcher[] {
+    const found: Watcher[] = [];
+    const want = (watcher: Watcher) => {
+      if (found.includes(watcher)) return;
+      if (watcher.room <= 0) {
+        this.#anomalies.note(
+          "data-connections-over-limit",
+          "correlate",
+          0,
+          "a session opened more connections than are followed; later ones are not tied to it",
+        );
+        return;
+      }
+      found.push(watcher);
+    };
+    // Negotiated: the port, and at least one of the two hosts of the session.
+    for (const watcher of this.watchlist.expecting(responderPort)) {
+      const ours = (address: string) => address === watcher.clientAddress || address === watcher.controlAddress;
+      const isControlAgain = responder === watcher.controlAddress && responderPort === watcher.controlPort;
+      if ((ours(originator) || ours(responder)) && !isControlAgain) want(watcher);
+    }
+    if (found.length > 0 || isControl) return found;
+    for (const watcher of this.watchlist.ofPair(originator, responder)) {
+      if (responder === watcher.controlAddress && responderPort === watcher.controlPort) return [];
+      want(watcher);
+    }
+    if (found.length > 0) return found;
+    if (responderPort >= 1024 || originatorPort === 20) {
+      for (const watcher of this.watchlist.ofHost(originator)) if (watcher.wantsForeign(time)) want(watcher);
+    }
+    return found;
+  }
+
+  /** A payload that begins like FTP on a connection that nobody follows. */
+  #unknownPayload(view: PacketView): void {
+    const speaker = this.#signature.recognise(view.bytes, view.payloadAt, view.payloadCaptured);
+    if (speaker === undefined) return;
+    const sourceKey = addressKey(view.bytes, view.sourceAt, view.ipVersion);
+    const destinationKey = addressKey(view.bytes, view.destinationAt, view.ipVersion);
+    const hash = connectionHash(sourceKey, view.sourcePort, destinationKey, view.destinationPort);
+    this.#joinMidstream(view, hash, sourceKey, destinationKey, speaker === "client", true);
+  }
+
+  /** Begins to follow a control connection whose SYN did not pass as one; the memory may still have it. */
+  #joinMidstream(
+    view: PacketView,
+    hash: number,
+    sourceKey: number,
+    destinationKey: number,
+    toServer: boolean,
+    recognised: boolean,
+  ): boolean {
+    const { bytes, ipVersion } = view;
+    const source = formatAddress(bytes, view.sourceAt, ipVersion);
+    const destination = formatAddress(bytes, view.destinationAt, ipVersion);
+    const client = toServer ? source : destination;
+    const server = toServer ? destination : source;
+    const clientPort = toServer ? view.sourcePort : view.destinationPort;
+    const serverPort = toServer ? view.destinationPort : view.sourcePort;
+    const clientKey = toServer ? sourceKey : destinationKey;
+    const serverKey = toServer ? destinationKey : sourceKey;
+    const connection = this.#add(
+      view,
+      "control",
+      hash,
+      client,
+      clientPort,
+      clientKey,
+      server,
+      serverPort,
+      serverKey,
+      toServer,
+    );
+    const syn = recognised ? this.synMemory.recall(hash, clientKey, serverKey, clientPort, serverPort) : undefined;
+    if (syn) {
+      const half = connection.originator;
+      half.synCount = 1;
+      half.packets = 1;
+      half.synPacket = syn.packet;
+      half.firstPacket = syn.packet;
+      half.synTime = syn.seconds + syn.nanoseconds / 1e9;
+      half.synTimes.push(half.synTime);
+      half.base = (syn.sequence + 1) >>> 0;
+      half.baseFromSyn = true;
+    } else connection.midstream = true;
+    const stream = this.#observer.controlOpened(connection, recognised);
+    if (stream === null) {
+      this.remove(connection);
+      return false;
+    }
+    if (syn) {
+      // The server's first payload is the greeting, so its stream begins with this very segment.
+      const half = connection.responder;
+      if (!toServer) {
+        half.base = view.sequence;
+        half.baseFromSyn = true;
+      }
+    }
+    connection.reassembler = new ControlReassembler(
+      connection.originator,
+      connection.responder,
+      stream,
+      this.#anomalies,
+    );
+    this.#follow(connection, view, toServer);
+    return true;
+  }
+
+  #add(
+    view: PacketView,
+    role: "control" | "data",
+    hash: number,
+    originator: string,
+    originatorPort: number,
+    originatorKey: number,
+    responder: string,
+    responderPort: number,
+    responderKey: number,
+    forward: boolean,
+  ): Connection {
+    const connection = new Connection(
+      role,
+      view.ipVersion,
+      { address: originator, port: originatorPort },
+      { address: responder, port: responderPort },
+      view.packet,
+      view.seconds,
+      view.nanoseconds,
+    );
+    connection.hash = hash;
+    connection.addressKeyA = originatorKey;
+    connection.addressKeyB = responderKey;
+    if (view.ipVersion === 6) {
+      const both = new Uint8Array(32);
+      both.set(view.bytes.subarray(view.sourceAt, view.sourceAt + 16), forward ? 0 : 16);
+      both.set(view.bytes.subarray(view.destinationAt, view.destinationAt + 16), forward ? 16 : 0);
+      connection.addressBytes = both;
+    }
+    const bucket = hash & (BUCKETS - 1);
+    connection.next = this.#buckets[bucket];
+    this.#buckets[bucket] = connection;
+    this.size++;
+    // One of its two ports makes its packets interesting: the less common one
+    const port = this.#controlPort[responderPort] === 1 ? -1 : responderPort >= 1024 ? responderPort : originatorPort;
+    connection.markedPort = port;
+    if (port >= 0 && this.#portUses[port]++ === 0) this.#interest[port] = 1;
+    return connection;
+  }
+
+  /** Stops following a connection; its facts stay with whoever holds it. */
+  remove(connection: Connection): void {
+    const bucket = connection.hash & (BUCKETS - 1);
+    let previous: Connection | null = null;
+    for (let at = this.#buckets[bucket]; at !== null; at = at.next) {
+      if (at !== connection) {
+        previous = at;
+        continue;
+      }
+      if (previous === null) this.#buckets[bucket] = at.next;
+      else previous.next = at.next;
+      connection.next = null;
+      this.size--;
+      const port = connection.markedPort;
+      if (port >= 0 && --this.#portUses[port] === 0 && this.#controlPort[port] === 0) this.#interest[port] = 0;
+      return;
+    }
+  }
+
+  /** One packet of a followed connection. */
+  #follow(connection: Connection, view: PacketView, forward: boolean): void {
+    const half = forward ? connection.originator : connection.responder;
+    const other = forward ? connection.responder : connection.originator;
+    const { flags, packet, sequence } = view;
+    const time = view.seconds + view.nanoseconds / 1e9;
+    if (half.isCopy(signatureOf(view), time)) {
+      connection.copies++;
+      return;
+    }
+    connection.packets++;
+    connection.lastPacket = packet;
+    connection.lastTime = time;
+    connection.lastSeconds = view.seconds;
+    connection.lastNanoseconds = view.nanoseconds;
+    half.packets++;
+    half.lastPacket = packet;
+    half.lastTime = time;
+    if (half.firstPacket === 0) {
+      half.firstPacket = packet;
+      half.firstTime = time;
+    }
+    if ((flags & TcpFlag.rst) !== 0) {
+      half.resetCount++;
+      if (half.resets.length < MAX_RESETS) {
+        half.resets.push({
+          packet,
+          time,
+          ttl: view.ttl,
+          ipId: view.ipId,
+          window: view.window,
+          hasAck: (flags & TcpFlag.ack) !== 0,
+          otherHighest: other.highest,
+        });
+      }
+      if (!connection.closed) {
+        connection.closed = true;
+        if (connection.role === "control") this.#observer.controlChanged(connection);
+      }
+      return;
+    }
+    if (half.ttl === 0) half.ttl = view.ttl;
+    if (view.ttl < half.lowestTtl) half.lowestTtl = view.ttl;
+    if (view.ttl > half.highestTtl) half.highestTtl = view.ttl;
+    if (half.ipId < 0) half.ipId = view.ipId;
+    half.lastIpId = view.ipId;
+
+    const isSyn = (flags & TcpFlag.syn) !== 0;
+    if (isSyn) this.#noteSyn(half, view, time);
+    if ((flags & TcpFlag.ack) !== 0) {
+      if (other.base < 0 && isSyn) {
+        other.base = view.acknowledgment;
+        other.baseFromSyn = true;
+      }
+      if (other.base >= 0) other.acknowledged(other.offsetOf(view.acknowledgment), packet, time);
+    }
+    this.#noteWindow(half, view, time);
+
+    const length = view.payloadLength;
+    const payloadSequence = isSyn ? (sequence + 1) >>> 0 : sequence;
+    if (length > 0 && !(length === 1 && isKeepAlive(half, payloadSequence))) {
+      if (half.base < 0) half.base = payloadSequence;
+      const at = half.offsetOf(payloadSequence);
+      if (view.payloadCaptured < length) connection.cutPayloads++;
+      half.sent(at, length, packet, time);
+      if (connection.reassembler !== null) {
+        const stamp: Stamp = {
+          packet,
+          instant: { seconds: view.seconds, nanoseconds: view.nanoseconds },
+          acknowledged: other.base >= 0 && (flags & TcpFlag.ack) !== 0 ? other.offsetOf(view.acknowledgment) : -1,
+        };
+        connection.reassembler.segment(
+          half,
+          at,
+          view.bytes,
+          view.payloadAt,
+          view.payloadAt + view.payloadCaptured,
+          length,
+          stamp,
+        );
+      } else if (connection.tap !== null) {
+        const more = connection.tap.payload(
+          forward,
+          at,
+          view.bytes,
+          view.payloadAt,
+          view.payloadAt + view.payloadCaptured,
+          packet,
+          time,
+        );
+        if (!more) connection.tap = null;
+      }
+    }
+    if ((flags & TcpFlag.fin) !== 0) {
+      half.finCount++;
+      if (half.finPacket === 0) {
+        half.finPacket = packet;
+        half.finTime = time;
+        if (half.base < 0) half.base = payloadSequence;
+        half.finAt = half.offsetOf(payloadSequence) + length;
+      }
+    }
+    connection.reassembler?.advance(time);
+    if (!connection.closed && half.finPacket !== 0 && other.finPacket !== 0 && (half.finAcked || other.finAcked)) {
+      connection.closed = true;
+      if (connection.role === "control") this.#observer.controlChanged(connection);
+    }
+  }
+
+  #noteSyn(half: HalfConnection, view: PacketView, time: number): void {
+    half.synCount++;
+    if (half.synPacket === 0) {
+      half.synPacket = view.packet;
+      half.synTime = time;
+      half.maximumSegmentSize = maximumSegmentSize(view);
+      half.windowScale = windowScale(view);
+      half.hasTimestamps = timestampValue(view) >= 0;
+      if (half.base < 0 || !half.baseFromSyn) {
+        // Offsets counted so far start at the first payload seen, which a late SYN leaves where it is.
+        if (half.payloadPackets === 0) half.base = (view.sequence + 1) >>> 0;
+        half.baseFromSyn = true;
+      }
+    }
+    if (half.synTimes.length < MAX_SYN_TIMES) half.synTimes.push(time);
+    half.lastSynPacket = view.packet;
+    half.lastSynTime = time;
+  }
+
+  #noteWindow(half: HalfConnection, view: PacketView, time: number): void {
+    half.window = view.window;
+    if (view.window === 0) {
+      half.zeroWindowCount++;
+      if (half.zeroWindowPacket === 0 || half.zeroWindowTime === 0) {
+        half.zeroWindowPacket = view.packet;
+        half.zeroWindowTime = time;
+      }
+    } else if (half.zeroWindowTime !== 0) {
+      const lasted = time - half.zeroWindowTime;
+      if (lasted > half.zeroWindowLongest) half.zeroWindowLongest = lasted;
+      half.zeroWindowTime = 0;
+    }
+  }
+
+  /** An ICMP error: joined to the followed connection whose segment it quotes. */
+  icmpError(view: PacketView): void {
+    const sourceKey = addressKey(view.bytes, view.quotedSourceAt, view.ipVersion);
+    const destinationKey = addressKey(view.bytes, view.quotedDestinationAt, view.ipVersion);
+    const hash = connectionHash(sourceKey, view.quotedSourcePort, destinationKey, view.quotedDestinationPort);
+    for (let connection = this.#buckets[hash & (BUCKETS - 1)]; connection !== null; connection = connection.next) {
+      if (connection.hash !== hash || connection.ipVersion !== view.ipVersion) continue;
+      const forward = connection.addressKeyA === sourceKey && connection.originator.port === view.quotedSourcePort;
+      const backward = connection.addressKeyB === sourceKey && connection.responder.port === view.quotedSourcePort;
+      if (!forward && !backward) continue;
+      const time = view.seconds + view.nanoseconds / 1e9;
+      const last = connection.icmpErrors.at(-1);
+      if (last && last.type === view.icmpType && last.code === view.icmpCode && time - last.time < 0.02) return; // a copy
+      if (connection.icmpErrors.length < MAX_ICMP_ERRORS) {
+        connection.icmpErrors.push({
+          packet: view.packet,
+          time,
+          ipVersion: view.ipVersion,
+          type: view.icmpType,
+          code: view.icmpCode,
+          mtu: view.icmpMtu,
+          from: formatAddress(view.bytes, view.sourceAt, view.ipVersion),
+          ttl: view.ttl,
+          quotes: forward ? "originator" : "responder",
+        });
+      }
+      if (connection.role === "control") this.#observer.controlChanged(connection);
+      return;
+    }
+  }
+}
+
+/** A keep-alive repeats the last byte already acknowledged (RFC 9293 section 3.8.4). */
+function isKeepAlive(half: HalfConnection, sequence: number): boolean {
+  if (half.base < 0 || half.highest === 0) return false;
+  const at = half.offsetOf(sequence);
+  return at === half.highest - 1 && half.acked >= half.highest;
+}
+
+/** A 32-bit key of an address: the address itself for IPv4, a mix of its four words for IPv6. */
+export function addressKey(bytes: Uint8Array, at: number, ipVersion: number): number {
+  if (ipVersion === 4) return (bytes[at] << 24) | (bytes[at + 1] << 16) | (bytes[at + 2] << 8) | bytes[at + 3];
+  let key = 0;
+  for (let i = at; i < at + 16; i += 4) {
+    const word = (bytes[i] << 24) | (bytes[i + 1] << 16) | (bytes[i + 2] << 8) | bytes[i + 3];
+    key = Math.imul(key ^ word, 0x9e3779b1);
+    key ^= key >>> 15;
+  }
+  return key;
+}
+
+/** The same for both directions of a connection. */
+function connectionHash(keyA: number, portA: number, keyB: number, portB: number): number {
+  let a = Math.imul(keyA ^ (portA << 16) ^ portA, 0x85ebca6b);
+  a ^= a >>> 15;
+  let b = Math.imul(keyB ^ (portB << 16) ^ portB, 0x85ebca6b);
+  b ^= b >>> 15;
+  const sum = Math.imul((a + b) | 0, 0xc2b2ae35);
+  return sum ^ (sum >>> 13);
+}
+
+function sameAddresses(both: Uint8Array, view: PacketView, forward: boolean): boolean {
+  const { bytes } = view;
+  const first = forward ? view.sourceAt : view.destinationAt;
+  const second = forward ? view.destinationAt : view.sourceAt;
+  for (let i = 0; i < 16; i++) {
+    if (both[i] !== bytes[first + i] || both[16 + i] !== bytes[second + i]) return false;
+  }
+  return true;
+}
+
+/** 53 bits that are equal for copies of one packet and, but for chance, different for all others. */
+function signatureOf(view: PacketView): number {
+  let low = Math.imul(view.sequence, 0x9e3779b1) ^ Math.imul(view.acknowledgment + view.flags, 0x85ebca6b);
+  low = Math.imul(low ^ (low >>> 15), 0xc2b2ae35) ^ view.window;
+  const high = (view.ipId + 1) * 8191 + view.payloadLength * 31 + view.flags;
+  return (low >>> 0) * 2 ** 21 + ((high ^ (high >>> 11)) & 0x1fffff);
+}

@@ -1,0 +1,217 @@
+import { sequenceDistance } from "./sequence.ts";
+
+/**
+ * What one end of a connection sent, summed up by sequence arithmetic: no payload is kept. Stream offsets count from the first
+ * byte after the SYN (or, joined midstream, from the first byte seen) and never wrap. Times are seconds since the epoch as
+ * doubles (exact to a quarter of a microsecond), packets are references (`capture/frame.ts`), 0 where there was none.
+ */
+export class HalfConnection {
+  readonly address: string;
+  readonly port: number;
+
+  packets = 0;
+  firstPacket = 0;
+  lastPacket = 0;
+  firstTime = 0;
+  lastTime = 0;
+
+  // SYN, or SYN-ACK
+  synCount = 0;
+  synPacket = 0;
+  synTime = 0;
+  lastSynPacket = 0;
+  lastSynTime = 0;
+  /** Times of the first SYNs, at most {@link MAX_SYN_TIMES}. */
+  synTimes: number[] = [];
+  maximumSegmentSize = 0;
+  windowScale = -1;
+
+  // The stream
+  /** Sequence number of stream offset 0; -1 while unknown. */
+  base = -1;
+  /** Whether {@link base} comes from the handshake. */
+  baseFromSyn = false;
+  /** One past the highest byte sent. */
+  highest = 0;
+  /** How much of this half's stream the other end acknowledged; -1 before its first ACK. */
+  acked = -1;
+  ackedTime = 0;
+  ackedPacket = 0;
+  /** Payload bytes that the capture shows, each once (as sent: bytes cut by the snaplen count). */
+  bytes = 0;
+  /** Bytes of holes not (yet) seen below {@link highest}. */
+  missing = 0;
+  payloadPackets = 0;
+  firstPayloadPacket = 0;
+  firstPayloadTime = 0;
+  lastNewPayloadPacket = 0;
+  lastNewPayloadTime = 0;
+  retransmissions = 0;
+
+  // What is unacknowledged now: reset whenever the other end acknowledges something new
+  stalledRetransmissions = 0;
+  stalledFirstPacket = 0;
+  stalledFirstTime = 0;
+  stalledLastPacket = 0;
+  stalledLastTime = 0;
+  /** Smallest and largest payload among those retransmissions. */
+  stalledSmallest = 0;
+  stalledLargest = 0;
+  /** Bytes that arrived while this half was stalled do not exist; what the other end still acknowledged selectively does. */
+  largestSegment = 0;
+  largestAcked = 0;
+  #largerEnd = 0;
+  #largerLength = 0;
+
+  // The window that this end offers
+  window = 0;
+  zeroWindowPacket = 0;
+  zeroWindowTime = 0;
+  zeroWindowCount = 0;
+  zeroWindowLongest = 0;
+
+  // The end
+  finPacket = 0;
+  finTime = 0;
+  finCount = 0;
+  /** Stream offset of the FIN; -1 before it. */
+  finAt = -1;
+  /** The FIN was acknowledged. */
+  finAcked = false;
+  resets: Reset[] = [];
+  resetCount = 0;
+
+  // Who sent it: of all packets but resets
+  ttl = 0;
+  lowestTtl = 255;
+  highestTtl = 0;
+  ipId = -1;
+  lastIpId = -1;
+  /** A SYN or payload with TCP timestamps was seen. */
+  hasTimestamps = false;
+
+  // The last few packets' signatures, to tell copies from retransmissions
+  #copies = new Float64Array(0);
+  #copyTimes = new Float64Array(0);
+  #copyAt = 0;
+
+  constructor(address: string, port: number) {
+    this.address = address;
+    this.port = port;
+  }
+
+  /** The stream offset of a sequence number, chosen nearest to the highest offset seen. */
+  offsetOf(sequence: number): number {
+    const reference = (this.base + this.highest) >>> 0;
+    return this.highest + sequenceDistance(sequence, reference);
+  }
+
+  /** True when a packet with this signature was seen a moment ago: a copy by a mirror port, `-i any`, or the network. */
+  isCopy(signature: number, time: number): boolean {
+    if (this.#copies.length === 0) {
+      this.#copies = new Float64Array(COPY_MEMORY);
+      this.#copyTimes = new Float64Array(COPY_MEMORY);
+    }
+    for (let i = 0; i < COPY_MEMORY; i++) {
+      if (this.#copies[i] === signature && Math.abs(time - this.#copyTimes[i]) <= COPY_SECONDS) return true;
+    }
+    this.#copies[this.#copyAt] = signature;
+    this.#copyTimes[this.#copyAt] = time;
+    this.#copyAt = (this.#copyAt + 1) % COPY_MEMORY;
+    return false;
+  }
+
+  /** Notes payload at stream offset `at`. @returns whether it brought bytes not seen before */
+  sent(at: number, length: number, packet: number, time: number): boolean {
+    const end = at + length;
+    this.payloadPackets++;
+    if (this.firstPayloadPacket === 0) {
+      this.firstPayloadPacket = packet;
+      this.firstPayloadTime = time;
+    }
+    if (length > this.largestSegment) this.largestSegment = length;
+    if (end > this.highest) {
+      if (at > this.highest) {
+        this.missing += at - this.highest;
+        this.bytes += length;
+      } else this.bytes += end - this.highest;
+      this.highest = end;
+      this.lastNewPayloadPacket = packet;
+      this.lastNewPayloadTime = time;
+      if (length > this.largestAcked && this.#largerLength === 0) {
+        this.#largerLength = length;
+        this.#largerEnd = end;
+      }
+      return true;
+    }
+    if (this.missing > 0 && at > this.acked) {
+      // Below the highest and not acknowledged: it fills a hole (reordering), or repeats; holes are filled first.
+      const filled = Math.min(this.missing, length);
+      this.missing -= filled;
+      this.bytes += filled;
+      if (filled === length && this.stalledRetransmissions === 0) return true;
+    }
+    this.retransmissions++;
+    if (end > this.acked) {
+      if (this.stalledRetransmissions === 0) {
+        this.stalledFirstPacket = packet;
+        this.stalledFirstTime = time;
+        this.stalledSmallest = length;
+        this.stalledLargest = length;
+      }
+      this.stalledRetransmissions++;
+      this.stalledLastPacket = packet;
+      this.stalledLastTime = time;
+      if (length < this.stalledSmallest) this.stalledSmallest = length;
+      if (length > this.stalledLargest) this.stalledLargest = length;
+    }
+    return false;
+  }
+
+  /** Notes that the other end acknowledged this half's stream up to `offset` (one more than the last byte; the FIN counts one). */
+  acknowledged(offset: number, packet: number, time: number): void {
+    if (this.finAt >= 0 && offset > this.finAt) {
+      this.finAcked = true;
+      offset = this.finAt;
+    }
+    if (offset <= this.acked) return;
+    this.acked = offset;
+    this.ackedTime = time;
+    this.ackedPacket = packet;
+    this.stalledRetransmissions = 0;
+    if (this.#largerLength !== 0 && offset >= this.#largerEnd) {
+      if (this.#largerLength > this.largestAcked) this.largestAcked = this.#largerLength;
+      this.#largerLength = 0;
+    }
+  }
+
+  /** Bytes sent and not acknowledged. */
+  get unacknowledged(): number {
+    return Math.max(0, this.highest - Math.max(this.acked, 0));
+  }
+}
+
+/** A RST as it was seen. */
+export interface Reset {
+  readonly packet: number;
+  readonly time: number;
+  readonly ttl: number;
+  readonly ipId: number;
+  readonly window: number;
+  readonly hasAck: boolean;
+  /** Bytes that the other end had sent when it came. */
+  readonly otherHighest: number;
+}
+
+/** How many resets of one end are kept; all are counted. */
+export const MAX_RESETS = 4;
+/** How many SYN times of one end are kept; all are counted. */
+export const MAX_SYN_TIMES = 16;
+/**
+ * Two identical packets (sequence, acknowledgment, flags, window, length, IP-ID) closer than this are copies of one: Linux
+ * retransmits no sooner than 200 ms (RFC 6298 floor as Linux has it), a mirror or `-i any` copies within microseconds, and a
+ * router between its two interfaces within its queueing delay.
+ */
+export const COPY_SECONDS = 0.1;
+/** How many packets back a copy is looked for. */
+export const COPY_MEMORY = 4;

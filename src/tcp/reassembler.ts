@@ -1,0 +1,253 @@
+import type { AnomalyLog } from "../anomaly.ts";
+import type { HalfConnection } from "./half-connection.ts";
+import type { ControlStream, Direction, GapReason, Stamp } from "./stream-sink.ts";
+
+/** Out-of-order bytes held for one direction; beyond it the hole before them is given up as lost. */
+export const MAX_PENDING_BYTES = 65_536;
+/** Out-of-order segments held for one direction. */
+export const MAX_PENDING_SEGMENTS = 64;
+/**
+ * After the other end has acknowledged a hole, so many more segments of the connection may pass before the hole counts as
+ * lost by the capture: packets are often written to the file a few places late.
+ */
+export const LATE_SEGMENTS = 8;
+/** A hole that nobody filled for so long (seconds of capture time) is lost. */
+export const HOLE_SECONDS = 10;
+/** Joined midstream: so many segments are looked at before the lowest of them is taken for the start. */
+export const MIDSTREAM_SEGMENTS = 4;
+/** Bytes remembered of each direction, to compare retransmissions with the first copy. */
+const HISTORY_BYTES = 512;
+
+interface PendingSegment {
+  at: number;
+  bytes: Uint8Array;
+  /** Bytes on the wire, at least bytes.length; the rest was cut by the snaplen. */
+  length: number;
+  stamp: Stamp;
+}
+
+/**
+ * Puts the two byte streams of one control connection in order (RFC 9293 section 3.10.7.4): the first copy of each byte wins, a
+ * differing later copy is an anomaly, a hole becomes a gap once it is sure that nobody will fill it.
+ */
+export class ControlReassembler {
+  readonly #sink: ControlStream;
+  readonly #anomalies: AnomalyLog;
+  readonly #client: StreamAssembly;
+  readonly #server: StreamAssembly;
+
+  constructor(client: HalfConnection, server: HalfConnection, sink: ControlStream, anomalies: AnomalyLog) {
+    this.#sink = sink;
+    this.#anomalies = anomalies;
+    this.#client = new StreamAssembly("client", client);
+    this.#server = new StreamAssembly("server", server);
+  }
+
+  /** Whether bytes were lost or cut in either direction. */
+  get gaps(): number {
+    return this.#client.gaps + this.#server.gaps;
+  }
+
+  /**
+   * One segment's payload. `at` is its stream offset, `from` … `to` what the capture holds of its `length` bytes.
+   * @param half the sender's side, which tells the direction
+   */
+  segment(
+    half: HalfConnection,
+    at: number,
+    bytes: Uint8Array,
+    from: number,
+    to: number,
+    length: number,
+    stamp: Stamp,
+  ): void {
+    const stream = half === this.#client.half ? this.#client : this.#server;
+    if (!stream.started) {
+      if (half.baseFromSyn) {
+        stream.started = true;
+        stream.nextAt = 0;
+      } else {
+        this.#hold(stream, at, bytes, from, to, length, stamp);
+        if (stream.pending.length >= MIDSTREAM_SEGMENTS) this.#start(stream);
+        return;
+      }
+    }
+    if (at > stream.nextAt) {
+      this.#hold(stream, at, bytes, from, to, length, stamp);
+      if (stream.pendingBytes > MAX_PENDING_BYTES || stream.pending.length > MAX_PENDING_SEGMENTS)
+        this.#giveUpHole(stream, "lost");
+      return;
+    }
+    this.#accept(stream, at, bytes, from, to, length, stamp);
+    if (stream.pending.length > 0) this.#drain(stream);
+  }
+
+  /** Called for every segment of the connection after its acknowledgment was noted: decides about holes. */
+  advance(time: number): void {
+    this.#advance(this.#client, this.#server, time);
+    this.#advance(this.#server, this.#client, time);
+  }
+
+  /** No more segments: what is held is delivered, holes become gaps. */
+  finish(): void {
+    for (const stream of [this.#client, this.#server]) {
+      if (!stream.started) this.#start(stream);
+      while (stream.pending.length > 0) this.#giveUpHole(stream, "lost");
+    }
+  }
+
+  #advance(stream: StreamAssembly, other: StreamAssembly, time: number): void {
+    if (stream.pending.length === 0) return;
+    if (!stream.started) {
+      stream.waited++;
+      if (stream.waited > LATE_SEGMENTS || time - stampTime(stream.pending[0].stamp) > 1) this.#start(stream);
+      return;
+    }
+    // "lost by the capture": the receiver has the bytes that we have not
+    if (stream.half.acked > stream.nextAt || other.half.finAcked) stream.waited++;
+    if (stream.waited > LATE_SEGMENTS || time - stampTime(stream.pending[0].stamp) > HOLE_SECONDS)
+      this.#giveUpHole(stream, "lost");
+  }
+
+  #start(stream: StreamAssembly): void {
+    stream.started = true;
+    stream.waited = 0;
+    stream.nextAt = stream.half.baseFromSyn ? 0 : (stream.pending[0]?.at ?? 0);
+    this.#drain(stream);
+  }
+
+  #hold(
+    stream: StreamAssembly,
+    at: number,
+    bytes: Uint8Array,
+    from: number,
+    to: number,
+    length: number,
+    stamp: Stamp,
+  ): void {
+    let i = stream.pending.length;
+    while (i > 0 && stream.pending[i - 1].at > at) i--;
+    const before = stream.pending[i - 1];
+    if (before && before.at === at && before.length >= length) return;
+    stream.pending.splice(i, 0, { at, bytes: bytes.slice(from, to), length, stamp });
+    stream.pendingBytes += length;
+    if (stream.started && stream.pending.length === 1) stream.waited = 0;
+  }
+
+  #drain(stream: StreamAssembly): void {
+    while (stream.pending.length > 0 && stream.pending[0].at <= stream.nextAt) {
+      const first = stream.pending.shift()!;
+      stream.pendingBytes -= first.length;
+      this.#accept(stream, first.at, first.bytes, 0, first.bytes.length, first.length, first.stamp);
+    }
+    if (stream.pending.length === 0) stream.waited = 0;
+  }
+
+  #giveUpHole(stream: StreamAssembly, reason: GapReason): void {
+    const first = stream.pending[0];
+    if (!first) return;
+    if (first.at > stream.nextAt) {
+      this.#gap(stream, first.at - stream.nextAt, reason, first.stamp);
+      stream.nextAt = first.at;
+    }
+    stream.waited = 0;
+    this.#drain(stream);
+  }
+
+  #gap(stream: StreamAssembly, length: number, reason: GapReason, stamp: Stamp): void {
+    stream.gaps++;
+    stream.historyEnd = -1;
+    this.#sink.gap(stream.direction, length, reason, stamp);
+  }
+
+  /** Delivers what is new of a segment that starts at or before the next expected byte. */
+  #accept(
+    stream: StreamAssembly,
+    at: number,
+    bytes: Uint8Array,
+    from: number,
+    to: number,
+    length: number,
+    stamp: Stamp,
+  ): void {
+    const end = at + length;
+    const overlap = stream.nextAt - at;
+    if (overlap > 0 && stream.differs(at, bytes, from, Math.min(to, from + overlap))) {
+      this.#anomalies.note(
+        "tcp-overlap-differs",
+        "tcp",
+        stamp.packet,
+        `a ${stream.direction} segment repeats other bytes at stream offset ${at}; the first copy counts`,
+      );
+    }
+    if (end <= stream.nextAt) return;
+    const start = from + overlap;
+    if (start < to) {
+      stream.nextAt += to - start;
+      stream.remember(bytes, start, to);
+      this.#sink.data(stream.direction, bytes, start, to, stamp);
+    }
+    const cut = end - stream.nextAt;
+    if (cut > 0) {
+      stream.nextAt = end;
+      this.#gap(stream, cut, "snaplen", stamp);
+    }
+  }
+}
+
+/** The state of one direction. */
+class StreamAssembly {
+  readonly direction: Direction;
+  readonly half: HalfConnection;
+  started = false;
+  nextAt = 0;
+  pending: PendingSegment[] = [];
+  pendingBytes = 0;
+  waited = 0;
+  gaps = 0;
+  /** The last bytes delivered, ending at stream offset `historyEnd` (-1: none comparable). */
+  #history = new Uint8Array(0);
+  #historyLength = 0;
+  historyEnd = -1;
+
+  constructor(direction: Direction, half: HalfConnection) {
+    this.direction = direction;
+    this.half = half;
+  }
+
+  /** Keeps the tail of what was delivered; `nextAt` is already past it. */
+  remember(bytes: Uint8Array, from: number, to: number): void {
+    const length = to - from;
+    if (this.#history.length === 0) this.#history = new Uint8Array(HISTORY_BYTES);
+    if (this.historyEnd < 0) this.#historyLength = 0;
+    this.historyEnd = this.nextAt;
+    if (length >= HISTORY_BYTES) {
+      for (let i = 0; i < HISTORY_BYTES; i++) this.#history[i] = bytes[to - HISTORY_BYTES + i];
+      this.#historyLength = HISTORY_BYTES;
+      return;
+    }
+    const room = HISTORY_BYTES - length;
+    if (this.#historyLength > room) {
+      this.#history.copyWithin(0, this.#historyLength - room, this.#historyLength);
+      this.#historyLength = room;
+    }
+    for (let i = 0; i < length; i++) this.#history[this.#historyLength + i] = bytes[from + i];
+    this.#historyLength += length;
+  }
+
+  /** Whether bytes at stream offset `at` differ from what was delivered there, as far as it is remembered. */
+  differs(at: number, bytes: Uint8Array, from: number, to: number): boolean {
+    if (this.historyEnd < 0) return false;
+    const historyAt = this.historyEnd - this.#historyLength;
+    for (let i = from; i < to; i++) {
+      const offset = at + i - from;
+      if (offset >= historyAt && offset < this.historyEnd && this.#history[offset - historyAt] !== bytes[i])
+        return true;
+    }
+    return false;
+  }
+}
+
+function stampTime(stamp: Stamp): number {
+  return stamp.instant.seconds + stamp.instant.nanoseconds / 1e9;
+}

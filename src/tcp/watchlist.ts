@@ -1,0 +1,129 @@
+/**
+ * Which connections to follow, asked once a SYN. Small counting bitmaps say no at the price of a few loads; only what passes
+ * them is looked up by its addresses in full.
+ */
+
+/** Whoever wants connections to be followed: a session, as the slow half sees it. */
+export interface Watcher {
+  /** The endpoint whose further connections are control connections, not data. */
+  readonly controlAddress: string;
+  readonly controlPort: number;
+  /** The FTP client's address. */
+  readonly clientAddress: string;
+  /** How many connections it may still be given; at 0 they are counted, not followed. */
+  room: number;
+  /** Whether a SYN by the client to a host that is not its server may belong to it at this moment (seconds). */
+  wantsForeign(time: number): boolean;
+}
+
+/** Symmetric 16-bit hash of two address keys. */
+function pairHash(keyA: number, keyB: number): number {
+  const mixed = Math.imul(keyA ^ keyB, 0x9e3779b1) ^ Math.imul(keyA + keyB, 0x85ebca6b);
+  return (mixed ^ (mixed >>> 16)) & 0xffff;
+}
+
+function hostHash(key: number): number {
+  const mixed = Math.imul(key, 0x9e3779b1);
+  return (mixed ^ (mixed >>> 16)) & 0xffff;
+}
+
+/** Index of watchers under text keys; an empty list is removed. */
+class WatcherIndex {
+  readonly #watchers = new Map<string, Watcher[]>();
+
+  add(key: string, watcher: Watcher): void {
+    const list = this.#watchers.get(key);
+    if (list) list.push(watcher);
+    else this.#watchers.set(key, [watcher]);
+  }
+
+  remove(key: string, watcher: Watcher): void {
+    const list = this.#watchers.get(key);
+    if (!list) return;
+    const at = list.indexOf(watcher);
+    if (at >= 0) list.splice(at, 1);
+    if (list.length === 0) this.#watchers.delete(key);
+  }
+
+  get(key: string): readonly Watcher[] {
+    return this.#watchers.get(key) ?? NOBODY;
+  }
+}
+
+const NOBODY: readonly Watcher[] = [];
+
+export class Watchlist {
+  readonly #pairBits = new Uint16Array(65_536);
+  readonly #hostBits = new Uint16Array(65_536);
+  readonly #portCounts = new Uint16Array(65_536);
+  readonly #pairs = new WatcherIndex();
+  readonly #hosts = new WatcherIndex();
+  readonly #ports = new Map<number, Watcher[]>();
+
+  /** Follow all connections between two hosts. Keys are the table's 32-bit address keys. */
+  watchPair(a: string, keyA: number, b: string, keyB: number, watcher: Watcher): void {
+    this.#pairBits[pairHash(keyA, keyB)]++;
+    this.#pairs.add(pairKey(a, b), watcher);
+  }
+
+  unwatchPair(a: string, keyA: number, b: string, keyB: number, watcher: Watcher): void {
+    this.#pairBits[pairHash(keyA, keyB)]--;
+    this.#pairs.remove(pairKey(a, b), watcher);
+  }
+
+  /** Follow what this host opens to others, as long as the watcher wants it. */
+  watchHost(address: string, key: number, watcher: Watcher): void {
+    this.#hostBits[hostHash(key)]++;
+    this.#hosts.add(address, watcher);
+  }
+
+  unwatchHost(address: string, key: number, watcher: Watcher): void {
+    this.#hostBits[hostHash(key)]--;
+    this.#hosts.remove(address, watcher);
+  }
+
+  /** Look at SYNs to this port, whatever their addresses: it was negotiated. */
+  expectPort(port: number, watcher: Watcher): void {
+    this.#portCounts[port]++;
+    const list = this.#ports.get(port);
+    if (list) list.push(watcher);
+    else this.#ports.set(port, [watcher]);
+  }
+
+  unexpectPort(port: number, watcher: Watcher): void {
+    this.#portCounts[port]--;
+    const list = this.#ports.get(port);
+    if (!list) return;
+    const at = list.indexOf(watcher);
+    if (at >= 0) list.splice(at, 1);
+    if (list.length === 0) this.#ports.delete(port);
+  }
+
+  /** Cheap: false means that nobody wants a SYN between these hosts to this port. */
+  mayMatch(originatorKey: number, responderKey: number, responderPort: number): boolean {
+    return (
+      this.#portCounts[responderPort] !== 0 ||
+      this.#pairBits[pairHash(originatorKey, responderKey)] !== 0 ||
+      this.#hostBits[hostHash(originatorKey)] !== 0
+    );
+  }
+
+  /** Watchers that negotiated this port. */
+  expecting(port: number): readonly Watcher[] {
+    return this.#ports.get(port) ?? NOBODY;
+  }
+
+  /** Watchers of everything between two hosts. */
+  ofPair(a: string, b: string): readonly Watcher[] {
+    return this.#pairs.get(pairKey(a, b));
+  }
+
+  /** Watchers of what this host opens. */
+  ofHost(address: string): readonly Watcher[] {
+    return this.#hosts.get(address);
+  }
+}
+
+function pairKey(a: string, b: string): string {
+  return a < b ? `${a} ${b}` : `${b} ${a}`;
+}

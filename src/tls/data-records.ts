@@ -1,0 +1,179 @@
+import type { PayloadTap } from "../tcp/stream-sink.ts";
+import { helloFromFirstBytes, type TlsHello } from "./hello.ts";
+import { looksLikeRecordHeader } from "./record.ts";
+
+/** One TLS record header seen on a data connection. */
+export interface DataRecord {
+  readonly fromOriginator: boolean;
+  readonly contentType: number;
+  /** The length field: bytes after the 5-byte header. */
+  readonly length: number;
+  readonly packet: number;
+  readonly time: number;
+  /** Level and description of an alert sent in the clear (length 2), e.g. 0x0233 fatal decrypt_error; -1 otherwise. */
+  readonly alert: number;
+}
+
+/** How many record headers of a data connection are kept. */
+export const MAX_DATA_RECORDS = 48;
+/** Out-of-order segments of one direction that are held while a record header is missing. */
+const MAX_HELD_SEGMENTS = 8;
+/** Bytes of a direction's beginning that are kept until its hello has been read. */
+const HELLO_BYTES = 2048;
+
+/**
+ * Follows the TLS records of a data connection by their headers (RFC 8446 section 5.1), keeping neither payload nor more than
+ * the first few headers, and reads both hellos.
+ */
+export class DataRecords implements PayloadTap {
+  readonly records: DataRecord[] = [];
+  readonly originator = new RecordWalk(true);
+  readonly responder = new RecordWalk(false);
+
+  payload(
+    fromOriginator: boolean,
+    offset: number,
+    bytes: Uint8Array,
+    from: number,
+    to: number,
+    packet: number,
+    time: number,
+  ): boolean {
+    const walk = fromOriginator ? this.originator : this.responder;
+    walk.segment(this.records, offset, bytes, from, to, packet, time);
+    return !(this.originator.done && this.responder.done);
+  }
+
+  /** The TLS ClientHello of either end, whoever was the TLS client. */
+  get clientHello(): TlsHello | null {
+    return [this.originator.hello, this.responder.hello].find((hello) => hello?.role === "client") ?? null;
+  }
+
+  get serverHello(): TlsHello | null {
+    return [this.originator.hello, this.responder.hello].find((hello) => hello?.role === "server") ?? null;
+  }
+}
+
+/** One direction. */
+export class RecordWalk {
+  readonly #fromOriginator: boolean;
+  /** `undecided` before the first byte; `lost` when a header was not in the capture. */
+  state: "undecided" | "tls" | "cleartext" | "lost" = "undecided";
+  hello: TlsHello | null = null;
+  applicationBytes = 0;
+  applicationRecords = 0;
+  /** The last record header seen. */
+  last: { contentType: number; length: number } | null = null;
+  #nextRecordAt = 0;
+  #header = new Uint8Array(7);
+  #headerLength = 0;
+  #start: Uint8Array | null = null;
+  #startLength = 0;
+  #held: { offset: number; bytes: Uint8Array; packet: number; time: number }[] = [];
+
+  constructor(fromOriginator: boolean) {
+    this.#fromOriginator = fromOriginator;
+  }
+
+  /** Nothing more to learn from this direction. */
+  get done(): boolean {
+    return this.state === "cleartext" || this.state === "lost";
+  }
+
+  segment(
+    records: DataRecord[],
+    offset: number,
+    bytes: Uint8Array,
+    from: number,
+    to: number,
+    packet: number,
+    time: number,
+  ): void {
+    if (this.done || offset + (to - from) <= this.#wanted) return;
+    if (offset > this.#wanted) {
+      if (this.#held.length >= MAX_HELD_SEGMENTS) {
+        this.state = "lost";
+        this.#held = [];
+        return;
+      }
+      this.#held.push({ offset, bytes: bytes.slice(from, to), packet, time });
+      this.#held.sort((a, b) => a.offset - b.offset);
+      return;
+    }
+    this.#walk(records, offset, bytes, from, to, packet, time);
+    while (this.#held.length > 0 && this.#held[0].offset <= this.#wanted && !this.done) {
+      const next = this.#held.shift()!;
+      if (next.offset + next.bytes.length > this.#wanted)
+        this.#walk(records, next.offset, next.bytes, 0, next.bytes.length, next.packet, next.time);
+    }
+  }
+
+  /** Stream offset of the next byte that matters. */
+  get #wanted(): number {
+    if (this.#start !== null || this.state === "undecided") return this.#startLength;
+    return this.#nextRecordAt + this.#headerLength;
+  }
+
+  #walk(
+    records: DataRecord[],
+    offset: number,
+    bytes: Uint8Array,
+    from: number,
+    to: number,
+    packet: number,
+    time: number,
+  ): void {
+    this.#keepStart(offset, bytes, from, to);
+    const end = offset + (to - from);
+    for (;;) {
+      const at = this.#nextRecordAt + this.#headerLength;
+      if (at >= end || at < offset) break;
+      this.#header[this.#headerLength++] = bytes[from + at - offset];
+      if (this.#headerLength < 5) continue;
+      const length = (this.#header[3] << 8) | this.#header[4];
+      const contentType = this.#header[0];
+      if (this.#headerLength === 5) {
+        if (!looksLikeRecordHeader(this.#header, 0)) {
+          this.state = this.state === "undecided" ? "cleartext" : "lost";
+          this.#start = null;
+          return;
+        }
+        this.state = "tls";
+        if (contentType === 21 && length === 2) continue; // an alert in the clear: its two bytes are wanted too
+      } else if (this.#headerLength === 6) continue;
+      if (contentType === 23) {
+        this.applicationRecords++;
+        this.applicationBytes += length;
+      }
+      if (this.last === null) this.last = { contentType, length };
+      else {
+        this.last.contentType = contentType;
+        this.last.length = length;
+      }
+      if (records.length < MAX_DATA_RECORDS) {
+        const alert = this.#headerLength === 7 ? (this.#header[5] << 8) | this.#header[6] : -1;
+        records.push({ fromOriginator: this.#fromOriginator, contentType, length, packet, time, alert });
+      }
+      this.#nextRecordAt += 5 + length;
+      this.#headerLength = 0;
+    }
+  }
+
+  /** Keeps the first bytes of the stream until the hello in them is complete. */
+  #keepStart(offset: number, bytes: Uint8Array, from: number, to: number): void {
+    if (this.hello !== null || (this.#start === null && this.#startLength > 0)) return;
+    const skip = this.#startLength - offset;
+    if (skip < 0 || from + skip >= to) return;
+    this.#start ??= new Uint8Array(HELLO_BYTES);
+    const room = HELLO_BYTES - this.#startLength;
+    const part = bytes.subarray(from + skip, Math.min(to, from + skip + room));
+    this.#start.set(part, this.#startLength);
+    this.#startLength += part.length;
+    if (this.#startLength < 5) return;
+    const recordEnd = 5 + ((this.#start[3] << 8) | this.#start[4]);
+    if (this.#startLength >= Math.min(recordEnd, HELLO_BYTES)) {
+      this.hello = helloFromFirstBytes(this.#start, 0, this.#startLength) ?? null;
+      this.#start = null;
+    }
+  }
+}

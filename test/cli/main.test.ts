@@ -1,0 +1,37 @@
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { describe, test } from "node:test";
+import { runCli } from "./run-cli.ts";
+
+describe("ftptrace", { concurrency: true }, () => {
+  test("help and version are results: standard output, status 0", async () => {
+    const { version } = JSON.parse(readFileSync("package.json", "utf8"));
+    const help = await runCli(["--help"]);
+    assert.match(help.stdout, /^Usage: ftptrace/);
+    assert.deepEqual([help.status, help.stderr], [0, ""]);
+    assert.deepEqual(await runCli(["--version"]), { status: 0, stdout: `${version}\n`, stderr: "" });
+    const analyze = await runCli(["analyze", "--help"]);
+    for (const word of ["--format", "--ftp-port", "--fail-on", "ndjson", "Exit status"])
+      assert.ok(analyze.stdout.includes(word), word);
+  });
+
+  const mistakes: [words: string[], message: RegExp][] = [
+    [[], /^Usage: ftptrace/],
+    [["analyze"], /^ftptrace: missing required argument 'file'\n/],
+    [["analyse", "x.pcap"], /^ftptrace: unknown command 'analyse'\n\(Did you mean analyze\?\)/],
+    [["package.json"], /^ftptrace: 'package\.json' is no command; did you mean: ftptrace analyze package\.json\n$/],
+    [["analyze", "--format", "xml", "x.pcap"], /Allowed choices are table, json, ndjson/],
+    [["analyze", "--ftp-port", "65536", "x.pcap"], /A port is a number from 1 to 65535/],
+    [["analyze", "--ftp-port", "ftp", "x.pcap"], /A port is a number from 1 to 65535/],
+    [["analyze", "--width", "0", "x.pcap"], /A width is a number of columns/],
+    [["analyze", "--colour", "x.pcap"], /unknown option '--colour'/],
+    [["analyze", "-", "package.json"], /^ftptrace: standard input \(-\) has to stand alone/],
+  ];
+  for (const [words, message] of mistakes)
+    test(`wrong usage has status 2 and says what to change: ${words.join(" ")}`, async () => {
+      const { status, stdout, stderr } = await runCli(words);
+      assert.equal(status, 2);
+      assert.equal(stdout, "");
+      assert.match(stderr, message);
+    });
+});

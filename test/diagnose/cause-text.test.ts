@@ -1,0 +1,30 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { CAUSE_IDS } from "../../src/diagnose/cause.ts";
+import { CAUSE_TEXT, type CauseText, remedyFor, SERVER_SETTINGS } from "../../src/diagnose/cause-text.ts";
+
+test("titles complete a verdict line, meanings and remedies are sentences", () => {
+  for (const id of CAUSE_IDS) {
+    const text: CauseText = CAUSE_TEXT[id];
+    assert.match(text.title, /^[a-zT].*[^.]$/, id);
+    assert.match(text.meaning, /^[A-Z].*\.$/, id);
+    assert.ok(text.remedy.length > 0, id);
+    for (const line of text.remedy) assert.match(line, /^[A-Z].*\.$/, id);
+  }
+});
+
+test("every setting names its source and is used", () => {
+  const used = new Set(Object.values(CAUSE_TEXT).map((text: CauseText) => text.setting));
+  for (const [purpose, settings] of Object.entries(SERVER_SETTINGS)) {
+    assert.ok(used.has(purpose as never), purpose);
+    for (const { product, source } of settings) assert.ok(product.length > 0 && source.length > 0, purpose);
+  }
+});
+
+test("the remedy spells the setting for the software seen", () => {
+  assert.match(remedyFor("pasv-private-address", "(vsFTPd 3.0.3)").join(), /pasv_address/);
+  assert.doesNotMatch(remedyFor("pasv-private-address", "(vsFTPd 3.0.3)").join(), /MasqueradeAddress/);
+  assert.match(remedyFor("pasv-private-address", "ProFTPD 1.3.8 Server").join(), /MasqueradeAddress/);
+  assert.match(remedyFor("pasv-private-address", null).join(), /pasv_address.*MasqueradeAddress.*ForcePassiveIP/);
+  assert.doesNotMatch(remedyFor("pasv-private-address", "HomeGrown FTP").join(), /Setting/);
+});

@@ -1,0 +1,53 @@
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { test } from "node:test";
+import { Ajv2020 } from "ajv/dist/2020.js";
+import { CAUSE_IDS, CONTRIBUTING_IDS, LIMIT_IDS } from "../../src/diagnose/cause.ts";
+import { render } from "./render.ts";
+import { SAMPLES } from "./sample-analysis.ts";
+
+const schema = JSON.parse(readFileSync("schema/report.schema.json", "utf8"));
+const validate = new Ajv2020({ strict: true, allowUnionTypes: true, allErrors: true }).compile(schema);
+
+function assertValid(report: unknown, what: string): void {
+  const valid = validate(report);
+  assert.ok(valid, `${what}: ${JSON.stringify(validate.errors, null, 1)}`);
+}
+
+for (const [name, analysis] of Object.entries(SAMPLES)) {
+  test(`the report "${name}" and its JSON conform to the schema`, async () => {
+    assertValid(analysis, "as plain data");
+    assertValid(JSON.parse(await render(analysis, "json")), "as printed");
+  });
+}
+
+test("the schema lists exactly the ids of the source", () => {
+  assert.deepEqual(schema.$defs.causeId.enum, [...CAUSE_IDS]);
+  assert.deepEqual(schema.$defs.contributingCauseId.enum, [...CONTRIBUTING_IDS]);
+  assert.deepEqual(schema.$defs.limitId.enum, [...LIMIT_IDS]);
+});
+
+test("every object of the schema is closed and every property required", () => {
+  const visit = (part: unknown, path: string) => {
+    if (typeof part !== "object" || part === null) return;
+    const { type, properties, required, additionalProperties } = part as Record<string, unknown>;
+    if (type === "object") {
+      assert.equal(additionalProperties, false, path);
+      assert.deepEqual(required, Object.keys(properties as object), path);
+    }
+    for (const [key, value] of Object.entries(part)) visit(value, `${path}/${key}`);
+  };
+  visit(schema, "#");
+});
+
+test("the schema refuses what is no report", () => {
+  const report = SAMPLES["private-address"];
+  for (const wrong of [
+    {},
+    { ...report, extra: 1 },
+    { ...report, schemaVersion: "2.0" },
+    { ...report, captures: [{ ...report.captures[0], limits: ["no-such-limit"] }] },
+    { ...report, captures: [{ ...report.captures[0], start: "2026-01-05T10:00:00Z" }] },
+  ])
+    assert.equal(validate(wrong), false);
+});
