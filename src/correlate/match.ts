@@ -44,7 +44,7 @@ export function matchCandidates(
     let best = -1;
     let bestScore: Score | undefined;
     windows.forEach((window, i) => {
-      const score = scoreOf(session, candidate.connection, window);
+      const score = scoreOf(session, candidate.connection, window, matched[i]);
       if (score && (bestScore === undefined || score.value > bestScore.value)) {
         best = i;
         bestScore = score;
@@ -87,7 +87,12 @@ export function matchCandidates(
 }
 
 /** How well a connection fits a negotiation; undefined when it does not. The port must fit, and one of the hosts. */
-function scoreOf(session: SessionFacts, connection: Connection, window: NegotiationWindow): Score | undefined {
+function scoreOf(
+  session: SessionFacts,
+  connection: Connection,
+  window: NegotiationWindow,
+  taken: readonly MatchedConnection[],
+): Score | undefined {
   const { negotiation } = window;
   if (!negotiation?.advertised || connection.responder.port !== negotiation.advertised.port) return undefined;
   const time = connection.firstTime;
@@ -113,14 +118,20 @@ function scoreOf(session: SessionFacts, connection: Connection, window: Negotiat
     reasons.push("from the control connection's peer");
   }
   if (value < 7) return undefined;
-  // Of several negotiations of one port the latest before the SYN counts; one already followed by another fits less well.
+  // Of several negotiations of one port the latest before the SYN counts; one already followed by another fits less well, and so
+  // does one that already has its connection: a listener accepts one.
+  if (time >= window.from) value += 1;
   if (time < window.until) value += 2;
+  if (taken.some(({ connection: other }) => other.established)) value -= 2;
   value += window.from / 1e12;
   return { value, match: responderFits && originatorFits ? "exact" : "address-differs", reasons };
 }
 
 /** Whether the control connection could not be read when this connection began. */
 function isHidden(session: SessionFacts, connection: Connection): boolean {
+  const { control } = session;
+  // After the control connection has closed nothing is negotiated on it any more.
+  if (control.closed && connection.firstTime > control.lastTime) return false;
   return session.hidden.some(({ from, to }) => connection.firstTime >= from && connection.firstTime <= to);
 }
 

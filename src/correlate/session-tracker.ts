@@ -78,6 +78,8 @@ export class SessionTracker implements ConnectionObserver {
     const session = new TrackedSession(connection, recognised, this.#table, this.#anomalies);
     connection.owner = session;
     this.#live.add(session);
+    // Something is being said already: a negotiation may be under way.
+    if (connection.midstream || recognised) session.watch();
     return session;
   }
 
@@ -85,8 +87,7 @@ export class SessionTracker implements ConnectionObserver {
     const records = new DataRecords();
     connection.tap = records;
     const holders: TrackedSession[] = [];
-    for (const watcher of watchers) {
-      const session = watcher as TrackedSession;
+    for (const session of mostLikely(watchers as readonly TrackedSession[], connection.responder.port)) {
       session.addCandidate(connection, records);
       holders.push(session);
     }
@@ -140,6 +141,26 @@ export class SessionTracker implements ConnectionObserver {
   }
 }
 
+/**
+ * Of several sessions between the same two hosts one negotiated this port, and the latest to do so is meant; where nobody is seen to have
+ * (the control connections are encrypted), it is the one whose server spoke last.
+ */
+function mostLikely(sessions: readonly TrackedSession[], port: number): readonly TrackedSession[] {
+  if (sessions.length === 1) return sessions;
+  const chosen = new Map<string, TrackedSession>();
+  for (const session of sessions) {
+    const pair = `${session.clientAddress} ${session.controlAddress}`;
+    const rival = chosen.get(pair);
+    const better =
+      rival === undefined ||
+      (session.expects(port) !== rival.expects(port)
+        ? session.expects(port)
+        : session.expects(port) || session.lastServerTime >= rival.lastServerTime);
+    if (better) chosen.set(pair, session);
+  }
+  return [...chosen.values()];
+}
+
 /** A session while it is being followed. */
 class TrackedSession implements ControlStream, Watcher {
   readonly connection: Connection;
@@ -157,7 +178,8 @@ class TrackedSession implements ControlStream, Watcher {
   #watching = false;
   #watchingHost = false;
   #foreignCount = 0;
-  #lastServerTime = Number.NEGATIVE_INFINITY;
+  /** When the server said or sent something last (seconds). */
+  lastServerTime = Number.NEGATIVE_INFINITY;
   #hiddenFrom = -1;
   #hidden: { from: number; to: number }[] = [];
   #lostBytes = false;
@@ -191,20 +213,26 @@ class TrackedSession implements ControlStream, Watcher {
   // Watcher
 
   wantsForeign(time: number): boolean {
-    return this.#hiddenFrom >= 0 && time - this.#lastServerTime <= FOREIGN_SECONDS && this.#foreignCount < MAX_FOREIGN;
+    return this.#hiddenFrom >= 0 && time - this.lastServerTime <= FOREIGN_SECONDS && this.#foreignCount < MAX_FOREIGN;
   }
 
-  /** The first byte of the dialogue: from here on the two hosts are watched. */
+  /** From the first byte of the dialogue on the two hosts are watched. */
+  watch(): void {
+    if (this.#watching) return;
+    this.#watching = true;
+    const keys = this.#hostKeys();
+    this.#table.watchlist.watchPair(this.clientAddress, keys.client, this.controlAddress, keys.server, this);
+  }
+
   #begin(): ControlSession {
     if (this.#parser) return this.#parser;
     this.#parser = new ControlSession({
       serverPort: this.controlPort,
+      joinedMidstream: this.connection.midstream,
       anomalies: this.#anomalies,
       onEvent: (event) => this.#onEvent(event),
     });
-    const keys = this.#hostKeys();
-    this.#table.watchlist.watchPair(this.clientAddress, keys.client, this.controlAddress, keys.server, this);
-    this.#watching = true;
+    this.watch();
     return this.#parser;
   }
 
@@ -235,7 +263,7 @@ class TrackedSession implements ControlStream, Watcher {
         break;
       case "tls-record":
         if (this.#hiddenFrom < 0 && event.contentType === 23) this.#beginHidden(time);
-        if (event.direction === "server") this.#lastServerTime = time;
+        if (event.direction === "server") this.lastServerTime = time;
         break;
       case "tls-hello":
         if (this.#hiddenFrom < 0) this.#beginHidden(time);
@@ -260,9 +288,16 @@ class TrackedSession implements ControlStream, Watcher {
   /** A negotiated port: connections to it are looked at whatever their addresses. */
   #expectFrom(event: ControlEvent): void {
     const parsed = negotiatedEndpoint(event);
-    if (!parsed || !("port" in parsed) || parsed.port === 0 || this.#expectedPorts.has(parsed.port)) return;
+    if (!parsed || !("port" in parsed) || parsed.port === 0) return;
+    // Negotiated again: the latest session that did so comes last, and is preferred.
+    if (this.#expectedPorts.has(parsed.port)) this.#table.watchlist.unexpectPort(parsed.port, this);
     this.#expectedPorts.add(parsed.port);
     this.#table.watchlist.expectPort(parsed.port, this);
+  }
+
+  /** Whether this session negotiated the port. */
+  expects(port: number): boolean {
+    return this.#expectedPorts.has(port);
   }
 
   addCandidate(connection: Connection, records: DataRecords): void {

@@ -61,7 +61,14 @@ function diagnoseChannel(context: ChannelContext): ChannelDiagnosis {
     const verdict = rule(context);
     if (verdict) return { facts: channel, outcome: verdict.outcome, verdict, confidence: verdict.confidence, limits };
   }
-  return { facts: channel, outcome: "undetermined", verdict: null, confidence: "possible", limits };
+  const { unexplained } = judgement;
+  return {
+    facts: channel,
+    outcome: unexplained,
+    verdict: null,
+    confidence: unexplained === "ok" ? "likely" : "possible",
+    limits,
+  };
 }
 
 /** The control connection's own outcome; its cause only where no data channel carries it. */

@@ -4,7 +4,7 @@ import { ANSWER_SECONDS, attemptState, isConclusive } from "./attempt.ts";
 import type { LimitId } from "./cause.ts";
 import type { ChannelContext } from "./context.ts";
 import { handshakeOf, isRetransmittingInVain, progressOf, SILENCE_SECONDS } from "./data-progress.ts";
-import { isOwnReason, mayMean } from "./reply-text.ts";
+import { announcesOnly, isOwnReason, mayMean } from "./reply-text.ts";
 import type { ChannelOutcome } from "./verdict.ts";
 
 /**
@@ -13,11 +13,17 @@ import type { ChannelOutcome } from "./verdict.ts";
  */
 export interface Judgement {
   readonly outcome: ChannelOutcome | "trouble";
+  /** For `trouble`: the outcome if no rule has its proof. */
+  readonly unexplained: "ok" | "undetermined";
   /** Limits of the capture that keep it from saying more. */
   readonly limits: readonly LimitId[];
 }
 
-const judged = (outcome: Judgement["outcome"], ...limits: LimitId[]): Judgement => ({ outcome, limits });
+const judged = (outcome: Judgement["outcome"], ...limits: LimitId[]): Judgement => ({
+  outcome,
+  unexplained: "undetermined",
+  limits,
+});
 
 export function judge(context: ChannelContext): Judgement {
   const { channel } = context;
@@ -89,8 +95,10 @@ function judgeEstablished(context: ChannelContext): Judgement {
       : judged("not-attempted");
   }
   if (progress.complete) {
-    // Data complete, but nobody said so. Trouble only if the control connection is seen to be dead (the rule decides).
-    return judged("trouble");
+    // Data complete, but nobody is seen to say so. Trouble only if the control connection is seen to be dead (the rule decides): encrypted,
+    // the reply cannot be read, and a client may QUIT before the last 226.
+    const clean = channel.hidden || session.client.finPacket !== 0;
+    return { outcome: "trouble", unexplained: clean ? "ok" : "undetermined", limits: [] };
   }
   if (isSilent(context)) return judged("trouble");
   if (!progress.connection.closed) return judged("undetermined", "capture-ends");
@@ -108,8 +116,9 @@ function judgeUnseen(context: ChannelContext): Judgement {
   }
   if (clientGap(context)) return judged("undetermined", session.lostBytes ? "control-gap" : "snaplen-cut");
   if (transfer !== null) {
-    // 150 without an end: the server saw the connection (or began to wait for it), the capture did not.
-    if (transfer.replies.length > 0 || transfer.replyLost) return judged("undetermined", ...limits);
+    // 150 without an end: most servers say it once the data connection stands, so the capture only did not see it.
+    if (transfer.replyLost || transfer.replies.some((reply) => !announcesOnly(reply)))
+      return judged("undetermined", ...limits);
     const asked = timeOf(transfer.command.stamp);
     return capture.now - asked < ANSWER_SECONDS ? judged("undetermined", "capture-ends") : judged("trouble");
   }

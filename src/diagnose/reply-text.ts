@@ -114,3 +114,11 @@ export function isOwnReason(reply: ReplyEvent): boolean {
   if (!OWN_REASONS.has(reply.code)) return false;
   return !mayMean(reply, "protection-required") && !mayMean(reply, "session-reuse-required");
 }
+
+/**
+ * A 150 that is sent before the data connection exists (pyftpdlib, FileZilla Server 1.x, RFC 959's own words): it does not prove one.
+ * vsftpd, ProFTPD and Pure-FTPd say theirs after accept or connect.
+ */
+export function announcesOnly(reply: ReplyEvent): boolean {
+  return reply.code === 150 && /about to (open|start)/i.test(reply.lines.join(" "));
+}
