@@ -101,7 +101,8 @@ export class PacketDecoder {
         }
       } else if (protocol === IpProtocol.udp) {
         const port = (bytes[start + 36] << 8) | bytes[start + 37];
-        if (port !== TunnelPort.vxlan && port !== TunnelPort.geneve) return PacketKind.other;
+        if (port !== TunnelPort.vxlan && port !== TunnelPort.vxlanGpe && port !== TunnelPort.geneve)
+          return PacketKind.other;
       }
     }
     return this.#decodeLayers(frame, captureIndex, view);

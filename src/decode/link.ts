@@ -7,6 +7,7 @@ import { type LayerCursor, Stop, stopForShort, uint16 } from "./layer-cursor.ts"
  *     Ethernet          destination 6 · source 6 · EtherType or length 2
  *     VLAN tag          priority, DEI, VLAN id 2 · EtherType 2                     (behind a TPID as EtherType)
  *     LLC / SNAP        DSAP 1 · SSAP 1 · control 1 · OUI 3 · EtherType 2          (where the EtherType is a length)
+ *     FDDI              frame control 1 · destination 6 · source 6 · LLC
  *     Linux cooked      packet type 2 · ARPHRD_ 2 · address length 2 · address 8 · EtherType 2
  *     Linux cooked v2   EtherType 2 · 0 2 · interface 4 · ARPHRD_ 2 · packet type 1 · address length 1 · address 8
  *     BSD loopback      address family 4
@@ -42,6 +43,7 @@ const linkTypes = {
   0: readNull, // LINKTYPE_NULL
   1: readEthernet, // LINKTYPE_ETHERNET, IEEE 802.3
   9: readPpp, // LINKTYPE_PPP, RFC 1661 and RFC 1662
+  10: readFddi, // LINKTYPE_FDDI, ISO 9314-2 and RFC 1188
   12: readRawIp, // DLT_RAW as most BSDs and libpcap before 2000 wrote it into files (pcap-common.c)
   14: readRawIp, // DLT_RAW as OpenBSD writes it into files (pcap-common.c)
   50: readPppHdlc, // LINKTYPE_PPP_HDLC, RFC 1662 or Cisco's framing, told apart by the first byte
@@ -139,6 +141,13 @@ function readLlc(cursor: LayerCursor): number {
   return uint16(bytes, at + 6);
 }
 
+function readFddi(cursor: LayerCursor): number {
+  if (cursor.end - cursor.at < 13) return stopForShort(cursor, 13);
+  if ((cursor.bytes[cursor.at] & 0xf0) !== 0x50) return Stop.notRead; // station management, tokens
+  cursor.at += 13;
+  return readEtherType(cursor, 0);
+}
+
 /** RFC 3032. What lies under the stack is not said; as routers do, the first nibble tells IP. */
 function readMpls(cursor: LayerCursor): number {
   for (let labels = 0; labels < maxShims; labels++) {
@@ -226,22 +235,28 @@ function readIpv6Only(): number {
   return EtherType.ipv6;
 }
 
-/** A 4-byte address family in the byte order of the host that wrote it: families are small, so the wrong order is huge. */
+/**
+ * A 4-byte address family in the byte order of the host that wrote it: families are small, so one half is zero and says which
+ * order it is. Where neither is, or the number is too great for a family, it ends in an EtherType (as found in captures, and
+ * read so by Wireshark).
+ */
 function readNull(cursor: LayerCursor): number {
   if (cursor.end - cursor.at < 4) return stopForShort(cursor, 4);
   const { bytes, at } = cursor;
-  const isLittle = bytes[at + 2] === 0 && bytes[at + 3] === 0;
+  const low = uint16(bytes, at + 2);
+  if (low !== 0 && low <= 1500 && (bytes[at] !== 0 || bytes[at + 1] !== 0)) return Stop.malformed;
   cursor.at += 4;
-  if (!isLittle && (bytes[at] !== 0 || bytes[at + 1] !== 0)) return Stop.malformed;
-  return etherTypeOfFamily(isLittle ? bytes[at] | (bytes[at + 1] << 8) : uint16(bytes, at + 2));
+  if (low > 1500) return low;
+  return etherTypeOfFamily(low === 0 ? bytes[at] | (bytes[at + 1] << 8) : low);
 }
 
 /** A 4-byte address family in network byte order. */
 function readLoop(cursor: LayerCursor): number {
   if (cursor.end - cursor.at < 4) return stopForShort(cursor, 4);
   const { bytes, at } = cursor;
+  if (bytes[at] !== 0 || bytes[at + 1] !== 0) return Stop.malformed;
   cursor.at += 4;
-  return bytes[at] === 0 && bytes[at + 1] === 0 ? etherTypeOfFamily(uint16(bytes, at + 2)) : Stop.malformed;
+  return etherTypeOfFamily(uint16(bytes, at + 2));
 }
 
 /** AF_ values: IPv4 is 2 everywhere, IPv6 differs from system to system. */

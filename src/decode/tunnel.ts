@@ -10,6 +10,7 @@ import { EtherType } from "./link.ts";
  *     ERSPAN I, II, III        GRE, then 0, 8 or 12 (+ 8) bytes, then Ethernet (draft-foschiano-erspan)
  *     UDP                      source port 2 · destination port 2 · length 2 · checksum 2
  *     VXLAN (RFC 7348)         flags 1 · 0 3 · network identifier 3 · 0 1, then Ethernet
+ *     VXLAN-GPE                the same, with the next protocol in the last 0 byte before the identifier (draft-ietf-nvo3-vxlan-gpe)
  *     Geneve (RFC 8926)        version 2 bits, options length 6 bits · flags 1 · EtherType 2 · identifier 3 · 0 1 · options
  */
 
@@ -17,7 +18,10 @@ const erspanTypes1And2 = 0x88be;
 const erspanType3 = 0x22eb;
 
 /** UDP destination ports of tunnels (IANA). Mirror ports of clouds and switches deliver their copies in VXLAN. */
-export const TunnelPort = { vxlan: 4789, geneve: 6081 } as const;
+export const TunnelPort = { vxlan: 4789, vxlanGpe: 4790, geneve: 6081 } as const;
+
+/** VXLAN-GPE's next protocol numbers, from 0. */
+const gpeEtherTypes = [Stop.notRead, EtherType.ipv4, EtherType.ipv6, EtherType.ethernet] as const;
 
 /**
  * Reads a GRE header and an ERSPAN header behind it.
@@ -63,6 +67,11 @@ export function readUdpTunnel(cursor: LayerCursor): number {
     if (end - at < 16 || (bytes[at + 8] & 0x08) === 0) return Stop.notRead;
     cursor.at = at + 16;
     return EtherType.ethernet;
+  }
+  if (port === TunnelPort.vxlanGpe) {
+    if (end - at < 16 || (bytes[at + 8] & 0x0c) !== 0x0c) return Stop.notRead;
+    cursor.at = at + 16;
+    return gpeEtherTypes[bytes[at + 11]] ?? Stop.notRead;
   }
   if (port === TunnelPort.geneve) {
     if (end - at < 16 || bytes[at + 8] >> 6 !== 0) return Stop.notRead;

@@ -126,8 +126,13 @@ export interface DataHandshake {
 
 /** Lengths of a TLS 1.3 Finished record: 4 + hash + type + tag, for SHA-256 and SHA-384 (RFC 8446 section 4.4.4). */
 const FINISHED_LENGTHS: ReadonlySet<number> = new Set([4 + 32 + 1 + 16, 4 + 48 + 1 + 16]);
-/** Session tickets that a server sends after the handshake: OpenSSL sends two, each at most this long with common settings. */
-const TICKETS = 2;
+/**
+ * Session tickets that a server sends after a full handshake: none, or two records of one length (OpenSSL, RFC 8446 section 4.6.1). A single
+ * record may be data as well as a ticket, so it counts as data.
+ */
+function areTickets(records: readonly DataRecord[]): boolean {
+  return records.length === 0 || (records.length === 2 && records[0].length === records[1].length);
+}
 
 export function handshakeOf(progress: DataProgress): DataHandshake | undefined {
   const { records, connection, client } = progress;
@@ -155,9 +160,7 @@ export function handshakeOf(progress: DataProgress): DataHandshake | undefined {
     const serverAfter = serverRecords.filter(
       (record) => record.contentType === 23 && record.packet > afterFinish && !isCloseNotify(record),
     );
-    // Two tickets of one size come first; a resumed handshake brings one or none.
-    const tickets = resumed ? 1 : TICKETS;
-    hasData = finished && (clientData || serverAfter.length > tickets);
+    hasData = finished && (clientData || !areTickets(serverAfter));
   } else {
     finished =
       clientRecords.some((record) => record.contentType === 20) &&

@@ -78,12 +78,11 @@ function judgeEstablished(context: ChannelContext): Judgement {
   const inVain = isRetransmittingInVain(progress.sender) || isRetransmittingInVain(progress.receiver);
   if (inVain || progress.cutBy) return judged("trouble");
   const handshake = handshakeOf(progress);
-  if (
-    handshake &&
-    (handshake.alert || !handshake.finished || !handshake.hasData) &&
-    (progress.connection.closed || isSilent(context))
-  )
-    return judged("trouble");
+  const over = progress.connection.closed || isSilent(context);
+  if (handshake && over && (handshake.alert || !handshake.finished)) return judged("trouble");
+  // A full handshake and no data is an empty listing, or a server that wants the session resumed: the rule knows more.
+  if (handshake && over && !handshake.hasData)
+    return { outcome: "trouble", unexplained: progress.complete ? "ok" : "undetermined", limits: [] };
   if (transfer === null && channel.negotiation !== null) {
     if (session.lostBytes || session.cutBytes)
       return judged("undetermined", session.lostBytes ? "control-gap" : "snaplen-cut");
@@ -119,8 +118,9 @@ function judgeUnseen(context: ChannelContext): Judgement {
     // 150 without an end: most servers say it once the data connection stands, so the capture only did not see it.
     if (transfer.replyLost || transfer.replies.some((reply) => !announcesOnly(reply)))
       return judged("undetermined", ...limits);
+    const left = session.client.finPacket !== 0;
     const asked = timeOf(transfer.command.stamp);
-    return capture.now - asked < ANSWER_SECONDS ? judged("undetermined", "capture-ends") : judged("trouble");
+    return !left && capture.now - asked < ANSWER_SECONDS ? judged("undetermined", "capture-ends") : judged("trouble");
   }
   const later = channels
     .slice(index + 1)

@@ -17,7 +17,7 @@ import { type Line, LineSplitter } from "./line.ts";
  *
  * | framing     | boundary                          | record header | text                                  | neither     |
  * |-------------|-----------------------------------|---------------|---------------------------------------|-------------|
- * | undecided   | the stream's first byte           | tls           | lines                                 | lost        |
+ * | undecided   | the stream's first byte           | tls           | lines (a byte of text will do)        | lost        |
  * | lines       | behind each line end              | tls           | lines (whatever it is)                |             |
  * | tls         | behind each record                | tls           | lines: a verb or a reply code (CCC)   | lost-in-tls |
  * | lost        | segment starts                    | tls           | lines: a known verb or a reply code   | lost        |
@@ -112,7 +112,6 @@ export class ControlFraming {
 
   /** Nothing will follow. */
   finish(): void {
-    if (this.#framing === "undecided" && this.#head.every(isTextByte)) this.#framing = "lines";
     if (this.#framing === "lines") {
       this.#replayHead();
       this.#lines.finish();
@@ -134,6 +133,10 @@ export class ControlFraming {
         if (!this.#records!.atBoundary) return this.#records!.push(bytes, at, to, this.#offset, stamp);
         break;
       case "undecided":
+        if (this.#head.length === 0 && !isContentType(bytes[at]) && isTextByte(bytes[at])) {
+          this.#framing = "lines";
+          return this.#lines.push(bytes, at, to, this.#offset, stamp);
+        }
         break;
       default:
         if (!segmentStart && !this.#behindLineEnd) return this.#passOver(bytes, at, to);
@@ -205,11 +208,8 @@ export class ControlFraming {
     switch (this.#framing) {
       case "lines":
         return "text";
-      case "undecided": {
-        const verdict = beginOfText(head, "any verb", "code");
-        // Not FTP perhaps, but text all the same: it will be reported line by line as odd.
-        return verdict === "neither" && head.every(isTextByte) ? "text" : verdict;
-      }
+      case "undecided":
+        return "neither";
       case "tls":
         return this.#direction === "client" ? beginOfText(head, "any verb") : beginOfText(head, "code");
       default:

@@ -103,10 +103,14 @@ describe("open capture", () => {
     });
 
     it("that ends early gives what is there", async () => {
-      const noise = Uint8Array.from({ length: 300_000 }, (_, index) => (index * index * 31 + (index >> 3)) & 0xff);
+      let state = 1;
+      const noise = Uint8Array.from({ length: 300_000 }, () => {
+        state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+        return state >>> 24;
+      });
       const whole = gzipSync(noise);
       const { bytes, problem } = await readFile(whole.subarray(0, whole.length / 2));
-      assert.ok(bytes.length > noise.length / 4);
+      assert.ok(bytes.length > noise.length / 3);
       assertSame(bytes, noise.subarray(0, bytes.length));
       assert.match(problem ?? "", /^the gzip data ends early, after \d+ bytes$/);
     });
