@@ -311,13 +311,12 @@ export class PcapngSource implements FrameSource {
       this.#convertExoticTime(high, low, source);
       return;
     }
-    // Long division in steps of 16 bits: every intermediate stays below 2⁴⁶, so doubles are exact.
-    const upper = high < ticks ? 0 : Math.floor(high / ticks);
-    const middleRest = (high - upper * ticks) * 65_536 + (low >>> 16);
-    const middle = Math.floor(middleRest / ticks);
-    const lowerRest = (middleRest - middle * ticks) * 65_536 + (low & 0xffff);
+    // Long division in steps of 16 bits: every intermediate stays below 2⁴⁸, so doubles are exact.
+    const upperRest = high * 65_536 + (low >>> 16);
+    const upper = Math.floor(upperRest / ticks);
+    const lowerRest = (upperRest - upper * ticks) * 65_536 + (low & 0xffff);
     const lower = Math.floor(lowerRest / ticks);
-    this.#seconds = upper * 4_294_967_296 + middle * 65_536 + lower + source.secondsOffset;
+    this.#seconds = upper * 65_536 + lower + source.secondsOffset;
     this.#nanoseconds = (lowerRest - lower * ticks) * source.nanosecondsPerTick;
   }
 

@@ -1,9 +1,9 @@
 import type { ChannelFacts } from "../correlate/data-channel.ts";
 import type { SessionFacts } from "../correlate/session-facts.ts";
 import type { CauseId, LimitId } from "./cause.ts";
-import { CHANNEL_RULES, SESSION_RULES } from "./causes/index.ts";
 import type { CaptureFacts, ChannelContext } from "./context.ts";
 import { judge } from "./outcome.ts";
+import { CHANNEL_RULES, SESSION_RULES } from "./rules.ts";
 import { vantageOf } from "./vantage.ts";
 import type { ChannelOutcome, Confidence, Verdict } from "./verdict.ts";
 

@@ -154,7 +154,7 @@ describe("pcapng", () => {
     it("are exact for all 64 bits", () => {
       fc.assert(
         fc.property(
-          fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }),
+          fc.integer({ min: 1, max: 64 }).chain((bits) => fc.bigInt({ min: 0n, max: 2n ** BigInt(bits) - 1n })),
           fc.constantFrom(0, 1, 3, 6, 7, 9, 10, 12, 20, 0x80, 0x83, 0xa0, 0xbf),
           (time, resolution) => {
             const perSecond = resolution & 0x80 ? 1n << BigInt(resolution & 0x7f) : 10n ** BigInt(resolution);
@@ -164,6 +164,7 @@ describe("pcapng", () => {
             assert.equal(at(resolution, time), `${seconds}.${String(nanoseconds).padStart(9, "0")}`);
           },
         ),
+        { numRuns: 2000 },
       );
     });
 
@@ -185,11 +186,11 @@ describe("pcapng", () => {
   it("cuts a simple packet at the snaplen of the first interface", () => {
     const bytes = concat(
       little.section(),
-      little.interface({ snaplen: 40 }),
-      little.simplePacket({ data: payload(40), original: 1500 }),
+      little.interface({ snaplen: 41 }),
+      little.simplePacket({ data: payload(41), original: 1500 }),
     );
     const [frame] = readCapture(bytes).frames;
-    assert.equal(frame?.bytes, hex(payload(40)));
+    assert.equal(frame?.bytes, hex(payload(41)));
     assert.equal(frame?.original, 1500);
   });
 

@@ -1,0 +1,82 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import fc from "fast-check";
+import { ByteFeed } from "../../src/capture/byte-feed.ts";
+
+/** Take so many bytes in one piece, some of them only looked at, or step over so many. */
+type Step = { readonly take: number; readonly keep: number } | { readonly skip: number };
+
+const step: fc.Arbitrary<Step> = fc.oneof(
+  fc
+    .tuple(fc.integer({ min: 1, max: 50 }), fc.nat(50))
+    .map(([take, keep]): Step => ({ take, keep: Math.min(keep, take - 1) })),
+  fc.nat(60).map((skip): Step => ({ skip })),
+);
+
+describe("byte feed", () => {
+  it("gives every byte once, in order and with its offset, however the chunks fall", () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.integer({ min: 0, max: 40 }), { maxLength: 60 }),
+        fc.array(step, { minLength: 1, maxLength: 20 }),
+        (chunkSizes, steps) => {
+          const feed = new ByteFeed();
+          const buffer = new Uint8Array(40);
+          let pushed = 0;
+          let consumed = 0;
+          let turn = 0;
+          let left: number | null = null;
+          const run = (): void => {
+            for (;;) {
+              const next = steps[turn % steps.length]!;
+              if ("skip" in next) {
+                left = feed.skip(left ?? next.skip);
+                if (left > 0) return;
+                left = null;
+                consumed += next.skip;
+              } else {
+                if (feed.limit - feed.at < next.take && !feed.more(next.take)) return;
+                assert.equal(feed.offset, consumed);
+                for (let index = 0; index < next.take; index++) {
+                  assert.equal(feed.bytes[feed.at + index], (consumed + index) & 0xff);
+                  assert.equal(feed.view.getUint8(feed.at + index), (consumed + index) & 0xff);
+                }
+                feed.at += next.take - next.keep;
+                consumed += next.take - next.keep;
+              }
+              turn++;
+              if (turn % steps.length === 0 && steps.every((each) => "skip" in each && each.skip === 0)) return;
+            }
+          };
+          for (const size of chunkSizes) {
+            for (let index = 0; index < size; index++) buffer[index] = (pushed + index) & 0xff;
+            feed.push(buffer.subarray(0, size));
+            pushed += size;
+            run();
+            buffer.fill(0xee);
+            assert.equal(feed.received, pushed);
+            const skipped = left === null ? 0 : (steps[turn % steps.length] as { skip: number }).skip - left;
+            assert.equal(feed.pending, pushed - consumed - skipped);
+          }
+          const wanted = steps[turn % steps.length]!;
+          if ("take" in wanted)
+            assert.ok(pushed - consumed < wanted.take, "gives what is there as soon as it is there");
+        },
+      ),
+      { numRuns: 2000 },
+    );
+  });
+
+  it("gives no more bytes once it is stopped, but counts them", () => {
+    const feed = new ByteFeed();
+    feed.push(new Uint8Array(10));
+    feed.stop();
+    assert.equal(feed.more(1), false);
+    assert.equal(feed.pending, 0);
+    feed.push(new Uint8Array(5));
+    feed.push(new Uint8Array(5));
+    assert.equal(feed.more(1), false);
+    assert.equal(feed.skip(3), 3);
+    assert.equal(feed.received, 20);
+  });
+});
