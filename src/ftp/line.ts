@@ -160,7 +160,7 @@ export class LineSplitter {
   #append(byte: number): void {
     if (this.#length === this.#bytes.length) {
       if (this.#length >= MAX_LINE_BYTES) {
-        this.#overlong = true;
+        if (byte !== CR) this.#overlong = true; // a CR here is most likely that of the line's end
         return;
       }
       const larger = new Uint8Array(Math.min(Math.max(256, this.#length * 2), MAX_LINE_BYTES));

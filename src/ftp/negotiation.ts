@@ -119,9 +119,17 @@ export function parse229(text: string, cut = false): ParsedEndpoint | undefined 
         `${quote(`(${inside}${close < 0 ? "" : ")"}`)} is not (${delimiter}${delimiter}${delimiter}port${delimiter})`,
       );
   }
-  const bare = /([!-/:-@[-`{-~])([12]?)\1((?:(?!\1).)*)\1(\d+)\1/.exec(text);
-  return bare ? fromExtendedReply(bare[2], bare[3], bare[4]) : undefined;
+  const portOnly = BARE_PORT.exec(text);
+  if (portOnly) return fromExtendedReply("", "", portOnly[2]);
+  const filled = BARE_FILLED.exec(text);
+  return filled ? fromExtendedReply(filled[1], filled[2], filled[3]) : undefined;
 }
+
+/** A 229 without parentheses: any delimiter three times, the port, and the delimiter. */
+const BARE_PORT = /([!-/:-@[-`{-~])\1\1(\d+)\1/;
+
+/** The same with slots filled, for `|` alone: commas and dots stand between other numbers too. */
+const BARE_FILLED = /\|([12]?)\|([^|]*)\|(\d+)\|/;
 
 /** Whether the argument of EPSV is ALL, which negotiates nothing (RFC 2428 section 4). */
 export function isEpsvAll(argument: string | null): boolean {

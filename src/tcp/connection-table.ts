@@ -3,8 +3,9 @@ import type { AnomalyLog } from "../anomaly.ts";
 import { type PacketView, TcpFlag } from "../decode/packet-view.ts";
 import { maximumSegmentSize, timestampValue, windowScale } from "../decode/tcp.ts";
 import { Connection, MAX_ICMP_ERRORS } from "./connection.ts";
+import { CopyMemory } from "./copy-memory.ts";
 import { type HalfConnection, MAX_RESETS, MAX_SYN_TIMES } from "./half-connection.ts";
-import { ControlReassembler } from "./reassembler.ts";
+import { ControlReassembler, DeliveredBytes } from "./reassembler.ts";
 import type { ControlStream, Stamp } from "./stream-sink.ts";
 import { SynMemory } from "./syn-memory.ts";
 import { type Watcher, Watchlist } from "./watchlist.ts";
@@ -41,6 +42,8 @@ const BUCKETS = 65_536;
 export class ConnectionTable {
   readonly watchlist = new Watchlist();
   readonly synMemory = new SynMemory();
+  readonly #copies = new CopyMemory();
+  readonly #delivered = new DeliveredBytes();
   readonly #observer: ConnectionObserver;
   readonly #signature: PayloadSignature;
   readonly #anomalies: AnomalyLog;
@@ -210,6 +213,7 @@ export class ConnectionTable {
         connection.originator,
         connection.responder,
         stream,
+        this.#delivered,
         this.#anomalies,
       );
     }
@@ -326,6 +330,7 @@ export class ConnectionTable {
       connection.originator,
       connection.responder,
       stream,
+      this.#delivered,
       this.#anomalies,
     );
     this.#follow(connection, view, toServer);
@@ -398,7 +403,7 @@ export class ConnectionTable {
     const other = forward ? connection.responder : connection.originator;
     const { flags, packet, sequence } = view;
     const time = view.seconds + view.nanoseconds / 1e9;
-    if (half.isCopy(signatureOf(view), time)) {
+    if (this.#copies.isCopy(signatureOf(view, forward ? connection.hash : ~connection.hash), time)) {
       connection.copies++;
       return;
     }
@@ -606,10 +611,11 @@ function sameAddresses(both: Uint8Array, view: PacketView, forward: boolean): bo
   return true;
 }
 
-/** 53 bits that are equal for copies of one packet and, but for chance, different for all others. */
-function signatureOf(view: PacketView): number {
-  let low = Math.imul(view.sequence, 0x9e3779b1) ^ Math.imul(view.acknowledgment + view.flags, 0x85ebca6b);
+/** 53 bits that are equal for copies of one packet and, but for chance, different for all others; `salt` tells connection and direction. */
+function signatureOf(view: PacketView, salt: number): number {
+  let low = Math.imul(view.sequence ^ salt, 0x9e3779b1) ^ Math.imul(view.acknowledgment + view.flags, 0x85ebca6b);
   low = Math.imul(low ^ (low >>> 15), 0xc2b2ae35) ^ view.window;
-  const high = (view.ipId + 1) * 8191 + view.payloadLength * 31 + view.flags;
-  return (low >>> 0) * 2 ** 21 + ((high ^ (high >>> 11)) & 0x1fffff);
+  low ^= low >>> 16;
+  const high = (view.ipId + 1) * 8191 + view.payloadLength * 31 + view.flags + salt;
+  return ((high ^ (high >>> 11)) & 0x1fffff) * 2 ** 32 + (low >>> 0);
 }

@@ -90,11 +90,6 @@ export class HalfConnection {
   /** A SYN or payload with TCP timestamps was seen. */
   hasTimestamps = false;
 
-  // The last few packets' signatures, to tell copies from retransmissions
-  #copies = new Float64Array(0);
-  #copyTimes = new Float64Array(0);
-  #copyAt = 0;
-
   constructor(address: string, port: number) {
     this.address = address;
     this.port = port;
@@ -104,21 +99,6 @@ export class HalfConnection {
   offsetOf(sequence: number): number {
     const reference = (this.base + this.highest) >>> 0;
     return this.highest + sequenceDistance(sequence, reference);
-  }
-
-  /** True when a packet with this signature was seen a moment ago: a copy by a mirror port, `-i any`, or the network. */
-  isCopy(signature: number, time: number): boolean {
-    if (this.#copies.length === 0) {
-      this.#copies = new Float64Array(COPY_MEMORY);
-      this.#copyTimes = new Float64Array(COPY_MEMORY);
-    }
-    for (let i = 0; i < COPY_MEMORY; i++) {
-      if (this.#copies[i] === signature && Math.abs(time - this.#copyTimes[i]) <= COPY_SECONDS) return true;
-    }
-    this.#copies[this.#copyAt] = signature;
-    this.#copyTimes[this.#copyAt] = time;
-    this.#copyAt = (this.#copyAt + 1) % COPY_MEMORY;
-    return false;
   }
 
   /** Notes payload at stream offset `at`. @returns whether it brought bytes not seen before */
@@ -207,11 +187,3 @@ export interface Reset {
 export const MAX_RESETS = 4;
 /** How many SYN times of one end are kept; all are counted. */
 export const MAX_SYN_TIMES = 16;
-/**
- * Two identical packets (sequence, acknowledgment, flags, window, length, IP-ID) closer than this are copies of one: Linux
- * retransmits no sooner than 200 ms (RFC 6298 floor as Linux has it), a mirror or `-i any` copies within microseconds, and a
- * router between its two interfaces within its queueing delay.
- */
-export const COPY_SECONDS = 0.1;
-/** How many packets back a copy is looked for. */
-export const COPY_MEMORY = 4;

@@ -15,8 +15,11 @@ export const LATE_SEGMENTS = 8;
 export const HOLE_SECONDS = 10;
 /** Joined midstream: so many segments are looked at before the lowest of them is taken for the start. */
 export const MIDSTREAM_SEGMENTS = 4;
-/** Bytes remembered of each direction, to compare retransmissions with the first copy. */
-const HISTORY_BYTES = 512;
+/**
+ * Bytes delivered last, of all control connections together: a ring, to compare retransmissions with the first copy. What has been
+ * overwritten cannot be compared any more.
+ */
+const HISTORY_BYTES = 262_144;
 
 interface PendingSegment {
   at: number;
@@ -36,11 +39,17 @@ export class ControlReassembler {
   readonly #client: StreamAssembly;
   readonly #server: StreamAssembly;
 
-  constructor(client: HalfConnection, server: HalfConnection, sink: ControlStream, anomalies: AnomalyLog) {
+  constructor(
+    client: HalfConnection,
+    server: HalfConnection,
+    sink: ControlStream,
+    history: DeliveredBytes,
+    anomalies: AnomalyLog,
+  ) {
     this.#sink = sink;
     this.#anomalies = anomalies;
-    this.#client = new StreamAssembly("client", client);
-    this.#server = new StreamAssembly("server", server);
+    this.#client = new StreamAssembly("client", client, history);
+    this.#server = new StreamAssembly("server", server, history);
   }
 
   /** Whether bytes were lost or cut in either direction. */
@@ -156,7 +165,6 @@ export class ControlReassembler {
 
   #gap(stream: StreamAssembly, length: number, reason: GapReason, stamp: Stamp): void {
     stream.gaps++;
-    stream.historyEnd = -1;
     this.#sink.gap(stream.direction, length, reason, stamp);
   }
 
@@ -205,44 +213,68 @@ class StreamAssembly {
   pendingBytes = 0;
   waited = 0;
   gaps = 0;
-  /** The last bytes delivered, ending at stream offset `historyEnd` (-1: none comparable). */
-  #history = new Uint8Array(0);
-  #historyLength = 0;
-  historyEnd = -1;
+  readonly #history: DeliveredBytes;
+  /** Where the last two pieces delivered stand: stream offset, length, and place in the history. */
+  #lastAt = 0;
+  #lastLength = 0;
+  #lastPlace = 0;
+  #earlierAt = 0;
+  #earlierLength = 0;
+  #earlierPlace = 0;
 
-  constructor(direction: Direction, half: HalfConnection) {
+  constructor(direction: Direction, half: HalfConnection, history: DeliveredBytes) {
     this.direction = direction;
     this.half = half;
+    this.#history = history;
   }
 
-  /** Keeps the tail of what was delivered; `nextAt` is already past it. */
+  /** Keeps what was delivered; `nextAt` is already past it. */
   remember(bytes: Uint8Array, from: number, to: number): void {
-    const length = to - from;
-    if (this.#history.length === 0) this.#history = new Uint8Array(HISTORY_BYTES);
-    if (this.historyEnd < 0) this.#historyLength = 0;
-    this.historyEnd = this.nextAt;
-    if (length >= HISTORY_BYTES) {
-      for (let i = 0; i < HISTORY_BYTES; i++) this.#history[i] = bytes[to - HISTORY_BYTES + i];
-      this.#historyLength = HISTORY_BYTES;
-      return;
-    }
-    const room = HISTORY_BYTES - length;
-    if (this.#historyLength > room) {
-      this.#history.copyWithin(0, this.#historyLength - room, this.#historyLength);
-      this.#historyLength = room;
-    }
-    for (let i = 0; i < length; i++) this.#history[this.#historyLength + i] = bytes[from + i];
-    this.#historyLength += length;
+    this.#earlierAt = this.#lastAt;
+    this.#earlierLength = this.#lastLength;
+    this.#earlierPlace = this.#lastPlace;
+    this.#lastAt = this.nextAt - (to - from);
+    this.#lastLength = to - from;
+    this.#lastPlace = this.#history.add(bytes, from, to);
   }
 
   /** Whether bytes at stream offset `at` differ from what was delivered there, as far as it is remembered. */
   differs(at: number, bytes: Uint8Array, from: number, to: number): boolean {
-    if (this.historyEnd < 0) return false;
-    const historyAt = this.historyEnd - this.#historyLength;
+    return (
+      this.#history.differs(this.#lastPlace, this.#lastAt, this.#lastLength, at, bytes, from, to) ||
+      this.#history.differs(this.#earlierPlace, this.#earlierAt, this.#earlierLength, at, bytes, from, to)
+    );
+  }
+}
+
+/** The ring of {@link HISTORY_BYTES}; shared by the connections of one table. */
+export class DeliveredBytes {
+  readonly #ring = new Uint8Array(HISTORY_BYTES);
+  /** Bytes ever added; modulo the ring's size the place of the next. */
+  #added = 0;
+
+  /** @returns the place of the first byte, counted from the first byte ever added */
+  add(bytes: Uint8Array, from: number, to: number): number {
+    const place = this.#added;
+    for (let i = from; i < to; i++) this.#ring[(place + i - from) % HISTORY_BYTES] = bytes[i];
+    this.#added += to - from;
+    return place;
+  }
+
+  /** Whether `from` … `to` of `bytes`, at stream offset `at`, differ from the remembered piece where they overlap it. */
+  differs(
+    place: number,
+    pieceAt: number,
+    pieceLength: number,
+    at: number,
+    bytes: Uint8Array,
+    from: number,
+    to: number,
+  ): boolean {
+    if (this.#added - place > HISTORY_BYTES) return false;
     for (let i = from; i < to; i++) {
-      const offset = at + i - from;
-      if (offset >= historyAt && offset < this.historyEnd && this.#history[offset - historyAt] !== bytes[i])
-        return true;
+      const into = at + i - from - pieceAt;
+      if (into >= 0 && into < pieceLength && this.#ring[(place + into) % HISTORY_BYTES] !== bytes[i]) return true;
     }
     return false;
   }

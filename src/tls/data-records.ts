@@ -54,6 +54,8 @@ export class DataRecords implements PayloadTap {
   }
 }
 
+const NO_HEADER = new Uint8Array(0);
+
 /** One direction. */
 export class RecordWalk {
   readonly #fromOriginator: boolean;
@@ -65,7 +67,7 @@ export class RecordWalk {
   /** The last record header seen. */
   last: { contentType: number; length: number } | null = null;
   #nextRecordAt = 0;
-  #header = new Uint8Array(7);
+  #header = NO_HEADER;
   #headerLength = 0;
   #start: Uint8Array | null = null;
   #startLength = 0;
@@ -123,6 +125,15 @@ export class RecordWalk {
     packet: number,
     time: number,
   ): void {
+    if (this.state === "undecided" && this.#headerLength === 0 && this.#start === null) {
+      // Cleartext at first sight, before anything is set up to follow records.
+      const first = bytes[from - offset];
+      if (offset <= 0 && (first < 20 || first > 24)) {
+        this.state = "cleartext";
+        return;
+      }
+      this.#header = new Uint8Array(7);
+    }
     this.#keepStart(offset, bytes, from, to);
     const end = offset + (to - from);
     for (;;) {

@@ -109,7 +109,7 @@ export class RecordReader {
     while (this.#headerLength < RECORD_HEADER_LENGTH) {
       if (at === to) return at;
       this.#header[this.#headerLength++] = bytes[at++];
-      if (this.#headerLength === RECORD_HEADER_LENGTH) this.#begin(stamp);
+      if (this.#headerLength === RECORD_HEADER_LENGTH) this.#begin();
     }
     const taken = Math.min(this.#bodyLeft, to - at);
     if (this.#hello.wants) {
@@ -148,10 +148,9 @@ export class RecordReader {
     this.#bodyLeft = 0;
   }
 
-  #begin(stamp: Stamp): void {
+  #begin(): void {
     this.#bodyLeft = (this.#header[3] << 8) | this.#header[4];
     if (!this.#hello.accepts(this.#header[0])) this.flush();
-    if (this.#bodyLeft === 0) this.#end(stamp);
   }
 
   #end(stamp: Stamp): void {
