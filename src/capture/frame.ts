@@ -48,5 +48,5 @@ export function captureIndexOf(reference: PacketReference): number {
 }
 
 export function packetNumberOf(reference: PacketReference): number {
-  return reference % 2 ** 32;
+  return reference >>> 0; // modulo 2³², and many times faster than `%` on doubles
 }

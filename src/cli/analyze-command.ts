@@ -9,6 +9,7 @@ import { OUTPUT_FORMATS } from "../report/formats.ts";
 import { safeText } from "../report/safe-text.ts";
 import type { AnalyzeRequest } from "./args.ts";
 import { EXIT_CODES, type ExitCode } from "./exit-code.ts";
+import { keepYoungGenerationSmall } from "./heap.ts";
 import { CaptureOpenError, firstInstant, type OpenCapture, openCapture } from "./open-capture.ts";
 import { Progress } from "./progress.ts";
 import { fileOutput, type ReportOutput, ReportOutputError, standardOutput } from "./report-output.ts";
@@ -16,6 +17,7 @@ import { UsageError } from "./usage-error.ts";
 
 /** `ftptrace analyze`: captures in, a report out, what went wrong with either on standard error. */
 export async function analyzeCommand(request: AnalyzeRequest): Promise<ExitCode> {
+  keepYoungGenerationSmall();
   const complaints = new Complaints();
   const { inputs, rejected } = await inputsInTimeOrder(request.files, complaints);
   if (inputs.length === 0) return EXIT_CODES.inputUnusable;

@@ -51,5 +51,5 @@ export interface SessionFacts {
 
 /** Seconds since the epoch as a double. */
 export function timeOf(stamp: Stamp): number {
-  return stamp.instant.seconds + stamp.instant.nanoseconds / 1e9;
+  return stamp.time;
 }

@@ -18,7 +18,7 @@ import type { ConnectionObserver, ConnectionTable } from "../tcp/connection-tabl
 import type { ControlStream, Direction, GapReason, Stamp } from "../tcp/stream-sink.ts";
 import type { Watcher } from "../tcp/watchlist.ts";
 import { DataRecords } from "../tls/data-records.ts";
-import type { Candidate, SessionFacts } from "./session-facts.ts";
+import type { Candidate, SessionFacts, SessionSecurity } from "./session-facts.ts";
 import { sessionId } from "./session-id.ts";
 
 /** After a session's last connection has closed, so long may stragglers come (seconds of capture time). */
@@ -103,7 +103,10 @@ export class SessionTracker implements ConnectionObserver {
   tick(seconds: number): void {
     if (seconds <= this.#clock) return;
     this.#clock = seconds;
-    for (const session of this.#closing) if (session.isDone(seconds)) this.#settle(session, false);
+    for (const session of this.#closing) {
+      if (session.isDone(seconds)) this.#settle(session, false);
+      else session.closeStreams(seconds);
+    }
     if (seconds < this.#nextSweep) return;
     this.#nextSweep = seconds + SWEEP_SECONDS;
     for (const session of this.#live) {
@@ -175,6 +178,7 @@ class TrackedSession implements ControlStream, Watcher {
   readonly #candidates: Candidate[] = [];
   readonly #expectedPorts = new Set<number>();
   #parser: ControlSession | null = null;
+  #security: SessionSecurity = "cleartext";
   #watching = false;
   #watchingHost = false;
   #foreignCount = 0;
@@ -250,7 +254,7 @@ class TrackedSession implements ControlStream, Watcher {
         event.stamp.packet,
         `a session said more than ${MAX_SESSION_EVENTS} lines and records; the rest is not used`,
       );
-    const time = event.stamp.instant.seconds + event.stamp.instant.nanoseconds / 1e9;
+    const { time } = event.stamp;
     switch (event.kind) {
       case "command":
       case "reply":
@@ -318,6 +322,22 @@ class TrackedSession implements ControlStream, Watcher {
     });
   }
 
+  /** Closed for a second: nobody fills a hole any more, so what reassembly and parsing hold can go while data connections go on. */
+  closeStreams(now: number): void {
+    const { connection } = this;
+    if (connection.reassembler === null || now - connection.lastTime < 1) return;
+    connection.reassembler.finish();
+    connection.reassembler = null;
+    this.#endParser();
+  }
+
+  #endParser(): void {
+    if (this.#parser === null) return;
+    this.#parser.finish();
+    this.#security = this.#parser.security;
+    this.#parser = null;
+  }
+
   /** Nothing has been seen of it for longer than such a connection can be alive. */
   idleSince(now: number): boolean {
     const { connection } = this;
@@ -333,19 +353,18 @@ class TrackedSession implements ControlStream, Watcher {
   settle(now: number, atCaptureEnd: boolean): SessionFacts | undefined {
     const { connection } = this;
     connection.reassembler?.finish();
-    this.#parser?.finish();
+    this.#endParser();
     this.#release();
     if (this.#hiddenFrom >= 0) this.#endHidden(Number.POSITIVE_INFINITY);
     if (!this.#isSession()) return undefined;
     const exchanges = pairExchanges(this.#events);
-    const security = this.#parser?.security ?? "cleartext";
     const user = exchanges.findLast((exchange) => exchange.command?.verb === "USER")?.command?.argument ?? null;
     return {
       id: sessionId(connection),
       control: connection,
       client: connection.originator,
       server: connection.responder,
-      security,
+      security: this.#security,
       events: this.#events,
       exchanges,
       candidates: this.#candidates.sort((a, b) => a.connection.firstPacket - b.connection.firstPacket),

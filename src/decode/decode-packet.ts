@@ -32,7 +32,7 @@ import { readGre, readUdpTunnel, TunnelPort } from "./tunnel.ts";
 /** IP packets inside one another: a tunnel in a tunnel is real (ERSPAN of GRE traffic), more than this is an attack. */
 const maxNesting = 4;
 
-/** EtherType 0x0800, version 4, IHL 5: what the fast route is for. */
+/** What the fast route is for: Ethernet, IPv4 without options, the fixed part of a TCP header. */
 const ethernetAndIpv4Length = 34;
 const fastHeadersLength = 54;
 

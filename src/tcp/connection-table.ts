@@ -154,17 +154,7 @@ export class ConnectionTable {
       this.sawOtherTcp = true;
       if (answered) return;
       const hash = connectionHash(sourceKey, view.sourcePort, destinationKey, view.destinationPort);
-      this.synMemory.remember(
-        hash,
-        sourceKey,
-        destinationKey,
-        view.sourcePort,
-        view.destinationPort,
-        view.sequence,
-        view.packet,
-        view.seconds,
-        view.nanoseconds,
-      );
+      this.synMemory.remember(hash, sourceKey, destinationKey, view);
       return;
     }
     const originator = formatAddress(bytes, answered ? view.destinationAt : view.sourceAt, ipVersion);
@@ -173,18 +163,7 @@ export class ConnectionTable {
     const time = view.seconds + view.nanoseconds / 1e9;
     const watchers = this.#watchersOf(originator, originatorPort, responder, responderPort, isControl, time);
     if (!isControl && watchers.length === 0) {
-      if (!answered)
-        this.synMemory.remember(
-          hash,
-          sourceKey,
-          destinationKey,
-          view.sourcePort,
-          view.destinationPort,
-          view.sequence,
-          view.packet,
-          view.seconds,
-          view.nanoseconds,
-        );
+      if (!answered) this.synMemory.remember(hash, sourceKey, destinationKey, view);
       return;
     }
     const role = watchers.length > 0 ? "data" : "control";
@@ -465,7 +444,7 @@ export class ConnectionTable {
       if (connection.reassembler !== null) {
         const stamp: Stamp = {
           packet,
-          instant: { seconds: view.seconds, nanoseconds: view.nanoseconds },
+          time,
           acknowledged: other.base >= 0 && (flags & TcpFlag.ack) !== 0 ? other.offsetOf(view.acknowledgment) : -1,
         };
         connection.reassembler.segment(

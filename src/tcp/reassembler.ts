@@ -109,12 +109,12 @@ export class ControlReassembler {
     if (stream.pending.length === 0) return;
     if (!stream.started) {
       stream.waited++;
-      if (stream.waited > LATE_SEGMENTS || time - stampTime(stream.pending[0].stamp) > 1) this.#start(stream);
+      if (stream.waited > LATE_SEGMENTS || time - stream.pending[0].stamp.time > 1) this.#start(stream);
       return;
     }
     // "lost by the capture": the receiver has the bytes that we have not
     if (stream.half.acked > stream.nextAt || other.half.finAcked) stream.waited++;
-    if (stream.waited > LATE_SEGMENTS || time - stampTime(stream.pending[0].stamp) > HOLE_SECONDS)
+    if (stream.waited > LATE_SEGMENTS || time - stream.pending[0].stamp.time > HOLE_SECONDS)
       this.#giveUpHole(stream, "lost");
   }
 
@@ -278,8 +278,4 @@ export class DeliveredBytes {
     }
     return false;
   }
-}
-
-function stampTime(stamp: Stamp): number {
-  return stamp.instant.seconds + stamp.instant.nanoseconds / 1e9;
 }

@@ -1,5 +1,3 @@
-import type { Instant } from "../instant.ts";
-
 /**
  * The border between the two halves: the fast half (capture, decode, tcp) calls it, the slow half (tls, ftp) implements it.
  * It is crossed once a segment of a control connection, never for a data connection's payload.
@@ -9,7 +7,8 @@ import type { Instant } from "../instant.ts";
 export interface Stamp {
   /** The packet (capture index × 2³² + number) whose first copy carried the piece. */
   readonly packet: number;
-  readonly instant: Instant;
+  /** Seconds since the epoch as a double, exact to a quarter of a microsecond. */
+  readonly time: number;
   /**
    * How much of the *other* direction's stream this segment acknowledges, as an offset into that stream (0: nothing, counted
    * from the first byte after the SYN); -1 when unknown. It orders commands and replies even where packets were reordered: a

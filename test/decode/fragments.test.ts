@@ -202,14 +202,15 @@ test("so has the number of their bytes", () => {
 test("a train that grows costs the oldest of the others", () => {
   const far = (id: number) =>
     frameOf(ethernet(0x0800, ipv4({ id, fragmentOffset: 65000, moreFragments: true }, zeros(104))));
-  const frames = [fragment4([0, 64], {}, segment, 0)];
-  for (let id = 1; id < fragmentLimits.bytes / 131072; id++) frames.push(far(id));
+  const frames = [fragment4([0, 64], {}, segment, 0), fragment4([0, 64], {}, segment, 1000)];
+  for (let id = 1; id < fragmentLimits.bytes / 65536; id++) frames.push(far(id));
   const large = tcp({}, "x".repeat(60_000));
   frames.push(fragment4([64, large.length], {}, large, 0));
   const { kind, view, codes } = decodeFrames(frames);
   assert.equal(kind, PacketKind.tcp);
   assert.equal(view.payloadLength, large.length - 20);
   assert.deepEqual(codes, ["fragments-dropped"]);
+  assert.deepEqual(decodeFrames(frames.slice(0, -1)).codes, []);
 });
 
 test("the first fragment says what the datagram is (RFC 8200 section 4.5)", () => {

@@ -84,14 +84,14 @@ function dead(end: ControlEnd): Fact[] {
 function lastServerWord(
   events: readonly {
     readonly kind: string;
-    readonly stamp: { readonly instant: { seconds: number; nanoseconds: number } };
+    readonly stamp: { readonly time: number };
   }[],
 ): number {
   let last = 0;
   for (const event of events) {
     if (event.kind !== "reply" && event.kind !== "tls-record") continue;
     if (event.kind === "tls-record" && (event as { direction?: string }).direction === "client") continue;
-    last = Math.max(last, event.stamp.instant.seconds + event.stamp.instant.nanoseconds / 1e9);
+    last = Math.max(last, event.stamp.time);
   }
   return last;
 }
