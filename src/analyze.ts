@@ -208,7 +208,7 @@ class CaptureAnalyzer implements Analyzer {
     const now = Math.max(this.#lastTime, Math.min(this.#seconds, facts.settledAt), facts.control.lastTime);
     const capture = { sawOtherTcp: this.#table.sawOtherTcp, now, limits: this.#captureLimits() };
     const diagnosis = diagnose(facts, correlate(facts), capture);
-    const session = sessionRecord(diagnosis, []);
+    const session = sessionRecord(diagnosis);
     this.#counts.add(session);
     this.#options.onSession?.(session);
     if (this.#options.keepSessions !== false) this.#sessions.push(session);

@@ -11,12 +11,12 @@ import { formatInstant } from "./instant.ts";
 import type { HalfConnection } from "./tcp/half-connection.ts";
 
 /** Turns a diagnosed session into the plain data of the report. */
-export function sessionRecord(diagnosis: SessionDiagnosis, sameAs: readonly string[]): Session {
+export function sessionRecord(diagnosis: SessionDiagnosis): Session {
   const { facts } = diagnosis;
   const software = serverSoftware(facts);
   return {
     id: facts.id,
-    control: controlRecord(diagnosis, software, sameAs),
+    control: controlRecord(diagnosis, software),
     dataChannels: diagnosis.channels.map((channel, i) => channelRecord(channel, i + 1, software)),
   };
 }
@@ -26,11 +26,7 @@ function serverSoftware({ software }: SessionFacts): string | null {
   return software.version === null ? software.name : `${software.name} ${software.version}`;
 }
 
-function controlRecord(
-  { facts, outcome, verdict, limits }: SessionDiagnosis,
-  software: string | null,
-  sameAs: readonly string[],
-): Control {
+function controlRecord({ facts, outcome, verdict, limits }: SessionDiagnosis, software: string | null): Control {
   const { control } = facts;
   return {
     client: endpoint(facts.client),
@@ -48,7 +44,7 @@ function controlRecord(
     serverSoftware: software,
     user: facts.user,
     limits,
-    sameAs,
+    sameAs: facts.sameAs,
     firstPacket: place(control.firstPacket),
     lastPacket: place(control.lastPacket),
   };

@@ -37,6 +37,8 @@ export interface SessionFacts {
   readonly candidates: readonly Candidate[];
   readonly software: ServerIdentity | null;
   readonly user: string | null;
+  /** Ids of sessions that are this one with translated addresses (`-i any` on a NAT). */
+  readonly sameAs: readonly string[];
   /** Stretches of the session in which the control connection could not be read, as times; `to` is infinite when it stayed so. */
   readonly hidden: readonly { readonly from: number; readonly to: number }[];
   /** Capture time at which the session was settled, and whether the capture itself ended then. */

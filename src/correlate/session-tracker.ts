@@ -55,6 +55,8 @@ export class SessionTracker implements ConnectionObserver {
   readonly #live = new Set<TrackedSession>();
   readonly #closing = new Set<TrackedSession>();
   #table!: ConnectionTable;
+  /** Live sessions by the client's initial sequence number: the same session with translated addresses has it too. */
+  readonly #bySequence = new Map<number, TrackedSession[]>();
   #clock = 0;
   #nextSweep = 0;
 
@@ -75,7 +77,7 @@ export class SessionTracker implements ConnectionObserver {
 
   controlOpened(connection: Connection, recognised: boolean): ControlStream {
     if (this.#live.size >= MAX_SESSIONS) this.#evict();
-    const session = new TrackedSession(connection, recognised, this.#table, this.#anomalies);
+    const session = new TrackedSession(connection, recognised, this, this.#table, this.#anomalies);
     connection.owner = session;
     this.#live.add(session);
     // Something is being said already: a negotiation may be under way.
@@ -120,6 +122,30 @@ export class SessionTracker implements ConnectionObserver {
       this.#settle(session, true);
   }
 
+  /** A control connection has spoken its first words: its initial sequence numbers are known. */
+  began(session: TrackedSession): void {
+    const sequence = session.connection.originator.base;
+    const others = this.#bySequence.get(sequence);
+    if (others) others.push(session);
+    else this.#bySequence.set(sequence, [session]);
+  }
+
+  /** Sessions with the same initial sequence numbers at both ends are one, seen on both sides of a NAT: each learns the other's id. */
+  #tellTwins(session: TrackedSession): void {
+    const { originator, responder } = session.connection;
+    const others = this.#bySequence.get(originator.base);
+    if (!others) return;
+    const at = others.indexOf(session);
+    if (at >= 0) others.splice(at, 1);
+    if (others.length === 0) this.#bySequence.delete(originator.base);
+    if (!originator.baseFromSyn || !responder.baseFromSyn) return;
+    for (const other of others) {
+      if (other.connection.responder.base !== responder.base || !other.connection.responder.baseFromSyn) continue;
+      session.twins.push(sessionId(other.connection));
+      other.twins.push(sessionId(session.connection));
+    }
+  }
+
   #evict(): void {
     let oldest: TrackedSession | undefined;
     for (const session of this.#live) {
@@ -139,6 +165,7 @@ export class SessionTracker implements ConnectionObserver {
   #settle(session: TrackedSession, atCaptureEnd: boolean): void {
     this.#live.delete(session);
     this.#closing.delete(session);
+    this.#tellTwins(session);
     const facts = session.settle(this.#clock, atCaptureEnd);
     if (facts) this.#onSettled(facts);
   }
@@ -171,7 +198,10 @@ class TrackedSession implements ControlStream, Watcher {
   readonly controlPort: number;
   readonly clientAddress: string;
   room = MAX_CANDIDATES;
+  /** Ids of sessions that are this one with translated addresses. */
+  readonly twins: string[] = [];
   readonly #recognised: boolean;
+  readonly #tracker: SessionTracker;
   readonly #table: ConnectionTable;
   readonly #anomalies: AnomalyLog;
   readonly #events: ControlEvent[] = [];
@@ -192,8 +222,15 @@ class TrackedSession implements ControlStream, Watcher {
   #otherProtocol = false;
   #linesSeen = 0;
 
-  constructor(connection: Connection, recognised: boolean, table: ConnectionTable, anomalies: AnomalyLog) {
+  constructor(
+    connection: Connection,
+    recognised: boolean,
+    tracker: SessionTracker,
+    table: ConnectionTable,
+    anomalies: AnomalyLog,
+  ) {
     this.connection = connection;
+    this.#tracker = tracker;
     this.#recognised = recognised;
     this.#table = table;
     this.#anomalies = anomalies;
@@ -237,6 +274,7 @@ class TrackedSession implements ControlStream, Watcher {
       onEvent: (event) => this.#onEvent(event),
     });
     this.watch();
+    this.#tracker.began(this);
     return this.#parser;
   }
 
@@ -370,6 +408,7 @@ class TrackedSession implements ControlStream, Watcher {
       candidates: this.#candidates.sort((a, b) => a.connection.firstPacket - b.connection.firstPacket),
       software: identifyServer(this.#events.filter((event) => event.kind === "reply")) ?? null,
       user,
+      sameAs: this.twins,
       hidden: this.#hidden,
       settledAt: now,
       atCaptureEnd,
