@@ -18,9 +18,10 @@ import { SessionTracker } from "./correlate/session-tracker.ts";
 import { PacketDecoder } from "./decode/decode-packet.ts";
 import { isReadableLinkType } from "./decode/link.ts";
 import { emptyPacketView, PacketKind } from "./decode/packet-view.ts";
+import { createAcrossRules } from "./diagnose/across-rules.ts";
 import type { CauseId, LimitId } from "./diagnose/cause.ts";
 import { diagnose } from "./diagnose/diagnose.ts";
-import { scanFinding } from "./finding-record.ts";
+import { findingRecord, scanFinding } from "./finding-record.ts";
 import { CONTROL_SIGNATURE } from "./ftp/signature.ts";
 import { compareInstants, formatInstant, type Instant } from "./instant.ts";
 import { sessionRecord } from "./session-record.ts";
@@ -92,6 +93,7 @@ class CaptureAnalyzer implements Analyzer {
   readonly #ledger: AttemptLedger;
   readonly #captures: CaptureSource[] = [];
   readonly #sessions: Session[] = [];
+  readonly #across = createAcrossRules();
   readonly #counts = new Counts();
   #seconds = Number.NEGATIVE_INFINITY;
   #lastTime = 0;
@@ -140,7 +142,8 @@ class CaptureAnalyzer implements Analyzer {
   }
 
   #findings(): Finding[] {
-    return this.#ledger.scans.map(scanFinding);
+    const across = this.#across.flatMap((rule) => rule.findings().map(findingRecord));
+    return [...across, ...this.#ledger.scans.map(scanFinding)];
   }
 
   /** Processes packets in time order as long as no open capture that is next has run dry. */
@@ -209,6 +212,7 @@ class CaptureAnalyzer implements Analyzer {
     const capture = { sawOtherTcp: this.#table.sawOtherTcp, now, limits: this.#captureLimits() };
     const diagnosis = diagnose(facts, correlate(facts), capture);
     const session = sessionRecord(diagnosis);
+    for (const rule of this.#across) rule.add(diagnosis);
     this.#counts.add(session);
     this.#options.onSession?.(session);
     if (this.#options.keepSessions !== false) this.#sessions.push(session);

@@ -1,5 +1,7 @@
-import type { MatchedConnection } from "../correlate/data-channel.ts";
+import type { ChannelMode, MatchedConnection } from "../correlate/data-channel.ts";
+import { timeOf } from "../correlate/session-facts.ts";
 import type { Connection, IcmpError } from "../tcp/connection.ts";
+import type { ChannelContext } from "./context.ts";
 
 /** ICMP codes that end a connection attempt, with what they say (RFC 792, RFC 1812 section 5.2.7.1, RFC 4443 section 3.1). */
 const UNREACHABLE_V4: Readonly<Record<number, string>> = {
@@ -51,6 +53,50 @@ export function attemptState(connection: Connection): AttemptState {
 /** The ICMP error that ended an attempt. */
 export function prohibition(connection: Connection): IcmpError | undefined {
   return connection.icmpErrors.find((error) => error.quotes === "originator" && prohibitionText(error) !== undefined);
+}
+
+/** `ICMP type 3 code 13 from the router 198.51.100.1 (TTL 60): communication administratively prohibited` */
+export function prohibitionFact(error: IcmpError, attempt: Connection): string {
+  const by =
+    error.from === attempt.responder.address
+      ? `the target ${error.from} itself (or a device that answers in its name)`
+      : `the router ${error.from}`;
+  return `ICMP${error.ipVersion === 6 ? "v6" : ""} type ${error.type} code ${error.code} from ${by}, TTL ${error.ttl}: ${prohibitionText(error)}`;
+}
+
+/**
+ * The connection attempt that the rules about SYNs judge: the channel's own, if who was to dial is of this mode. A connection on another
+ * port than negotiated is not meant (`data-port-translated` is). The mode is the negotiation's and not a matter of addresses: client and
+ * server may be one host, and a server with several addresses may dial from another one.
+ */
+export function attemptOf(context: ChannelContext, mode: ChannelMode): Connection | undefined {
+  const { channel, session } = context;
+  if (channel.connection === null) return mode === "active" ? legacyAttempt(context) : undefined;
+  const { connection, match } = channel.connection;
+  if (match === "port-differs") return undefined;
+  const dialledBack =
+    channel.negotiation !== null
+      ? channel.negotiation.mode === "active"
+      : connection.originator.address === session.server.address &&
+        connection.originator.address !== session.client.address;
+  return dialledBack === (mode === "active") ? connection : undefined;
+}
+
+/**
+ * Active mode of old (RFC 959 section 3.2): a transfer command without PORT makes the server dial the client's default data port, which is
+ * the port that the client's control connection uses.
+ */
+function legacyAttempt({ channel, session }: ChannelContext): Connection | undefined {
+  const { negotiation, transfer } = channel;
+  if (negotiation !== null || transfer === null) return undefined;
+  const asked = timeOf(transfer.command.stamp);
+  return session.candidates.find(
+    ({ connection: { originator, responder, firstTime } }) =>
+      originator.address === session.server.address &&
+      responder.address === session.client.address &&
+      responder.port === session.client.port &&
+      firstTime >= asked,
+  )?.connection;
 }
 
 /** A single unanswered SYN proves nothing when the capture ended, or the client gave up, this soon after it (seconds). */

@@ -12,9 +12,12 @@ const INITIAL_TTLS: readonly number[] = [64, 128, 255];
 
 /** Routers between the sender and the capture point, assuming the nearest initial TTL above; -1 when nothing was seen. */
 export function hopsFrom(ttl: number): number {
-  if (ttl <= 0) return -1;
-  const initial = INITIAL_TTLS.find((candidate) => candidate >= ttl) ?? 255;
-  return initial - ttl;
+  return ttl <= 0 ? -1 : initialTtl(ttl) - ttl;
+}
+
+/** The TTL with which a packet most likely set out. */
+export function initialTtl(ttl: number): number {
+  return INITIAL_TTLS.find((candidate) => candidate >= ttl) ?? 255;
 }
 
 /** A packet that no router has touched was captured at its sender's host or on its link. */
@@ -27,5 +30,7 @@ export function vantageOf(session: SessionFacts): Vantage {
   if (server === 0 && client !== 0)
     return { side: "server", reason: `${numbers}: the server's packets have passed no router` };
   if (client > 0 && server > 0) return { side: "middle", reason: `${numbers}: both have passed routers` };
+  // Both untouched: one link, one host, or a capture at both ends.
+  if (client === 0) return { side: "unknown", reason: `${numbers}: neither has passed a router` };
   return { side: "unknown", reason: numbers };
 }

@@ -28,3 +28,15 @@ export interface Verdict {
   readonly contributing?: readonly ContributingCauseId[];
   readonly alternatives?: readonly Alternative[];
 }
+
+/** Something that only several sessions together show. */
+export interface AcrossFinding {
+  readonly id: string;
+  readonly title: string;
+  readonly confidence: Confidence;
+  /** Ids of the sessions that show it: the first few. */
+  readonly sessions: readonly string[];
+  readonly sessionCount: number;
+  readonly facts: readonly Fact[];
+  readonly remedy: readonly string[];
+}

@@ -1,0 +1,11 @@
+import type { AcrossRule } from "./across/across-rule.ts";
+import { BlindHelper } from "./across/blind-helper.ts";
+import { BruteForce } from "./across/brute-force.ts";
+import { ClientNetwork } from "./across/client-network.ts";
+import { EpsvFallback } from "./across/epsv-fallback.ts";
+import { PassiveRange } from "./across/passive-range.ts";
+
+/** The rules over all sessions, in the order of the report's findings. */
+export function createAcrossRules(): AcrossRule[] {
+  return [new PassiveRange(), new BlindHelper(), new ClientNetwork(), new EpsvFallback(), new BruteForce()];
+}

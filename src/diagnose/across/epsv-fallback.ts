@@ -1,0 +1,47 @@
+import { timeOf } from "../../correlate/session-facts.ts";
+import type { SessionDiagnosis } from "../diagnose.ts";
+import type { AcrossFinding } from "../verdict.ts";
+import { secondsText } from "../wording.ts";
+import { type AcrossRule, keptAt, SessionTally } from "./across-rule.ts";
+
+/** EPSV does not work, and the PASV that follows does: no failure, but a cost in seconds for every session. */
+export class EpsvFallback implements AcrossRule {
+  readonly #servers = new Map<string, { count: number; seconds: number; tally: SessionTally }>();
+
+  add({ facts: session, channels }: SessionDiagnosis): void {
+    channels.forEach((channel, i) => {
+      const next = channels[i + 1];
+      const epsv = channel.facts.negotiation;
+      const pasv = next?.facts.negotiation;
+      if (epsv?.verb !== "EPSV" || channel.outcome === "ok" || !epsv.command) return;
+      if (pasv?.verb !== "PASV" || next.outcome !== "ok" || !pasv.command) return;
+      const kept = keptAt(this.#servers, session.server.address, () => ({
+        count: 0,
+        seconds: 0,
+        tally: new SessionTally(),
+      }));
+      if (!kept) return;
+      const cost = timeOf(pasv.command.stamp) - timeOf(epsv.command.stamp);
+      kept.count++;
+      kept.seconds += cost;
+      kept.tally.add(session.id, {
+        packet: epsv.command.stamp.packet,
+        says: `EPSV ${epsv.reply ? `answered ${epsv.reply.code}` : "never answered"}; PASV ${secondsText(cost)} later works`,
+      });
+    });
+  }
+
+  findings(): AcrossFinding[] {
+    return [...this.#servers].map(([server, { count, seconds, tally }]) => ({
+      id: "epsv-fallback",
+      title: `${server}: EPSV does not work and PASV does, ${count === 1 ? "once" : `${count} times`}; it cost ${secondsText(seconds)} in all`,
+      confidence: "certain" as const,
+      sessions: tally.sessions,
+      sessionCount: tally.count,
+      facts: tally.facts,
+      remedy: [
+        "Allow EPSV on the server or in the inspecting firewall, or tell the client not to try it (curl --disable-epsv).",
+      ],
+    }));
+  }
+}
