@@ -57,7 +57,7 @@ function channelRecord(
 ): DataChannel {
   return {
     ordinal,
-    inferred: facts.inferred,
+    inferred: facts.inferred !== null,
     negotiation: negotiationRecord(facts),
     transfer: transferRecord(facts),
     connection: connectionRecord(facts),

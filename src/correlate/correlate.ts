@@ -18,6 +18,7 @@ import type {
   NegotiationVerb,
   TransferFacts,
 } from "./data-channel.ts";
+import { inferNegotiation } from "./inferred-negotiation.ts";
 import { matchCandidates, type NegotiationWindow } from "./match.ts";
 import { type SessionFacts, timeOf } from "./session-facts.ts";
 
@@ -35,7 +36,7 @@ export function correlate(session: SessionFacts): ChannelFacts[] {
     connection: decidingAttempt(matched[i]),
     attempts: matched[i],
     hidden: false,
-    inferred: false,
+    inferred: null,
   }));
   // Connections under a control connection that cannot be read: each is a channel of its own.
   for (const attempt of unmatched) {
@@ -45,8 +46,22 @@ export function correlate(session: SessionFacts): ChannelFacts[] {
       connection: attempt,
       attempts: [attempt],
       hidden: true,
-      inferred: false,
+      inferred: null,
       from: attempt.connection.firstTime,
+      until: Number.POSITIVE_INFINITY,
+      followedBy: [],
+    });
+  }
+  const inferred = inferNegotiation(session);
+  if (inferred) {
+    channels.push({
+      negotiation: null,
+      transfer: null,
+      connection: null,
+      attempts: [],
+      hidden: true,
+      inferred,
+      from: inferred.grantedAt,
       until: Number.POSITIVE_INFINITY,
       followedBy: [],
     });
@@ -61,6 +76,7 @@ function channelPacket(channel: ChannelFacts): number {
     channel.negotiation?.reply?.stamp.packet ??
     channel.connection?.connection.firstPacket ??
     channel.transfer?.command.stamp.packet ??
+    channel.inferred?.commandPacket ??
     0
   );
 }

@@ -48,6 +48,19 @@ export interface MatchedConnection {
   readonly reasons: readonly string[];
 }
 
+/** A negotiation that only the lengths of TLS records speak of. */
+export interface InferredNegotiation {
+  readonly commandPacket: number;
+  readonly replyPacket: number;
+  /** Bytes of plaintext, the cipher's overhead taken off. */
+  readonly commandBytes: number;
+  readonly replyBytes: number;
+  /** Seconds until the client said something again or left. */
+  readonly waitedSeconds: number;
+  /** Time of the reply. */
+  readonly grantedAt: number;
+}
+
 /** A data channel: what was negotiated, what it was to carry, and the connections that answered to it. */
 export interface ChannelFacts {
   readonly negotiation: NegotiationFacts | null;
@@ -58,8 +71,8 @@ export interface ChannelFacts {
   readonly attempts: readonly MatchedConnection[];
   /** Seen (or inferred) while the control connection could not be read. */
   readonly hidden: boolean;
-  /** Nothing of it was seen; it is only inferred from record lengths. */
-  readonly inferred: boolean;
+  /** Nothing of it was seen; it is only inferred from record lengths. Null for all others. */
+  readonly inferred: InferredNegotiation | null;
   /** Seconds: from the grant (or first packet) until the next negotiation was granted; infinite for the last. */
   readonly from: number;
   readonly until: number;

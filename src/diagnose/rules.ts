@@ -35,6 +35,7 @@ import { rule as synNotSeen } from "./causes/syn-not-seen.ts";
 import { rule as tlsSessionReuseRequired } from "./causes/tls-session-reuse-required.ts";
 import { rule as transferTruncated } from "./causes/transfer-truncated.ts";
 import type { ChannelRule, SessionRule } from "./context.ts";
+import { rule as inferredChannel } from "./inferred-channel.ts";
 
 /** A cause and its rule. */
 export interface RuleEntry<Rule> {
@@ -66,6 +67,7 @@ export const CHANNEL_RULES: readonly RuleEntry<ChannelRule>[] = [
   { cause: "active-inbound-rejected", rule: activeInboundRejected },
   { cause: "active-inbound-blocked", rule: activeInboundBlocked },
   { cause: "syn-not-seen", rule: synNotSeen },
+  { cause: "syn-not-seen", rule: inferredChannel },
   { cause: "mtu-blackhole", rule: mtuBlackhole },
   { cause: "tls-session-reuse-required", rule: tlsSessionReuseRequired },
   { cause: "data-tls-handshake-failed", rule: dataTlsHandshakeFailed },
