@@ -11,6 +11,14 @@ export const SYN_MEMORY_ENTRIES = 65_536;
 const MASK = SYN_MEMORY_ENTRIES - 1;
 
 /**
+ * From one host, or to one endpoint, so many SYNs within a second are a scan or a flood and are not remembered: each would cost a cache miss
+ * and push out the SYN of a session. A busy NAT stays below (256 new connections a second).
+ */
+export const FLOOD_SYNS = 256;
+/** Counters of SYNs in the current second, by host and by endpoint; two that share one only make a flood of both. */
+const RATE_COUNTERS = 4096;
+
+/**
  * One entry is eight integers in a row, so that it touches one cache line (seven arrays side by side cost three times as much on a SYN
  * flood): originator key, responder key, both ports, sequence number, seconds, nanoseconds, packet number (0: empty), capture index.
  */
@@ -25,8 +33,13 @@ const CAPTURE = 7;
 
 export class SynMemory {
   readonly #entries = new Int32Array(SYN_MEMORY_ENTRIES * FIELDS);
+  readonly #originatorRate = new Uint16Array(RATE_COUNTERS);
+  readonly #responderRate = new Uint16Array(RATE_COUNTERS);
+  #second = 0;
   /** SYNs overwritten before anybody asked for them. */
   overwritten = 0;
+  /** SYNs of scans and floods, not remembered. */
+  flooded = 0;
 
   /**
    * Takes the view itself: numbers beyond 31 bits passed one by one would be allocated, four million times in a SYN flood.
@@ -34,6 +47,10 @@ export class SynMemory {
    * @param view a SYN of its originator
    */
   remember(hash: number, originatorKey: number, responderKey: number, view: PacketView): void {
+    if (this.#isFlood(originatorKey, responderKey, view)) {
+      this.flooded++;
+      return;
+    }
     const entries = this.#entries;
     const at = (hash & MASK) * FIELDS;
     const ports = (view.sourcePort << 16) | view.destinationPort;
@@ -51,6 +68,22 @@ export class SynMemory {
     entries[at + NANOSECONDS] = view.nanoseconds;
     entries[at + PACKET] = packetNumberOf(view.packet);
     entries[at + CAPTURE] = captureIndexOf(view.packet);
+  }
+
+  /** Counts the SYN; true when its source or its target has had too many in this second. */
+  #isFlood(originatorKey: number, responderKey: number, view: PacketView): boolean {
+    if (view.seconds !== this.#second) {
+      this.#second = view.seconds;
+      this.#originatorRate.fill(0);
+      this.#responderRate.fill(0);
+    }
+    const originator = (Math.imul(originatorKey, 0x9e3779b1) >>> 20) & (RATE_COUNTERS - 1);
+    const responder = (Math.imul(responderKey ^ view.destinationPort, 0x9e3779b1) >>> 20) & (RATE_COUNTERS - 1);
+    const fromOne = ++this.#originatorRate[originator];
+    const toOne = ++this.#responderRate[responder];
+    if (fromOne === 0xffff) this.#originatorRate[originator] = FLOOD_SYNS + 1;
+    if (toOne === 0xffff) this.#responderRate[responder] = FLOOD_SYNS + 1;
+    return fromOne > FLOOD_SYNS || toOne > FLOOD_SYNS;
   }
 
   /** The SYN of this connection if it is still remembered. */
