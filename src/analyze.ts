@@ -181,7 +181,7 @@ class CaptureAnalyzer implements Analyzer {
       if (limit === undefined || other.isBefore(limit)) limit = other;
     }
     do {
-      if (limit !== undefined && limit.isBefore(capture)) return;
+      if (limit?.isBefore(capture)) return;
       if (frame.seconds > this.#seconds) {
         this.#seconds = frame.seconds;
         this.#tracker.tick(frame.seconds);
@@ -209,7 +209,12 @@ class CaptureAnalyzer implements Analyzer {
 
   #emit(facts: SessionFacts): void {
     const now = Math.max(this.#lastTime, Math.min(this.#seconds, facts.settledAt), facts.control.lastTime);
-    const capture = { sawOtherTcp: this.#table.sawOtherTcp, now, limits: this.#captureLimits() };
+    const capture = {
+      sawOtherTcp: this.#table.sawOtherTcp,
+      cutIcmp: this.#anomalies.count("icmp-header-cut") > 0,
+      now,
+      limits: this.#captureLimits(),
+    };
     const diagnosis = diagnose(facts, correlate(facts), capture);
     const session = sessionRecord(diagnosis);
     for (const rule of this.#across) rule.add(diagnosis);

@@ -2,13 +2,16 @@ import assert from "node:assert/strict";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { basename, dirname, join, relative } from "node:path";
 import { test } from "node:test";
-import { CAUSE_IDS } from "../src/diagnose/cause.ts";
+import { VERSION } from "../src/analyze.ts";
+import { CAUSE_IDS, CONTRIBUTING_IDS } from "../src/diagnose/cause.ts";
+import { CAUSE_TEXT, CONTRIBUTING_TEXT } from "../src/diagnose/cause-text.ts";
+import { CHANNEL_RULES, SESSION_RULES } from "../src/diagnose/rules.ts";
 
 /** Guards the shape of the source that ARCHITECTURE.md describes. */
 
 /** What stands upstream comes first: a file imports its own part and those before it. */
 const RANK = [
-  ["bytes.ts", "address.ts", "instant.ts", "anomaly.ts"],
+  ["address.ts", "instant.ts", "anomaly.ts"],
   ["capture"],
   ["decode"],
   ["tcp"],
@@ -48,6 +51,10 @@ test("every source file has a place in the order of parts", () => {
   assert.ok(files.length > 0);
   assert.deepEqual(
     files.filter((file) => rankOf(file) < 0),
+    [],
+  );
+  assert.deepEqual(
+    RANK.flat().filter((part) => !existsSync(join("src", part))),
     [],
   );
 });
@@ -108,9 +115,93 @@ test("nothing is exported as default", () => {
   );
 });
 
-test("each cause has its file", () => {
+test("each cause has its file, each file its cause, and each is asked", () => {
+  const files = readdirSync("src/diagnose/causes").map((name) => basename(name, ".ts"));
+  assert.deepEqual(files.sort(), [...CAUSE_IDS].sort());
+  const asked = new Set([...CHANNEL_RULES, ...SESSION_RULES].map(({ cause }) => cause));
   assert.deepEqual(
-    CAUSE_IDS.filter((id) => !existsSync(`src/diagnose/causes/${id}.ts`)),
+    CAUSE_IDS.filter((id) => !asked.has(id)),
     [],
   );
+});
+
+test("each cause has its test", () => {
+  assert.deepEqual(
+    CAUSE_IDS.filter((id) => !existsSync(`test/diagnose/causes/${id}.test.ts`)),
+    [],
+  );
+});
+
+test("each cause has its page, in one form, and every page its cause", () => {
+  const titles: Readonly<Record<string, { title: string }>> = { ...CAUSE_TEXT, ...CONTRIBUTING_TEXT };
+  assert.deepEqual(
+    readdirSync("docs/causes").sort(),
+    [...CAUSE_IDS, ...CONTRIBUTING_IDS].map((id) => `${id}.md`).sort(),
+  );
+  for (const id of [...CAUSE_IDS, ...CONTRIBUTING_IDS]) {
+    const page = readFileSync(`docs/causes/${id}.md`, "utf8");
+    assert.equal(page.split("\n")[0], `# ${id}: ${titles[id].title}`);
+    const headings = [...page.matchAll(/^## (.*)$/gm)].map(([, heading]) => heading);
+    assert.deepEqual(headings, ["Packets", "Not to be confused with", "Fix", "Sources"], id);
+    const [, ladder] = /^```text\n([\s\S]*?)^```$/m.exec(page) ?? [];
+    assert.ok(ladder, `${id} has no ladder`);
+    // `ftptrace explain` indents it by four and must fit 80 columns
+    for (const line of ladder.split("\n")) assert.ok(line.length <= 76, `${id}: ${line}`);
+  }
+});
+
+test("ARCHITECTURE.md tells the same order of parts", () => {
+  const text = readFileSync("ARCHITECTURE.md", "utf8");
+  const [, block] = /^```text rank\n([\s\S]*?)^```$/m.exec(text) ?? [];
+  assert.ok(block, "no block `text rank`");
+  const told = block
+    .trim()
+    .split(/\s*→\s*/)
+    .map((parts) => parts.trim().split(/\s+/));
+  assert.deepEqual(told, RANK);
+});
+
+/** The Markdown files that belong to the project. */
+const pages = [
+  ...readdirSync(".").filter((name) => name.endsWith(".md")),
+  ...["docs", "fixtures", "test"].flatMap((folder) =>
+    readdirSync(folder, { recursive: true })
+      .map((name) => join(folder, String(name)))
+      .filter((name) => name.endsWith(".md")),
+  ),
+];
+
+test("links between files lead somewhere", () => {
+  const broken = pages.flatMap((page) =>
+    [...readFileSync(page, "utf8").matchAll(/\]\(([^)\s#]+)[^)]*\)/g)]
+      .map(([, to]) => to)
+      .filter((to) => !/^[a-z]+:/.test(to) && !existsSync(join(dirname(page), to)))
+      .map((to) => `${page}: ${to}`),
+  );
+  assert.deepEqual(broken, []);
+});
+
+const guides = pages.filter((page) => !page.includes("/") || page.startsWith("docs/"));
+
+test("the guides name only files that there are", () => {
+  const wrong = guides.flatMap((page) =>
+    [...readFileSync(page, "utf8").matchAll(/`((?:src|test|docs|schema|scripts|fixtures|bench|\.ci)\/[\w./-]+)`/g)]
+      .map(([, path]) => path)
+      .filter((path) => !existsSync(path))
+      .map((path) => `${page}: ${path}`),
+  );
+  assert.deepEqual(wrong, []);
+});
+
+test("nothing speaks of a machine on which it was written", () => {
+  const local = /\/work\/(shared|main)\b/;
+  const texts = [...guides, ...files.map((file) => join("src", file))];
+  assert.deepEqual(
+    texts.filter((file) => local.test(readFileSync(file, "utf8"))),
+    [],
+  );
+});
+
+test("the version is one", () => {
+  assert.equal(VERSION, JSON.parse(readFileSync("package.json", "utf8")).version);
 });

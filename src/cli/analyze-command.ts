@@ -13,16 +13,21 @@ import { keepYoungGenerationSmall } from "./heap.ts";
 import { CaptureOpenError, firstInstant, type OpenCapture, openCapture } from "./open-capture.ts";
 import { Progress } from "./progress.ts";
 import { fileOutput, type ReportOutput, ReportOutputError, standardOutput } from "./report-output.ts";
+import { wantsColour, widthOf } from "./terminal.ts";
 import { UsageError } from "./usage-error.ts";
 
 /** `ftptrace analyze`: captures in, a report out, what went wrong with either on standard error. */
 export async function analyzeCommand(request: AnalyzeRequest): Promise<ExitCode> {
   keepYoungGenerationSmall();
+  refuseOutputAmongInputs(request);
+  if (request.crossCheck && request.files.some((path) => path === "-" || isPipe(path)))
+    throw new UsageError("--cross-check reads each capture twice, which standard input and pipes cannot give");
   const complaints = new Complaints();
   const { inputs, rejected } = await inputsInTimeOrder(request.files, complaints);
   if (inputs.length === 0) return EXIT_CODES.inputUnusable;
   try {
     const exitCode = await analyzeInto(request, inputs, complaints);
+    if (request.crossCheck && !(await crossChecked(inputs, complaints))) return EXIT_CODES.bug;
     return rejected > 0 ? EXIT_CODES.inputUnusable : exitCode;
   } catch (error) {
     if (!(error instanceof ReportOutputError)) throw error;
@@ -31,6 +36,30 @@ export async function analyzeCommand(request: AnalyzeRequest): Promise<ExitCode>
   } finally {
     for (const input of inputs) input.file?.close();
   }
+}
+
+/** A report must not take the place of a capture that it is about, whatever was forced. */
+function refuseOutputAmongInputs({ output, files }: AnalyzeRequest): void {
+  const target = output === null ? undefined : statSync(output, { throwIfNoEntry: false });
+  if (!target?.isFile()) return;
+  for (const path of files) {
+    const input = path === "-" ? undefined : statSync(path, { throwIfNoEntry: false });
+    if (input?.ino === target.ino && input.dev === target.dev)
+      throw new UsageError(`${output}: is one of the captures to be read; name another file for the report`);
+  }
+}
+
+/** Whether a second reader finds in every input what ours found. */
+async function crossChecked(inputs: readonly Input[], complaints: Complaints): Promise<boolean> {
+  const { crossCheck } = await import("./cross-check.ts");
+  let allAgree = true;
+  for (const { path, state } of inputs) {
+    if (state === "unusable") continue;
+    const { agrees, says } = await crossCheck(path);
+    complaints.add(`${path}: ${says}`);
+    allAgree &&= agrees;
+  }
+  return allAgree;
 }
 
 /** Leaves no half-written report behind, whatever happens. */
@@ -96,8 +125,7 @@ async function inputsInTimeOrder(
 /** @throws UsageError for a pipe among others */
 async function inspectInput(path: string, alone: boolean): Promise<Input> {
   const status = path === "-" ? undefined : statSync(path, { throwIfNoEntry: false });
-  const isPipe = status !== undefined && (status.isFIFO() || status.isSocket() || status.isCharacterDevice());
-  if (isPipe && !alone)
+  if (isPipe(path) && !alone)
     throw new UsageError(`${path}: a pipe has to stand alone: it cannot be put in time order with other captures`);
   return {
     path,
@@ -109,6 +137,12 @@ async function inspectInput(path: string, alone: boolean): Promise<Input> {
     state: "waiting",
     bytesRead: 0,
   };
+}
+
+/** What can be read once only. */
+function isPipe(path: string): boolean {
+  const status = path === "-" ? undefined : statSync(path, { throwIfNoEntry: false });
+  return status !== undefined && (status.isFIFO() || status.isSocket() || status.isCharacterDevice());
 }
 
 function withoutRepetition(files: readonly string[], complaints: Complaints): string[] {
@@ -133,7 +167,7 @@ function byStart(a: Input, b: Input): number {
 /** @throws what is no problem of the input but a bug */
 function inputProblem(path: string, error: unknown): string {
   if (error instanceof CaptureOpenError) return error.message;
-  if (error instanceof CaptureFormatError) return error.message;
+  if (error instanceof CaptureFormatError) return `${displayName(path)}${error.message.slice(path.length)}`;
   if (error instanceof Error && "code" in error) return `${path}: ${error.message}`;
   throw error;
 }
@@ -233,6 +267,10 @@ function finish(analyzer: Analyzer): AnalysisSummary {
   return result;
 }
 
+function displayName(path: string): string {
+  return path === "-" ? "standard input" : path;
+}
+
 /** Anomalies that mean that a part of the input was not analysed. */
 const DAMAGE: readonly string[] = [
   "truncated-file",
@@ -250,12 +288,17 @@ function exitCodeOf(
   complaints: Complaints,
 ): ExitCode {
   const damage = summary.anomalies.filter(({ code }) => DAMAGE.includes(code));
+  // What the decompressor complained about needs no second complaint about the cut that follows from it.
+  const said = new Set(inputs.filter(({ state }) => state === "damaged").map(({ path }) => path));
   for (const { code, first } of damage) {
     const name = summary.captures[first.capture]?.name ?? "";
-    // What the decompressor complained about needs no second complaint about the cut that follows from it.
-    if (inputs.some(({ path, state }) => path === name && state === "damaged")) continue;
-    complaints.add(`${name}: ${first.detail} (${code}); the rest was analysed`);
+    if (!said.has(name)) complaints.add(`${displayName(name)}: analysed in part: ${first.detail} (${code})`);
   }
+  // An anomaly keeps its first place only.
+  for (const { code, first } of damage) said.add(summary.captures[first.capture]?.name ?? code);
+  for (const { name, limits } of summary.captures)
+    if (limits.includes("truncated-file") && !said.has(name))
+      complaints.add(`${displayName(name)}: analysed in part: it ends in the middle of a record (truncated-file)`);
   if (inputs.some(({ state }) => state === "unusable")) return EXIT_CODES.inputUnusable;
   if (damage.length > 0 || inputs.some(({ state }) => state === "damaged")) return EXIT_CODES.inputDamaged;
   if (request.failOn !== null && tally.failed > 0) return EXIT_CODES.failuresFound;
@@ -282,16 +325,9 @@ class Tally {
 
 async function createWriter(request: AnalyzeRequest): Promise<ReportWriter> {
   const create = await OUTPUT_FORMATS[request.format].load();
-  const toTerminal = request.output === null && process.stdout.isTTY === true;
-  const { NO_COLOR, TERM, COLUMNS } = process.env;
-  const wanted = toTerminal && !NO_COLOR && TERM !== "dumb";
-  return create({
-    width: request.width ?? ((toTerminal ? process.stdout.columns : Number(COLUMNS)) || DEFAULT_WIDTH),
-    colour: request.color === "always" || (request.color === "auto" && wanted),
-  });
+  const toStdout = request.output === null;
+  return create({ width: widthOf(request.width, toStdout), colour: wantsColour(request.color, toStdout) });
 }
-
-const DEFAULT_WIDTH = 80;
 
 /** Only on a terminal, and not where the report itself is being written to it. */
 function createProgress(request: AnalyzeRequest): Progress | null {

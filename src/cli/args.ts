@@ -13,11 +13,23 @@ export interface AnalyzeRequest {
   readonly output: string | null;
   readonly force: boolean;
   readonly failOn: "failed" | "any" | null;
+  /** Read every capture once more with pcap-parser and compare. */
+  readonly crossCheck: boolean;
+}
+
+/** What `ftptrace explain` was asked for. */
+export interface ExplainRequest {
+  /** Null: the list of all. */
+  readonly id: string | null;
+  readonly color: "auto" | "always" | "never";
+  /** Columns; null: the terminal's. */
+  readonly width: number | null;
 }
 
 /** What runs for each command; each loads what it needs only when it runs, so that `--help` is quick. */
 export interface CommandHandlers {
   analyze(request: AnalyzeRequest): Promise<void>;
+  explain(request: ExplainRequest): Promise<void>;
 }
 
 /** Where help and errors about usage are written. */
@@ -35,7 +47,10 @@ export function createProgram(version: string, handlers: CommandHandlers, output
     .description("Explains failed FTP and FTPS data channels from packet captures.")
     .version(version, "-V, --version", "print the version")
     .helpCommand("help [command]", "show help for a command")
-    .addHelpText("after", "\nExample: ftptrace analyze client.pcap");
+    .addHelpText(
+      "after",
+      "\nExamples:\n  ftptrace analyze client.pcap\n  ftptrace explain pasv-private-address\n\nDocumentation: README.md and docs/causes/ in the package",
+    );
   const analyze = configured(program.command("analyze"), output)
     .summary("explain what became of every FTP data channel")
     .description(
@@ -45,11 +60,9 @@ export function createProgram(version: string, handlers: CommandHandlers, output
     .argument("<file...>", "captures, in any order")
     .addOption(new Option("-f, --format <name>", "output format").choices(OUTPUT_FORMAT_NAMES).default("table"))
     .option("-p, --ftp-port <port>", "a control port besides 21, 990 and 2121; may be repeated", collectPort)
-    .addOption(
-      new Option("--color <when>", "colours in the table").choices(["auto", "always", "never"]).default("auto"),
-    )
+    .addOption(colorOption("colours in the table"))
     .option("--width <columns>", "columns of the table (default: the terminal's, else 80)", parseWidth)
-    .option("-o, --output <file>", "write the report to a file, whole or not at all")
+    .option("-o, --output <file>", "write the report to a file, whole or not at all (- is standard output)")
     .option("--force", "let --output replace a file")
     .addOption(
       new Option(
@@ -57,6 +70,7 @@ export function createProgram(version: string, handlers: CommandHandlers, output
         "exit with 1 if a channel or control connection failed (failed), or also if one was refused or remains undetermined (any)",
       ).choices(["failed", "any"]),
     )
+    .option("--cross-check", "read classic captures once more with pcap-parser; exit with 70 if the two readers differ")
     .addHelpText("after", () => `\nFormats:\n${formatList()}\n${EXIT_STATUS_HELP}`);
   analyze.action((files: string[], options: AnalyzeOptionValues) =>
     handlers.analyze({
@@ -65,12 +79,28 @@ export function createProgram(version: string, handlers: CommandHandlers, output
       ftpPorts: options.ftpPort ?? [],
       color: options.color,
       width: options.width ?? null,
-      output: options.output ?? null,
+      output: options.output === "-" ? null : (options.output ?? null),
       force: options.force ?? false,
       failOn: options.failOn ?? null,
+      crossCheck: options.crossCheck ?? false,
     }),
   );
+  configured(program.command("explain"), output)
+    .summary("explain what a cause means, how it shows and how to mend it")
+    .description(
+      "Prints the page of one cause, contributing circumstance or limit of a report; without an id, lists all.",
+    )
+    .argument("[id]", "as a report names it, e.g. pasv-private-address")
+    .addOption(colorOption("colours"))
+    .option("--width <columns>", "columns (default: the terminal's, else 80)", parseWidth)
+    .action((id: string | undefined, { color, width }: Pick<AnalyzeOptionValues, "color" | "width">) =>
+      handlers.explain({ id: id ?? null, color, width: width ?? null }),
+    );
   return program;
+}
+
+function colorOption(what: string): Option {
+  return new Option("--color <when>", what).choices(["auto", "always", "never"]).default("auto");
 }
 
 interface AnalyzeOptionValues {
@@ -81,6 +111,7 @@ interface AnalyzeOptionValues {
   output?: string;
   force?: boolean;
   failOn?: "failed" | "any";
+  crossCheck?: boolean;
 }
 
 const EXIT_STATUS_HELP = `
@@ -90,7 +121,7 @@ Exit status:
   2   wrong usage
   3   an input is no capture or cannot be read; the others were analysed
   4   an input was analysed only in part: cut off or damaged
-  70  a bug in ftptrace
+  70  a bug in ftptrace, or --cross-check found that the readers differ
   74  the report could not be written`;
 
 function configured(command: Command, { writeOut, writeErr }: UsageOutput): Command {

@@ -20,6 +20,15 @@ for (const stream of [process.stdout, process.stderr])
     process.exit(error.code === "EPIPE" ? EXIT_CODES.closedPipe : EXIT_CODES.outputFailed);
   });
 
+/** What Node leaves with when nothing is left to do and the top level still waits. */
+const UNSETTLED_AWAIT = 13;
+
+process.on("exit", () => {
+  if (process.exitCode !== UNSETTLED_AWAIT) return;
+  writeErr("ftptrace: internal error: the run never came to its end; please report it with the command line\n");
+  process.exitCode = EXIT_CODES.bug;
+});
+
 process.exitCode = await run(process.argv.slice(2));
 
 async function run(words: readonly string[]): Promise<ExitCode> {
@@ -30,6 +39,10 @@ async function run(words: readonly string[]): Promise<ExitCode> {
       async analyze(request) {
         const { analyzeCommand } = await import("./analyze-command.ts");
         exitCode = await analyzeCommand(request);
+      },
+      async explain(request) {
+        const { explainCommand } = await import("./explain-command.ts");
+        explainCommand(request);
       },
     },
     {

@@ -95,7 +95,8 @@ function draftChannels(session: SessionFacts): Draft[] {
   });
   const drafts: Draft[] = [];
   const first = negotiations[0]?.at ?? exchanges.length;
-  drafts.push(...transfersWithout(exchanges.slice(0, first)));
+  const missed = firstMissed(session);
+  drafts.push(...transfersWithout(exchanges.slice(0, first), missed));
   negotiations.forEach(({ at, facts }, i) => {
     const end = negotiations[i + 1]?.at ?? exchanges.length;
     const followedBy = exchanges.slice(at + 1, end);
@@ -103,7 +104,7 @@ function draftChannels(session: SessionFacts): Draft[] {
       (exchange) => exchange.command !== null && TRANSFER_VERBS.has(exchange.command.verb),
     );
     const granted = facts.granted;
-    const transfer = granted && transferAt >= 0 ? transferOf(followedBy, transferAt) : null;
+    const transfer = granted && transferAt >= 0 ? transferOf(exchanges, at + 1 + transferAt, end) : null;
     const grantedAt =
       facts.mode === "active" && facts.command ? facts.command.stamp : (facts.reply?.stamp ?? facts.command?.stamp);
     drafts.push({
@@ -113,20 +114,33 @@ function draftChannels(session: SessionFacts): Draft[] {
       until: nextGrant(negotiations.slice(i + 1)),
       followedBy,
     });
-    // RFC 959 lets one PORT serve several transfers; a passive listener serves one.
-    if (transferAt >= 0) {
+    // RFC 959 lets one PORT serve several transfers; a passive listener serves one. A negotiation that may have been granted, its reply being
+    // lost, has the transfer that follows.
+    const refused = !granted && facts.reply !== null && !facts.replyLost;
+    if (transferAt >= 0 && (granted || refused)) {
       const rest = followedBy.slice(granted ? transferAt + 1 : transferAt);
-      if (facts.mode === "passive" || !granted) drafts.push(...transfersWithout(rest));
+      if (facts.mode === "passive" || !granted) drafts.push(...transfersWithout(rest, missed));
     }
   });
   return drafts;
 }
 
-/** Transfer commands that had no negotiation in force and were turned down for it or saw none of it. */
-function transfersWithout(exchanges: readonly Exchange[]): Draft[] {
+/** The first packet behind which something that the client said is not in the capture; infinite when all is. */
+function firstMissed({ control, client, events }: SessionFacts): number {
+  if (control.midstream || !client.baseFromSyn) return 0;
+  const hole = events.find((event) => event.kind === "gap" && event.direction === "client");
+  return hole?.stamp.packet ?? Number.POSITIVE_INFINITY;
+}
+
+/**
+ * Transfer commands that had no negotiation in force and were turned down for it or saw none of it. Behind a hole in what the client said
+ * nothing is known of negotiations: silence.
+ */
+function transfersWithout(exchanges: readonly Exchange[], missed: number): Draft[] {
   const drafts: Draft[] = [];
   exchanges.forEach((exchange, at) => {
     if (!exchange.command || !TRANSFER_VERBS.has(exchange.command.verb)) return;
+    if (exchange.command.stamp.packet >= missed) return;
     // Only "no negotiation" itself is told here (425, 503): a transfer after a negotiation that the capture missed is not.
     if (exchange.final === null || (exchange.final.code !== 425 && exchange.final.code !== 503)) return;
     const time = timeOf(exchange.command.stamp);
@@ -152,16 +166,17 @@ function nextGrant(rest: readonly { facts: NegotiationFacts }[]): number {
 /** Whether the earlier transfer had not been completed when this command was sent. */
 function overlaps(transfer: Exchange, exchange: Exchange): boolean {
   if (exchange.command === null) return false;
-  if (transfer.final === null) return true;
+  if (transfer.final === null) return !transfer.replyLost;
   const { acknowledged } = exchange.command.stamp;
   return acknowledged >= 0
     ? acknowledged < transfer.final.endAt
     : transfer.final.stamp.packet > exchange.command.stamp.packet;
 }
 
-function transferOf(exchanges: readonly Exchange[], at: number): TransferFacts {
+/** @param end index of the next negotiation: an ABOR behind it is another transfer's */
+function transferOf(exchanges: readonly Exchange[], at: number, end = exchanges.length): TransferFacts {
   const { command, replies, final, replyLost } = exchanges[at];
-  const next = exchanges.slice(at + 1);
+  const next = exchanges.slice(at + 1, end);
   const aborted = next.some((exchange) => exchange.command?.verb === "ABOR" && beforeReply(exchange.command, final));
   let restartAt = 0;
   for (let i = at - 1; i >= 0; i--) {

@@ -1,6 +1,6 @@
 import type { Connection } from "../tcp/connection.ts";
 import type { MatchedConnection, NegotiationFacts } from "./data-channel.ts";
-import type { Candidate, SessionFacts } from "./session-facts.ts";
+import { type Candidate, type SessionFacts, timeOf } from "./session-facts.ts";
 
 /** A negotiation with the time in which its data connection is due. */
 export interface NegotiationWindow {
@@ -72,7 +72,17 @@ export function matchCandidates(
       }
       continue;
     }
-    const at = translatedWindow(session, connection, windows, matched);
+    const unread = unreadWindow(session, candidate, windows, matched);
+    if (unread >= 0) {
+      matched[unread].push({
+        candidate,
+        connection,
+        match: "inferred",
+        reasons: ["right after a grant whose address and port the snaplen cut off"],
+      });
+      continue;
+    }
+    const at = candidate.contested ? -1 : translatedWindow(session, connection, windows, matched);
     if (at >= 0) {
       matched[at].push({
         candidate,
@@ -147,6 +157,26 @@ function looksLikeData(session: SessionFacts, candidate: Candidate): boolean {
   return originator.address === session.server.address && (responder.port >= 1024 || originator.port === 20);
 }
 
+/** The window whose grant was cut by the snaplen and into which this connection of the client fits; -1 for none. */
+function unreadWindow(
+  session: SessionFacts,
+  { connection }: Candidate,
+  windows: readonly NegotiationWindow[],
+  matched: readonly MatchedConnection[][],
+): number {
+  const { originator, responder } = connection;
+  if (originator.address !== session.client.address || responder.port < 1024) return -1;
+  return windows.findIndex(({ negotiation, from, until }, i) => {
+    if (negotiation?.mode !== "passive" || !negotiation.granted || negotiation.advertised || !negotiation.reply?.cut)
+      return false;
+    if (matched[i].length > 0) return false;
+    return (
+      connection.firstTime >= from - REORDER_SECONDS &&
+      connection.firstTime < Math.min(until, from + TRANSLATED_PORT_SECONDS)
+    );
+  });
+}
+
 /** The window whose negotiation has no connection and into which this one fits but for its port; -1 for none. */
 function translatedWindow(
   session: SessionFacts,
@@ -155,9 +185,17 @@ function translatedWindow(
   matched: readonly MatchedConnection[][],
 ): number {
   const { originator, responder } = connection;
-  if (!connection.established || responder.port < 1024) return -1;
+  if (responder.port < 1024) return -1;
+  // An attempt that failed is a weak sign: with lines lost it may belong to a negotiation that is not in the capture.
+  if (!connection.established && (session.lostBytes || session.cutBytes || session.server.packets === 0)) return -1;
+  // A later negotiation, answered or not, is what the client dials for.
+  const superseded = (from: number) =>
+    windows.some(({ negotiation }) => {
+      const asked = negotiation?.command ? timeOf(negotiation.command.stamp) : Number.NEGATIVE_INFINITY;
+      return asked > from && asked <= connection.firstTime;
+    });
   return windows.findIndex(({ negotiation, from, until }, i) => {
-    if (!negotiation?.granted || !negotiation.advertised || matched[i].length > 0) return false;
+    if (!negotiation?.granted || !negotiation.advertised || matched[i].length > 0 || superseded(from)) return false;
     const dialler = negotiation.mode === "passive" ? session.client : session.server;
     const listener = negotiation.mode === "passive" ? session.server : session.client;
     if (originator.address !== dialler.address || responder.address !== listener.address) return false;

@@ -21,6 +21,8 @@ export interface Candidate {
   readonly records: DataRecords;
   /** It goes to neither of the session's two hosts in the usual way: a host other than the control peer. */
   readonly foreign: boolean;
+  /** Nobody negotiated its port, and more than one session between its hosts is under way. */
+  readonly contested: boolean;
 }
 
 /** All that is known of one session once it has settled; correlate and diagnose are pure functions over it. */

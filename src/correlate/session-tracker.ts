@@ -1,5 +1,5 @@
 import type { AnomalyLog } from "../anomaly.ts";
-import type { ControlEvent } from "../ftp/control-event.ts";
+import type { ControlEvent, ReplyEvent } from "../ftp/control-event.ts";
 import { ControlSession } from "../ftp/control-session.ts";
 import { pairExchanges } from "../ftp/exchange.ts";
 import {
@@ -89,8 +89,9 @@ export class SessionTracker implements ConnectionObserver {
     const records = new DataRecords();
     connection.tap = records;
     const holders: TrackedSession[] = [];
-    for (const session of mostLikely(watchers as readonly TrackedSession[], connection.responder.port)) {
-      session.addCandidate(connection, records);
+    const { port } = connection.responder;
+    for (const session of mostLikely(watchers as readonly TrackedSession[], port)) {
+      session.addCandidate(connection, records, watchers.length > 1 && !session.expects(port));
       holders.push(session);
     }
     connection.owner = holders;
@@ -212,6 +213,8 @@ class TrackedSession implements ControlStream, Watcher {
   #watching = false;
   #watchingHost = false;
   #foreignCount = 0;
+  /** The last grant of a passive port was cut by the snaplen: where it points to is not known. */
+  #grantCut = false;
   /** When the server said or sent something last (seconds). */
   lastServerTime = Number.NEGATIVE_INFINITY;
   #hiddenFrom = -1;
@@ -254,7 +257,8 @@ class TrackedSession implements ControlStream, Watcher {
   // Watcher
 
   wantsForeign(time: number): boolean {
-    return this.#hiddenFrom >= 0 && time - this.lastServerTime <= FOREIGN_SECONDS && this.#foreignCount < MAX_FOREIGN;
+    const unread = this.#hiddenFrom >= 0 || this.#grantCut;
+    return unread && time - this.lastServerTime <= FOREIGN_SECONDS && this.#foreignCount < MAX_FOREIGN;
   }
 
   /** From the first byte of the dialogue on the two hosts are watched. */
@@ -301,6 +305,7 @@ class TrackedSession implements ControlStream, Watcher {
         if (this.#hiddenFrom >= 0 && event.kind !== "odd-line") this.#endHidden(time);
         if (!this.#ftpEvidence) this.#ftpEvidence = isFtpEvidence(event);
         if (!this.#otherProtocol && this.#linesSeen <= 8) this.#otherProtocol = isOtherProtocol(event);
+        if (event.kind === "reply") this.#noteReply(event);
         this.#expectFrom(event);
         break;
       case "tls-record":
@@ -315,8 +320,20 @@ class TrackedSession implements ControlStream, Watcher {
     }
   }
 
+  #noteReply(event: ReplyEvent): void {
+    this.lastServerTime = event.stamp.time;
+    if (event.code !== 227 && event.code !== 229) return;
+    this.#grantCut = event.cut;
+    if (event.cut) this.#watchHost();
+  }
+
   #beginHidden(time: number): void {
     this.#hiddenFrom = time;
+    this.#watchHost();
+  }
+
+  /** What the client opens to other hosts may be its answer to a grant that cannot be read. */
+  #watchHost(): void {
     if (this.#watchingHost) return;
     this.#watchingHost = true;
     this.#table.watchlist.watchHost(this.clientAddress, this.#hostKeys().client, this);
@@ -342,12 +359,13 @@ class TrackedSession implements ControlStream, Watcher {
     return this.#expectedPorts.has(port);
   }
 
-  addCandidate(connection: Connection, records: DataRecords): void {
+  /** @param contested another session between the same hosts may be meant as well */
+  addCandidate(connection: Connection, records: DataRecords, contested: boolean): void {
     this.room--;
     const hosts = [this.clientAddress, this.controlAddress];
     const foreign = !(hosts.includes(connection.originator.address) && hosts.includes(connection.responder.address));
     if (foreign && !this.#expectedPorts.has(connection.responder.port)) this.#foreignCount++;
-    this.#candidates.push({ connection, records, foreign });
+    this.#candidates.push({ connection, records, foreign, contested });
   }
 
   /** The control connection has closed, and so have all its data connections; stragglers had their time. */

@@ -207,7 +207,7 @@ export class FragmentTable {
         "ip",
         view.packet,
         () =>
-          `bytes ${offset}–${end} of datagram ${train.id} overlap earlier ones ${isSame ? "" : "and differ from them "}(fragment data at offset ${cursor.at}); the first copy is used`,
+          `bytes ${offset}–${end} of datagram ${train.id} overlap earlier ones ${isSame ? "" : "and differ from them "}(fragment data at offset ${dataOffset(cursor, view)} of its IP packet); the first copy is used`,
       );
   }
 
@@ -251,12 +251,13 @@ export class FragmentTable {
   }
 
   #refuse(code: string, cursor: LayerCursor, view: PacketView, end: number): number {
-    const { at, fragmentOffset, fragmentId } = cursor;
+    const { fragmentOffset, fragmentId } = cursor;
     this.#anomalies.note(
       code,
       "ip",
       view.packet,
-      () => `bytes ${fragmentOffset}–${end} of datagram ${fragmentId} (fragment data at offset ${at})`,
+      () =>
+        `bytes ${fragmentOffset}–${end} of datagram ${fragmentId} (fragment data at offset ${dataOffset(cursor, view)} of its IP packet)`,
     );
     return Stop.notRead;
   }
@@ -276,6 +277,11 @@ export class FragmentTable {
         return true;
     return false;
   }
+}
+
+/** Where a fragment's data begin in its IP packet: an offset into the buffer would depend on how the capture was cut into chunks. */
+function dataOffset(cursor: LayerCursor, view: PacketView): number {
+  return cursor.at - view.sourceAt + (view.ipVersion === 4 ? 12 : 8);
 }
 
 function hashOf(cursor: LayerCursor, view: PacketView, protocol: number): number {

@@ -1,4 +1,5 @@
 import type { ChannelMode, MatchedConnection } from "../correlate/data-channel.ts";
+import { REORDER_SECONDS } from "../correlate/match.ts";
 import { timeOf } from "../correlate/session-facts.ts";
 import type { Connection, IcmpError } from "../tcp/connection.ts";
 import type { ChannelContext } from "./context.ts";
@@ -73,13 +74,28 @@ export function attemptOf(context: ChannelContext, mode: ChannelMode): Connectio
   const { channel, session } = context;
   if (channel.connection === null) return mode === "active" ? legacyAttempt(context) : undefined;
   const { connection, match } = channel.connection;
-  if (match === "port-differs") return undefined;
+  if (match === "port-differs" || (channel.hidden && !followsWords(context))) return undefined;
   const dialledBack =
     channel.negotiation !== null
       ? channel.negotiation.mode === "active"
       : connection.originator.address === session.server.address &&
         connection.originator.address !== session.client.address;
   return dialledBack === (mode === "active") ? connection : undefined;
+}
+
+/**
+ * Both ends dial at once when told to (seconds). Under an encrypted control connection an attempt that comes later may be any other traffic of the
+ * two hosts: a web page on the server's port 8443, say.
+ */
+export const DIAL_SECONDS = 5;
+
+/** Whether anything was said on the control connection right before a connection whose negotiation cannot be read. */
+function followsWords({ channel, session }: ChannelContext): boolean {
+  const { firstTime } = channel.connection!.connection;
+  return session.events.some((event) => {
+    const before = firstTime - timeOf(event.stamp);
+    return before >= -REORDER_SECONDS && before <= DIAL_SECONDS;
+  });
 }
 
 /**

@@ -37,8 +37,8 @@ export const SERVER_SETTINGS = {
     { product: "Pure-FTPd", setting: "-P ADDRESS (ForcePassiveIP)", source: "pure-ftpd(8)" },
     {
       product: "FileZilla Server",
-      setting: "FTP and FTP over TLS > Passive mode: public IP address",
-      source: "FileZilla wiki, Network Configuration",
+      setting: "FTP and FTP over TLS > Passive mode: Use the following host",
+      source: "FileZilla Server documentation, Passive mode",
     },
     {
       product: "IIS",
@@ -401,6 +401,61 @@ export const CAUSE_TEXT = {
   },
 } as const satisfies Readonly<Record<CauseId, CauseText>>;
 
+/** The causes as a reader looks for them: by the part of the session that goes wrong, in the order of CAUSE_IDS. */
+export const CAUSE_GROUPS: readonly { readonly title: string; readonly causes: readonly CauseId[] }[] = [
+  {
+    title: "Negotiation",
+    causes: [
+      "pasv-private-address",
+      "pasv-unusable-address",
+      "pasv-wrong-address",
+      "port-private-address",
+      "port-refused",
+      "epsv-refused",
+      "pasv-refused",
+      "passive-ports-exhausted",
+      "negotiation-blocked",
+      "negotiation-dropped-by-helper",
+      "data-not-negotiated",
+    ],
+  },
+  {
+    title: "Connecting",
+    causes: [
+      "data-port-filtered",
+      "data-port-rejected",
+      "icmp-prohibited",
+      "active-inbound-blocked",
+      "active-inbound-rejected",
+      "syn-not-seen",
+      "data-peer-mismatch",
+      "data-port-translated",
+    ],
+  },
+  {
+    title: "TLS on the data connection",
+    causes: ["data-protection-required", "tls-session-reuse-required", "data-tls-handshake-failed"],
+  },
+  {
+    title: "Transfer",
+    causes: ["data-connection-reset", "data-stalled", "mtu-blackhole", "transfer-truncated"],
+  },
+  {
+    title: "Control connection",
+    causes: [
+      "control-port-filtered",
+      "control-port-rejected",
+      "control-icmp-prohibited",
+      "auth-tls-blocked",
+      "auth-tls-refused",
+      "login-failed",
+      "control-connection-lost",
+      "control-idle-timeout",
+      "server-busy",
+    ],
+  },
+];
+
 /** The words for circumstances that help a cause along. */
 export const CONTRIBUTING_TEXT = {
   "control-encrypted": {
@@ -424,6 +479,7 @@ export const CONTRIBUTING_TEXT = {
 export const LIMIT_TEXT = {
   "snaplen-cut": "packets are cut short (snaplen): text of the control connection is missing",
   "control-gap": "packets of the control connection are missing from the capture",
+  "data-gap": "packets of the data connection are missing from the capture",
   midstream: "the capture begins in the middle of a session",
   "one-sided": "only one direction was captured: a missing answer proves nothing",
   "capture-filtered": "the capture holds nothing but control connections: data connections could not be seen",

@@ -53,6 +53,7 @@ export type ContributingCauseId = (typeof CONTRIBUTING_IDS)[number];
 export const LIMIT_IDS = [
   "snaplen-cut",
   "control-gap",
+  "data-gap",
   "midstream",
   "one-sided",
   "capture-filtered",

@@ -8,6 +8,8 @@ import type { Verdict } from "./verdict.ts";
 export interface CaptureFacts {
   /** TCP of other ports than the control connections' was seen at all: the capture is not filtered to them. */
   readonly sawOtherTcp: boolean;
+  /** The snaplen cut the packet that an ICMP error quotes: which attempt it ended cannot be told. */
+  readonly cutIcmp: boolean;
   /** Capture time of the last packet so far (seconds). */
   readonly now: number;
   /** Limits of the capture as a whole, known so far. */

@@ -1,9 +1,14 @@
 import type { SessionFacts } from "../correlate/session-facts.ts";
 import { timeOf } from "../correlate/session-facts.ts";
 import type { HalfConnection, Reset } from "../tcp/half-connection.ts";
+import { resetOrigin } from "./reset-origin.ts";
 
 /** Retransmissions of a control segment that show the other end (or the path) to be gone. */
 export const DEAD_RETRANSMISSIONS = 2;
+/** They have to span this much (seconds): the first two come 0.2 s and 0.6 s after the segment (Linux), and may answer a lost acknowledgment. */
+export const DEAD_SECONDS = 0.5;
+/** A reset within this time of something said by the other end answers it (seconds): no round trip is longer. */
+export const PROVOKED_SECONDS = 3;
 /** A control connection counts as idle before a segment after so much silence: the shortest NAT timers in the field (seconds). */
 export const IDLE_SECONDS = 5;
 
@@ -18,15 +23,20 @@ export interface ControlEnd {
   readonly reset: { readonly half: HalfConnection; readonly reset: Reset } | null;
 }
 
-/** Whether one end's last data was repeated and never acknowledged. */
-function isUnheard(half: HalfConnection): boolean {
-  return half.stalledRetransmissions >= DEAD_RETRANSMISSIONS && half.unacknowledged > 0;
+/** Whether one end's last data was repeated and never acknowledged. Where the other end's packets are not in the capture, nobody can tell. */
+function isUnheard(half: HalfConnection, other: HalfConnection): boolean {
+  return (
+    other.packets > 0 &&
+    half.stalledRetransmissions >= DEAD_RETRANSMISSIONS &&
+    half.unacknowledged > 0 &&
+    half.stalledLastTime - half.lastNewPayloadTime >= DEAD_SECONDS
+  );
 }
 
 /** How the control connection ended, from its packets alone. */
 export function controlEnd(session: SessionFacts): ControlEnd {
   const { client, server, control } = session;
-  const unheard = isUnheard(client) ? client : isUnheard(server) ? server : null;
+  const unheard = isUnheard(client, server) ? client : isUnheard(server, client) ? server : null;
   if (unheard) {
     const direction = unheard === client ? "client" : "server";
     return {
@@ -42,7 +52,7 @@ export function controlEnd(session: SessionFacts): ControlEnd {
     return {
       kind: "reset",
       packet: reset.reset.packet,
-      idleBefore: silenceBefore(session, reset.reset.time, null),
+      idleBefore: idleBeforeReset(session, reset),
       retransmissions: 0,
       reset,
     };
@@ -57,6 +67,17 @@ export function controlEnd(session: SessionFacts): ControlEnd {
     };
   }
   return { kind: "open", packet: control.lastPacket, idleBefore: 0, retransmissions: 0, reset: null };
+}
+
+/**
+ * A device that forgot an idle connection resets what is said next on it, or resets it by itself in the name of a host that did not. A reset
+ * that comes out of silence from the host itself is that host leaving: its program ended.
+ */
+function idleBeforeReset(session: SessionFacts, { half, reset }: { half: HalfConnection; reset: Reset }): number {
+  const other = half === session.client ? session.server : session.client;
+  const said = other.lastNewPayloadTime;
+  if (said > 0 && reset.time - said <= PROVOKED_SECONDS) return silenceBefore(session, said, null);
+  return resetOrigin(reset, half).who === "host" ? 0 : silenceBefore(session, reset.time, null);
 }
 
 function firstReset(session: SessionFacts): { half: HalfConnection; reset: Reset } | null {

@@ -52,10 +52,10 @@ export function progressOf(channel: ChannelFacts, session: SessionFacts): DataPr
   const sender = clientSends ? client : server;
   const receiver = clientSends ? server : client;
   const { records } = candidate;
+  // What the receiver has acknowledged is there, whether or not the capture has it.
   const allThere =
     sender.finPacket !== 0 &&
-    sender.missing === 0 &&
-    (sender.unacknowledged === 0 || sender.finAcked || receiver.packets === 0);
+    (sender.finAcked || (sender.missing === 0 && (sender.unacknowledged === 0 || receiver.packets === 0)));
   const firstReset = earliestReset(connection);
   const cutBy =
     firstReset !== null && !allThere && !endedByCloseNotify(records, sender, connection) ? firstReset : null;
@@ -182,4 +182,25 @@ export function handshakeOf(progress: DataProgress): DataHandshake | undefined {
     alert: alertRecord ? { fromClient: fromClient(alertRecord), record: alertRecord } : null,
     version,
   };
+}
+
+/**
+ * The server's last words after the data connection are this long at least when they complain (vsftpd, z/OS: 48 and more, ProFTPD 62, FileZilla
+ * Server 82), and shorter when they confirm an empty listing (Pure-FTPd's two lines have 43 bytes, the others' 226 less than 30).
+ */
+export const COMPLAINT_BYTES = 48;
+/** TLS 1.3 seals a line with one byte of type and 16 of tag; TLS 1.2 with AES-GCM adds an 8-byte nonce to the tag. */
+export const SEAL_BYTES: Readonly<Record<number, number>> = { 772: 17, 771: 24 };
+
+/**
+ * The server's next words after an encrypted data connection are as long as a complaint. vsftpd's "226 Transfer done (but failed to open
+ * directory)." is as long as its demand for session resumption: this makes a good end doubtful, it proves no bad one.
+ */
+export function endsInLongWords({ records }: DataProgress, session: SessionFacts, handshake: DataHandshake): boolean {
+  const last = records.records.at(-1);
+  const next = session.events.find(
+    (event) => event.kind === "tls-record" && event.contentType === 23 && event.stamp.packet > (last?.packet ?? 0),
+  );
+  if (next?.kind !== "tls-record" || next.direction !== "server") return false;
+  return next.length - (SEAL_BYTES[handshake.version] ?? Number.POSITIVE_INFINITY) >= COMPLAINT_BYTES;
 }

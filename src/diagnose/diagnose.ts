@@ -1,5 +1,6 @@
 import type { ChannelFacts } from "../correlate/data-channel.ts";
 import type { SessionFacts } from "../correlate/session-facts.ts";
+import { controlBlindness } from "./blind-spots.ts";
 import type { CauseId, LimitId } from "./cause.ts";
 import type { CaptureFacts, ChannelContext } from "./context.ts";
 import { judge } from "./outcome.ts";
@@ -57,7 +58,8 @@ function diagnoseChannel(context: ChannelContext): ChannelDiagnosis {
       limits,
     };
   }
-  for (const { rule } of CHANNEL_RULES) {
+  for (const { cause, rule } of CHANNEL_RULES) {
+    if (judgement.among !== null && !judgement.among.includes(cause)) continue;
     const verdict = rule(context);
     if (verdict) return { facts: channel, outcome: verdict.outcome, verdict, confidence: verdict.confidence, limits };
   }
@@ -81,12 +83,29 @@ function diagnoseControl(
   const troubled = carried.size > 0;
   for (const { cause, rule } of SESSION_RULES) {
     // A channel that failed explains why the control connection went down after it.
-    if (troubled && (cause === "control-connection-lost" || cause === "control-idle-timeout")) continue;
+    if (DEATHS.includes(cause) && (troubled || isLastWordUnknown(session, channels))) continue;
     if (carried.has(cause)) continue;
     const verdict = rule({ session, channels: channels.map(({ facts }) => facts), capture });
     if (verdict) return { outcome: "failed", verdict };
   }
   return { outcome: session.hasDialogue || session.control.established ? "ok" : "undetermined", verdict: null };
+}
+
+/** Causes that say what the control connection died of. */
+const DEATHS: readonly CauseId[] = ["control-connection-lost", "control-idle-timeout"];
+
+/**
+ * What the control connection died of is a guess that takes all of its last words: what it was busy with, and whether a transfer was under way,
+ * which may have died first and of something else.
+ */
+function isLastWordUnknown(session: SessionFacts, channels: readonly ChannelDiagnosis[]): boolean {
+  const { control, exchanges, hidden, candidates } = session;
+  if (channels.some(({ outcome, limits }) => outcome === "undetermined" && limits.length > 0)) return true;
+  if (hidden.some(({ to }) => to === Number.POSITIVE_INFINITY)) return control.midstream || candidates.length === 0;
+  if (exchanges.some(({ final, replies }) => final === null && replies.length > 0)) return true;
+  const last = exchanges.findLast(({ final }) => final !== null)?.final?.stamp.packet ?? 0;
+  if (last === 0 && control.midstream) return true;
+  return controlBlindness(session, "client", last) !== null || controlBlindness(session, "server", last) !== null;
 }
 
 function sessionLimits(session: SessionFacts): LimitId[] {

@@ -1,9 +1,20 @@
-import type { TransferFacts } from "../correlate/data-channel.ts";
+import { isPrivateUse } from "../address.ts";
+import type { ChannelFacts, TransferFacts } from "../correlate/data-channel.ts";
 import { timeOf } from "../correlate/session-facts.ts";
+import type { ReplyEvent } from "../ftp/control-event.ts";
 import { ANSWER_SECONDS, attemptState, isConclusive } from "./attempt.ts";
-import type { LimitId } from "./cause.ts";
+import { controlBlindness, dataBlindness, missesCommandBefore, recordBlindness } from "./blind-spots.ts";
+import type { CauseId, LimitId } from "./cause.ts";
 import type { ChannelContext } from "./context.ts";
-import { handshakeOf, isRetransmittingInVain, progressOf, SILENCE_SECONDS } from "./data-progress.ts";
+import { controlEnd, IDLE_SECONDS } from "./control-end.ts";
+import {
+  type DataProgress,
+  endsInLongWords,
+  handshakeOf,
+  isRetransmittingInVain,
+  progressOf,
+  SILENCE_SECONDS,
+} from "./data-progress.ts";
 import { announcesOnly, isOwnReason, mayMean } from "./reply-text.ts";
 import type { ChannelOutcome } from "./verdict.ts";
 
@@ -14,7 +25,9 @@ import type { ChannelOutcome } from "./verdict.ts";
 export interface Judgement {
   readonly outcome: ChannelOutcome | "trouble";
   /** For `trouble`: the outcome if no rule has its proof. */
-  readonly unexplained: "ok" | "undetermined";
+  readonly unexplained: "ok" | "refused" | "undetermined";
+  /** For `trouble`: the only causes that such facts can have; null: any. */
+  readonly among: readonly CauseId[] | null;
   /** Limits of the capture that keep it from saying more. */
   readonly limits: readonly LimitId[];
 }
@@ -22,7 +35,16 @@ export interface Judgement {
 const judged = (outcome: Judgement["outcome"], ...limits: LimitId[]): Judgement => ({
   outcome,
   unexplained: "undetermined",
+  among: null,
   limits,
+});
+
+/** Nothing is wrong with what is seen; only these causes show in what is not. */
+const fineBut = (unexplained: Judgement["unexplained"], ...among: CauseId[]): Judgement => ({
+  outcome: "trouble",
+  unexplained,
+  among,
+  limits: [],
 });
 
 export function judge(context: ChannelContext): Judgement {
@@ -41,11 +63,19 @@ export function judge(context: ChannelContext): Judgement {
 function judgeUngranted(context: ChannelContext): Judgement {
   const { session, capture } = context;
   const negotiation = context.channel.negotiation!;
-  if (negotiation.reply !== null) return judged("trouble");
+  // What was lost may have been the yes; what is here may answer another command.
+  if (negotiation.replyLost) return judged("undetermined", session.lostBytes ? "control-gap" : "snaplen-cut");
+  // A refusal has many causes, and its text, which is not all there, decides between them.
+  if (negotiation.reply?.cut) return judged("undetermined", session.lostBytes ? "control-gap" : "snaplen-cut");
+  if (negotiation.reply !== null) return { ...judged("trouble"), unexplained: "refused" };
+  if (session.server.packets === 0) return judged("undetermined", "one-sided");
   if (negotiation.duringTransfer) return judged("not-attempted");
-  if (negotiation.replyLost || session.lostBytes) return judged("undetermined", "control-gap");
-  if (session.cutBytes) return judged("undetermined", "snaplen-cut");
-  if (session.server.packets === 0 || session.client.packets === 0) return judged("undetermined", "one-sided");
+  const asked = negotiation.command!.stamp.packet;
+  const blindness = controlBlindness(session, "server", asked);
+  if (blindness) return judged("undetermined", blindness);
+  // A lost command may have begun a transfer, and a server inside one answers nothing.
+  if (missesCommandBefore(session, asked)) return judged("undetermined", "control-gap");
+  if (session.client.packets === 0) return judged("undetermined", "one-sided");
   const sentAt = timeOf(negotiation.command!.stamp);
   if (session.atCaptureEnd && capture.now - sentAt < ANSWER_SECONDS) return judged("undetermined", "capture-ends");
   return judged("trouble");
@@ -55,14 +85,46 @@ function judgeUngranted(context: ChannelContext): Judgement {
 function judgeAttempt(context: ChannelContext): Judgement {
   const { session, channel, capture } = context;
   const attempt = channel.connection!;
+  // What was granted is cut off, and this goes elsewhere than to the server: of addresses only a private one speaks for itself.
+  if (
+    attempt.match === "inferred" &&
+    channel.negotiation &&
+    attempt.connection.responder.address !== session.server.address
+  )
+    return fineBut("undetermined", "pasv-private-address");
   const state = attemptState(attempt.connection);
   if (state === "unclear") return judged("undetermined", "one-sided");
+  // A grant that the snaplen cut, and a dead attempt at a host that is not the server: stale address, or another matter of the client's.
+  const target = attempt.connection.responder.address;
+  if (attempt.match === "inferred" && !channel.hidden && target !== session.server.address && !isPrivateUse(target))
+    return judged("undetermined", "snaplen-cut");
   if (state !== "unanswered") return judged("trouble");
   // A transfer that the server confirms had its connection: its answers went past this capture.
   if (channel.transfer?.final && isPositive(channel.transfer)) return judged("ok", "one-sided");
   if (session.server.packets === 0 || session.client.packets === 0) return judged("undetermined", "one-sided");
+  if (saysAnswered(channel)) return judged("undetermined", "data-gap");
+  if (capture.cutIcmp) return judged("undetermined", "snaplen-cut");
   if (!isConclusive(attempt, capture.now)) return judged("undetermined", "capture-ends");
+  // Sent once and not again, though there was time for it: something told the client to stop, and this capture does not have it.
+  if (attempt.connection.originator.synCount < 2 && !saidToHaveFailed(channel))
+    return judged("undetermined", "one-sided");
   return judged("trouble");
+}
+
+/**
+ * The server names the error that its own SYN met (strerror of ECONNREFUSED, EHOSTUNREACH, ENETUNREACH): the RST or ICMP error that a
+ * capture without any answer lacks. "Connection timed out" agrees with silence.
+ */
+function saysAnswered({ transfer, negotiation }: ChannelFacts): boolean {
+  const reply = transfer?.final ?? negotiation?.reply;
+  return (
+    reply != null && reply.code >= 400 && /connection refused|no route to host|unreachable/i.test(reply.lines.join(" "))
+  );
+}
+
+/** A negative reply reports that the connection did not come about. */
+function saidToHaveFailed({ transfer }: ChannelFacts): boolean {
+  return transfer?.final != null && transfer.final.code >= 400 && !transfer.replyLost;
 }
 
 /** A connection that came about. */
@@ -71,54 +133,117 @@ function judgeEstablished(context: ChannelContext): Judgement {
   const { transfer } = channel;
   const progress = progressOf(channel, session)!;
   if (transfer?.final) {
-    if (isPositive(transfer)) return contradictsSuccess(context) ? judged("trouble") : judged("ok");
+    if (isPositive(transfer)) {
+      if (contradictsSuccess(context)) return judged("trouble");
+      return isUnheard(context) ? fineBut("ok", "control-idle-timeout") : judged("ok");
+    }
+    if (transfer.replyLost) return judged("undetermined", session.lostBytes ? "control-gap" : "snaplen-cut");
     if (isOwnReason(transfer.final)) return judged("refused");
     return judged("trouble");
   }
+  const unsaid = unheardWords(context);
+  /** Trouble by what is missing: only where the capture would have shown it. */
+  const lacking = (blindness: LimitId | null): Judgement => {
+    const limit = blindness ?? unsaid;
+    return limit ? judged("undetermined", limit) : judged("trouble");
+  };
   const inVain = isRetransmittingInVain(progress.sender) || isRetransmittingInVain(progress.receiver);
-  if (inVain || progress.cutBy) return judged("trouble");
+  const recordsUnseen = recordBlindness(progress);
+  if (inVain) {
+    const limit = oneSided(progress) ?? unsaid;
+    if (limit) return judged("undetermined", limit);
+    return recordsUnseen ? fineBut("undetermined", "mtu-blackhole", "data-stalled") : judged("trouble");
+  }
+  // Open and not a byte: either end may have waited for the other, and no reply that could be read says who had to begin.
+  const mute = channel.hidden && progress.client.bytes + progress.server.bytes === 0;
+  if (mute && (progress.cutBy || isSilent(context))) return judged("undetermined");
+  if (progress.cutBy) return lacking(progress.tls ? recordsUnseen : dataBlindness(progress));
   const handshake = handshakeOf(progress);
   const over = progress.connection.closed || isSilent(context);
-  if (handshake && over && (handshake.alert || !handshake.finished)) return judged("trouble");
+  if (handshake && over && handshake.alert) return judged("trouble");
+  if (handshake && over && !handshake.finished) return lacking(recordsUnseen);
   // A full handshake and no data is an empty listing, or a server that wants the session resumed: the rule knows more.
-  if (handshake && over && !handshake.hasData)
-    return { outcome: "trouble", unexplained: progress.complete ? "ok" : "undetermined", limits: [] };
+  if (handshake && over && !handshake.hasData) {
+    const since = progress.connection.firstPacket;
+    const blindness =
+      recordsUnseen ?? controlBlindness(session, "client", since) ?? controlBlindness(session, "server", since);
+    if (blindness) return judged("undetermined", blindness);
+    const doubtful = !progress.complete || endsInLongWords(progress, session, handshake);
+    return fineBut(doubtful ? "undetermined" : "ok", "tls-session-reuse-required", "control-idle-timeout");
+  }
   if (transfer === null && channel.negotiation !== null) {
-    if (session.lostBytes || session.cutBytes)
-      return judged("undetermined", session.lostBytes ? "control-gap" : "snaplen-cut");
+    // What it carried got through whole, whoever asked for it.
+    if (progress.sender.bytes > 0) return judged(progress.complete ? "ok" : "undetermined", unsaid ?? "capture-ends");
+    if (unsaid) return judged("undetermined", unsaid);
     // Opened and never used: the client changed its mind, or the capture ends here.
-    return progress.sender.bytes > 0
-      ? progress.complete
-        ? judged("ok", "control-gap")
-        : judged("undetermined", "capture-ends")
-      : judged("not-attempted");
+    return isOver(context) ? judged("not-attempted") : judged("undetermined", "capture-ends");
   }
   if (progress.complete) {
     // Data complete, but nobody is seen to say so. Trouble only if the control connection is seen to be dead (the rule decides): encrypted,
     // the reply cannot be read, and a client may QUIT before the last 226.
-    const clean = channel.hidden || session.client.finPacket !== 0;
-    return { outcome: "trouble", unexplained: clean ? "ok" : "undetermined", limits: [] };
+    const clean = channel.hidden ? !resetAfter(context, progress) : session.client.finPacket !== 0;
+    if (unsaid) return judged(clean ? "ok" : "undetermined", unsaid);
+    return fineBut(clean ? "ok" : "undetermined", "control-idle-timeout");
   }
-  if (isSilent(context)) return judged("trouble");
+  if (isSilent(context)) {
+    // Nobody repeats anything, and what was said about it cannot be read: a user who pauses looks the same.
+    return channel.hidden ? fineBut("undetermined", "control-idle-timeout") : lacking(dataBlindness(progress));
+  }
   if (!progress.connection.closed) return judged("undetermined", "capture-ends");
   return channel.hidden ? judged("ok") : judged("undetermined", "capture-ends");
+}
+
+/**
+ * Why what the two ends said of a transfer may not be in the capture: an ABOR that explains its end, or its last reply. Under TLS nothing of it
+ * could be read anyway.
+ */
+function unheardWords({ session, channel }: ChannelContext): LimitId | null {
+  const { negotiation, transfer, hidden } = channel;
+  if (hidden) return null;
+  const granted = negotiation?.reply?.stamp.packet ?? negotiation?.command?.stamp.packet ?? 0;
+  const asked = transfer?.command.stamp.packet ?? granted;
+  return controlBlindness(session, "client", granted) ?? controlBlindness(session, "server", asked);
+}
+
+/** The client had time for more, or said more, since the grant. */
+function isOver({ session, channel, capture }: ChannelContext): boolean {
+  const left = session.client.finTime !== 0 || session.client.resetCount > 0;
+  return left || channel.followedBy.length > 0 || capture.now - channel.from >= ANSWER_SECONDS;
+}
+
+function oneSided({ sender, receiver }: DataProgress): LimitId | null {
+  return sender.packets === 0 || receiver.packets === 0 ? "one-sided" : null;
 }
 
 /** No connection that fits is in the capture. */
 function judgeUnseen(context: ChannelContext): Judgement {
   const { session, channel, channels, index, capture } = context;
-  const { transfer } = channel;
+  const { negotiation, transfer } = channel;
   const limits: LimitId[] = capture.sawOtherTcp ? [] : ["capture-filtered"];
   if (transfer?.final) {
     if (isPositive(transfer)) return judged("ok", ...limits);
-    return isOwnReason(transfer.final) ? judged("refused") : judged("trouble");
+    if (transfer.replyLost) return judged("undetermined", session.lostBytes ? "control-gap" : "snaplen-cut");
+    if (isOwnReason(transfer.final)) return judged("refused");
+    // Its text decides who is to blame, and is not all there.
+    if (transfer.final.cut) return judged("undetermined", "snaplen-cut");
+    // It speaks of a connection that came about: what became of it, only a capture of it can say.
+    return tellsOfConnection(transfer.final) ? fineBut("undetermined", ...TOLD_BY_TEXT) : judged("trouble");
   }
-  if (clientGap(context)) return judged("undetermined", session.lostBytes ? "control-gap" : "snaplen-cut");
+  const granted = negotiation?.reply?.stamp.packet ?? negotiation?.command?.stamp.packet ?? 0;
+  const unheard = controlBlindness(session, "client", granted);
+  if (unheard) return judged("undetermined", unheard);
+  // A grant that never reached the client cannot have been followed: that is the control connection's trouble.
+  if (negotiation?.mode === "passive" && negotiation.reply && session.server.acked < negotiation.reply.endAt)
+    return session.control.midstream
+      ? judged("undetermined", "midstream")
+      : fineBut("undetermined", "negotiation-dropped-by-helper");
+  const left = session.client.finTime !== 0 || session.client.resetCount > 0;
   if (transfer !== null) {
     // 150 without an end: most servers say it once the data connection stands, so the capture only did not see it.
     if (transfer.replyLost || transfer.replies.some((reply) => !announcesOnly(reply)))
       return judged("undetermined", ...limits);
-    const left = session.client.finPacket !== 0;
+    const unanswered = controlBlindness(session, "server", transfer.command.stamp.packet);
+    if (unanswered) return judged("undetermined", unanswered);
     const asked = timeOf(transfer.command.stamp);
     return !left && capture.now - asked < ANSWER_SECONDS ? judged("undetermined", "capture-ends") : judged("trouble");
   }
@@ -126,11 +251,23 @@ function judgeUnseen(context: ChannelContext): Judgement {
     .slice(index + 1)
     .some((next) => next.negotiation?.granted === true && (next.transfer !== null || next.connection !== null));
   if (later) return judged("not-attempted");
-  const grantedAt = channel.from;
-  const left = session.client.finPacket !== 0 || session.client.resetCount > 0 || channel.followedBy.length > 0;
-  if (!left && capture.now - grantedAt < ANSWER_SECONDS) return judged("undetermined", "capture-ends");
-  if (session.client.packets === 0 || session.server.packets === 0) return judged("undetermined", "one-sided");
+  const gaveUp = channel.followedBy.some((exchange) => exchange.command?.verb === "QUIT");
+  if (!left && !gaveUp && capture.now - channel.from < ANSWER_SECONDS) return judged("undetermined", "capture-ends");
+  if (session.server.packets === 0) return judged("undetermined", "one-sided");
   return judged("trouble");
+}
+
+/** Causes that the text of a reply proves by itself. */
+const TOLD_BY_TEXT: readonly CauseId[] = [
+  "data-protection-required",
+  "data-peer-mismatch",
+  "tls-session-reuse-required",
+  "data-tls-handshake-failed",
+];
+
+/** 426 closes a connection that there was, 451 breaks off what was under way (RFC 959 section 4.2); 425 says that there was none. */
+function tellsOfConnection({ code }: ReplyEvent): boolean {
+  return code === 426 || code === 451;
 }
 
 /** The final reply says that the transfer worked. */
@@ -138,13 +275,26 @@ export function isPositive(transfer: TransferFacts): boolean {
   return transfer.final !== null && transfer.final.code >= 200 && transfer.final.code < 300;
 }
 
+/**
+ * The last reply never reached the client: it is repeated in vain, or answered by a reset, after the control connection was idle during
+ * the transfer. The data got through, the client waits.
+ */
+function isUnheard({ session, channel }: ChannelContext): boolean {
+  const final = channel.transfer?.final;
+  if (!final || session.server.acked >= final.endAt) return false;
+  const end = controlEnd(session);
+  const refused = end.kind === "reset" && end.reset?.half === session.client;
+  return (refused || end.kind === "server-unheard") && end.idleBefore >= IDLE_SECONDS;
+}
+
 /** 226 is not proof: packets that show the data stuck, or cleartext sent into a TLS client, win over it. */
 function contradictsSuccess(context: ChannelContext): boolean {
   const progress = progressOf(context.channel, context.session)!;
-  const { sender, receiver, records, connection, client, server } = progress;
+  const { sender, records, connection, client, server } = progress;
   if (isRetransmittingInVain(sender) && sender.unacknowledged > 0 && !sender.finAcked) return true;
   const walk = (half: typeof client) => (half === connection.originator ? records.originator : records.responder);
   if (
+    dataBlindness(progress) === null &&
     records.clientHello !== null &&
     walk(server).state === "cleartext" &&
     server.bytes > 0 &&
@@ -156,9 +306,12 @@ function contradictsSuccess(context: ChannelContext): boolean {
     sender.missing > 0 &&
     sender.finPacket !== 0 &&
     !sender.finAcked &&
-    receiver.acked < sender.highest &&
+    sender.acked < sender.highest &&
     isSilent(context)
   )
+    return true;
+  // The receiver shut its window, then left before the sender was done.
+  if (progress.receiver.zeroWindowTime > 0 && progress.cutBy && sender.finPacket === 0 && isSilent(context))
     return true;
   return isTruncated(context);
 }
@@ -166,29 +319,40 @@ function contradictsSuccess(context: ChannelContext): boolean {
 /** The size that the server announced in `150 … (N bytes)`; -1 when it did not. */
 export function announcedSize(transfer: TransferFacts): number {
   for (const reply of transfer.replies) {
-    const match = reply.code < 200 ? /\((\d{1,15}) bytes\)/i.exec(reply.lines.join(" ")) : null;
+    // The last: a file may be named "notes (9000 bytes).txt".
+    const match = reply.code < 200 ? [...reply.lines.join(" ").matchAll(/\((\d{1,15}) bytes\)/gi)].at(-1) : undefined;
     if (match) return Number(match[1]);
   }
   return -1;
 }
 
-/** Fewer bytes than announced, with the stream's end seen: only where ASCII conversion, REST and TLS cannot explain it. */
+/** `150 Opening BINARY mode data connection …`: the type in force, where the TYPE command is not in the capture. */
+function saysBinary({ replies }: TransferFacts): boolean {
+  return replies.some((reply) => reply.code < 200 && /\bbinary mode\b/i.test(reply.lines.join(" ")));
+}
+
+/** Fewer bytes than announced, with the stream's end seen: a FIN, or a RST before it. */
 export function isTruncated(context: ChannelContext): boolean {
-  const { session, channel } = context;
+  const progress = progressOf(context.channel, context.session);
+  if (!progress) return false;
+  const { sender, cutBy } = progress;
+  const end = sender.finAt >= 0 ? sender.finAt : cutBy ? sender.highest : -1;
+  return end >= 0 && isShort(context, end);
+}
+
+/** Fewer bytes than announced: only where ASCII conversion, REST and TLS cannot explain it. */
+function isShort({ session, channel }: ChannelContext, bytes: number): boolean {
   const { transfer } = channel;
-  if (!transfer || transfer.command.verb !== "RETR" || transfer.restartAt > 0) return false;
+  if (transfer?.command.verb !== "RETR" || transfer.restartAt > 0) return false;
   const size = announcedSize(transfer);
   const progress = progressOf(channel, session);
-  if (size < 0 || !progress || progress.tls) return false;
-  const { sender } = progress;
-  if (!sender.baseFromSyn || sender.finAt < 0) return false;
-  const type = session.exchanges
-    .filter(
-      (exchange) => exchange.command?.verb === "TYPE" && exchange.command.stamp.packet < transfer.command.stamp.packet,
-    )
-    .at(-1);
-  if (!/^\s*[IL]/i.test(type?.command?.argument ?? "")) return false;
-  return sender.finAt < size;
+  if (size < 0 || bytes >= size || !progress || progress.tls || dataBlindness(progress)) return false;
+  // A lost REST or transfer command would make it another file, or the rest of one.
+  if (missesCommandBefore(session, transfer.command.stamp.packet)) return false;
+  const type = session.exchanges.findLast(
+    (exchange) => exchange.command?.verb === "TYPE" && exchange.command.stamp.packet < transfer.command.stamp.packet,
+  );
+  return type ? /^\s*[IL]/i.test(type.command?.argument ?? "") : saysBinary(transfer);
 }
 
 /** Nothing moved on the data connection for long before the client gave up or the session ended. */
@@ -213,16 +377,19 @@ export function isSilent(context: ChannelContext): boolean {
   return ended - moved >= SILENCE_SECONDS;
 }
 
-/** The client's direction has holes after the negotiation: what it asked for next may not be in the capture. */
-function clientGap(context: ChannelContext): boolean {
-  const { session, channel } = context;
-  const after = channel.negotiation?.reply?.stamp.packet ?? channel.negotiation?.command?.stamp.packet ?? 0;
-  return session.events.some(
-    (event) => event.kind === "gap" && event.direction === "client" && event.stamp.packet > after,
-  );
-}
-
 /** A negative reply that says the client is to blame for asking, not the network. */
 export function isProtection(transfer: TransferFacts | null): boolean {
   return mayMean(transfer?.final, "protection-required");
+}
+
+/** A reset of the control connection this soon after the data has to do with it (seconds). */
+const CONSEQUENCE_SECONDS = 2;
+
+/** The server resets the control connection right after the data connection's end: something went wrong that cannot be read. */
+function resetAfter({ session }: ChannelContext, { connection }: DataProgress): boolean {
+  const reset = session.server.resets[0];
+  if (!reset || session.client.finPacket !== 0 || session.server.finPacket !== 0) return false;
+  // The client left first: the server's reset answers that.
+  if (session.client.resetCount > 0 && session.client.resets[0].packet < reset.packet) return false;
+  return Math.abs(reset.time - connection.lastTime) <= CONSEQUENCE_SECONDS;
 }

@@ -1,4 +1,4 @@
-import type { ReplyEvent } from "../ftp/control-event.ts";
+import type { CommandEvent, ReplyEvent } from "../ftp/control-event.ts";
 
 /**
  * What servers mean by a negative reply, by its text (code first, text second). One code has many causes; the texts below are
@@ -32,6 +32,13 @@ const MEANINGS: readonly MeaningRow[] = [
     source: "vsftpd 3.0.3, FileZilla Server 1.x, z/OS",
   },
   {
+    // 521 also turns down LPRT's address family (RFC 1639), and 534 says only that a policy is in the way: the text must speak of TLS.
+    meaning: "protection-required",
+    codes: [521, 534],
+    text: /\bprot\b|\bprotect|\b(ssl|tls)\b|\bencrypt|\bsecure\b/i,
+    source: "RFC 4217 section 9; Pure-FTPd, AWS Transfer, IIS",
+  },
+  {
     meaning: "protection-required",
     codes: [521, 522, 534, 550, 425, 536],
     text: /data connections? (must be encrypted|cannot be opened with this prot)|(ssl|tls)(\/tls)? required on the data channel|required on the (control\/)?data channel|requires protected data|prot p required|prot c is not allowed|this prot setting/i,
@@ -45,7 +52,7 @@ const MEANINGS: readonly MeaningRow[] = [
   },
   {
     meaning: "peer-mismatch",
-    codes: [425, 421, 426, 500, 501],
+    codes: [425, 421, 426, 500, 501, 530],
     text: /bad ip connecting|foreign address|does not match control|possible pasv port theft|only client ip address allowed/i,
     source: "vsftpd, pyftpdlib, SFTPGo, wu-ftpd, Serv-U",
   },
@@ -64,8 +71,9 @@ const MEANINGS: readonly MeaningRow[] = [
   {
     meaning: "limit-reached",
     codes: [421, 530, 500],
-    text: /too many (connected )?(users|connections|clients)|maximum number of|the maximum\)|maximum (login|connection)|connection limit|try (again )?later|users? \(the maximum\)/i,
-    source: "vsftpd, ProFTPD, Pure-FTPd, FileZilla Server",
+    // "Maximum login attempts" (pyftpdlib, ProFTPD) is about passwords, not about room.
+    text: /too many (connected )?(users|connections|clients|sessions)|maximum number of|maximum (login|connection|session|user|client)s?\b(?! attempts)|(connection|session|user) limit|try (again )?later|users? \(the maximum\)/i,
+    source: "vsftpd, ProFTPD, Pure-FTPd, FileZilla Server, Serv-U",
   },
   {
     meaning: "shutdown",
@@ -82,7 +90,7 @@ const MEANINGS: readonly MeaningRow[] = [
   {
     meaning: "tls-required",
     codes: [421, 530, 534, 550, 522],
-    text: /(ssl|tls|secure|encrypt|cleartext)/i,
+    text: /\b(ssl|tls|ftps|secured?|clear-?text|encrypt\w*)\b/i,
     source: "vsftpd, ProFTPD, Pure-FTPd, IIS",
   },
   {
@@ -93,26 +101,78 @@ const MEANINGS: readonly MeaningRow[] = [
   },
 ];
 
-/** The first meaning whose code and text both fit. */
-export function meaningOf(reply: ReplyEvent): ReplyMeaning | undefined {
-  const text = reply.lines.join(" ");
+/** The first meaning whose code and text both fit. @param command what the reply answers, whose argument it may quote */
+export function meaningOf(reply: ReplyEvent, command: CommandEvent | null = null): ReplyMeaning | undefined {
+  const text = ownWords(reply, command);
   return MEANINGS.find((row) => row.codes.includes(reply.code) && row.text.test(text))?.meaning;
 }
 
-/** Whether the reply can mean this, even when another meaning comes first. */
-export function mayMean(reply: ReplyEvent | null | undefined, meaning: ReplyMeaning): boolean {
+/** Whether the reply can mean this, even when another meaning comes first. @param command what the reply answers */
+export function mayMean(
+  reply: ReplyEvent | null | undefined,
+  meaning: ReplyMeaning,
+  command: CommandEvent | null = null,
+): boolean {
   if (!reply) return false;
-  const text = reply.lines.join(" ");
+  const text = ownWords(reply, command);
   return MEANINGS.some((row) => row.meaning === meaning && row.codes.includes(reply.code) && row.text.test(text));
+}
+
+/** An argument shorter than this is not looked for in replies: it would take the server's own words away. */
+const MIN_QUOTED = 3;
+
+/**
+ * The server's own words: the text without what it quotes. File and user names are anybody's words (`550 tls required.txt: No such file`,
+ * `426 Connection closed; aborted transfer of "/no ports/x"`). A name that is a plain word (`file`) may be the server's as well: it is taken
+ * away only where it stands first, before a colon.
+ */
+function ownWords(reply: ReplyEvent, command: CommandEvent | null): string {
+  let text = reply.lines.join(" ").replace(/"[^"]*"/g, '""');
+  const argument = command?.argument?.trim() ?? "";
+  for (const name of [argument, argument.slice(argument.lastIndexOf("/") + 1)]) {
+    if (name.length < MIN_QUOTED) continue;
+    if (!/^[a-z]+$/i.test(name)) text = text.replaceAll(name, '""');
+    else if (text.startsWith(`${name}:`)) text = text.slice(name.length);
+  }
+  return text;
 }
 
 /** The server's own reasons against a transfer, no network's: file, name, space, account (RFC 959 section 4.2). */
 const OWN_REASONS: ReadonlySet<number> = new Set([450, 452, 532, 550, 551, 552, 553]);
 
-/** Whether a negative reply to a transfer command is the server's own business. */
-export function isOwnReason(reply: ReplyEvent): boolean {
+/**
+ * 451 is the server's own error by RFC 959, and yet Pure-FTPd and ProFTPD also say it of a data connection that broke: only where the text
+ * speaks of the file or the disk (vsftpd, ProFTPD) is it no network's.
+ */
+const LOCAL_ERROR =
+  /local file|insufficient memory|file locked|disk|quota|no space|input\/output error|is a directory/i;
+
+/** Whether a negative reply to a transfer command is the server's own business. @param command what it answers */
+export function isOwnReason(reply: ReplyEvent, command: CommandEvent | null = null): boolean {
+  if (reply.code === 451) return LOCAL_ERROR.test(ownWords(reply, command));
   if (!OWN_REASONS.has(reply.code)) return false;
-  return !mayMean(reply, "protection-required") && !mayMean(reply, "session-reuse-required");
+  // ProFTPD: "450 Transfer aborted. Link to file server lost" is the data connection's end.
+  if (reply.code === 450 && /transfer aborted/i.test(ownWords(reply, command))) return false;
+  // Said of a file, whatever its name: "No such file or directory".
+  if (/no such (file|directory)|not a (plain|regular) file|file not found/i.test(reply.lines.join(" "))) return true;
+  return !mayMean(reply, "protection-required", command) && !mayMean(reply, "session-reuse-required", command);
+}
+
+/** PORT or EPRT turned down for what the server allows at all, not for the address: mode, command or address family. */
+const MODE_DISABLED =
+  /disabled|not (allowed|implemented|supported|understood|recognized)|permission denied|operation not permitted|unknown command|unable to service|epsv all|network protocol|< ?1024|privileged port|between 1024/i;
+
+/** Whether a refusal of PORT or EPRT is a matter of policy or ability, so that another address would not have helped. */
+export function refusesMode(reply: ReplyEvent): boolean {
+  return reply.code === 502 || reply.code === 522 || reply.code === 550 || MODE_DISABLED.test(reply.lines.join(" "));
+}
+
+/**
+ * Whether a negative reply to PORT or EPRT reports a connection that was already tried: pyftpdlib dials before it answers (`425 Can't connect
+ * to specified address.`, `421 Active data channel timed out.`).
+ */
+export function reportsAttempt(reply: ReplyEvent): boolean {
+  return reply.code === 425 || (reply.code === 421 && /data (channel|connection)/i.test(reply.lines.join(" ")));
 }
 
 /**

@@ -21,7 +21,10 @@ export function resetOrigin(reset: Reset, host: HalfConnection): ResetOrigin {
   const others = host.lowestTtl < host.highestTtl ? `${host.lowestTtl} to ${host.highestTtl}` : `${host.ttl}`;
   // Routes change: a TTL among those of the host's other packets is the host's.
   if (reset.ttl >= host.lowestTtl && reset.ttl <= host.highestTtl)
-    return { who: "host", text: `${form}; the TTL fits the host's other packets (${others}), ${hopsText(there)} from here` };
+    return {
+      who: "host",
+      text: `${form}; the TTL fits the host's other packets (${others}), ${hopsText(there)} from here`,
+    };
   if (here === there)
     return {
       who: "unknown",

@@ -1,3 +1,4 @@
+import { parseAddress } from "../address.ts";
 import type { SessionFacts } from "../correlate/session-facts.ts";
 
 /** Where the capture was taken, seen from the session. */
@@ -33,4 +34,14 @@ export function vantageOf(session: SessionFacts): Vantage {
   // Both untouched: one link, one host, or a capture at both ends.
   if (client === 0) return { side: "unknown", reason: `${numbers}: neither has passed a router` };
   return { side: "unknown", reason: numbers };
+}
+
+/** Bytes of an address that name the network, where nobody says otherwise: /24 for IPv4, /64 for IPv6. */
+const NETWORK_BYTES: Readonly<Record<number, number>> = { 4: 3, 16: 8 };
+
+/** Whether two addresses most likely stand in one network, so that one reaches the other without a NAT. */
+export function shareNetwork(a: string, b: string): boolean {
+  const [one, other] = [parseAddress(a), parseAddress(b)];
+  if (!one || !other || one.length !== other.length) return false;
+  return one.subarray(0, NETWORK_BYTES[one.length]).every((byte, i) => byte === other[i]);
 }

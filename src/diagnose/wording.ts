@@ -14,6 +14,13 @@ export function secondsText(seconds: number): string {
   return seconds >= 1 ? `${seconds.toFixed(1)} s` : `${Math.round(seconds * 1000)} ms`;
 }
 
+/** `0.4 ms`, `21 ms`, `1.2 s`: for what is compared with a round trip. */
+export function millisecondsText(seconds: number): string {
+  if (seconds >= 1) return secondsText(seconds);
+  const milliseconds = Math.max(0, seconds) * 1000;
+  return `${milliseconds < 10 ? milliseconds.toFixed(1) : Math.round(milliseconds)} ms`;
+}
+
 /** `sent 5 times over 4.1 s`, `sent once`. */
 export function synText(connection: Connection): string {
   const { synCount, synTime, lastSynTime } = connection.originator;

@@ -1,3 +1,5 @@
+import { REDACTED, withoutCredentials, withoutCredentialsInName } from "./secret-text.ts";
+
 /**
  * Commands: the verbs of the field with their source beside each, and the parser of a command line (RFC 959 section 5.3).
  */
@@ -152,9 +154,15 @@ const SECRET_SITE_COMMANDS: ReadonlySet<string> = new Set([
   "PASSWD",
   "PASSWORD",
   "CHPASS",
+  "CHPWD",
+  "CPASS",
+  "CPWD",
+  "PWD",
   "GPASS",
   "ADDUSER",
   "GADDUSER",
+  "USER",
+  "LOGIN",
 ]);
 
 /** A command as the client meant it. */
@@ -190,10 +198,13 @@ export function isNegotiation(verb: string): boolean {
   return negotiationOf(verb) !== undefined;
 }
 
+/** Unknown verbs that are taken for PASS misspelt, or for the login of another protocol. */
+const SECRET_UNKNOWN_VERB = /PAS|PSW|PWD|LOG[IO]N/;
+
 /** Whether the argument of the verb (in capitals) is a secret. Unknown verbs that hold `PAS` are taken for PASS misspelt. */
 export function hasSecret(verb: string): boolean {
   const known = KNOWN.get(verb);
-  return known ? known.facts.secret === true : verb.includes("PAS");
+  return known ? known.facts.secret === true : SECRET_UNKNOWN_VERB.test(verb);
 }
 
 /**
@@ -222,19 +233,67 @@ export function parseCommand(text: string, cut = false): Command | undefined {
   do end++;
   while (end < text.length && isBlank(text.charCodeAt(end)));
   const argument = text.slice(end);
-  return { verb, argument: verb === "SITE" ? withoutSiteSecret(argument) : argument || null };
+  if (known?.facts.negotiates) return { verb, argument: argument || null };
+  return { verb, argument: publicArgument(verb, argument) || null };
 }
+
+/**
+ * The secrets in a command line, to be found again in what the server repeats: the argument of PASS and its like, the words behind `SITE PSWD`;
+ * and a line that is no known command at all, which may be a password typed in the wrong place.
+ * @param command what {@link parseCommand} made of the line
+ */
+export function secretsOf(text: string, command: Command | undefined): readonly string[] {
+  if (command === undefined) {
+    const announced = SECRET_ANNOUNCED.exec(text);
+    return announced ? [text, ...words(text.slice(announced.index + announced[0].length))] : [text];
+  }
+  const { verb, argument } = command;
+  if (!KNOWN.has(verb)) return [text, ...(argument === null ? words(text) : [])];
+  if (verb === "SITE" ? argument === null || !SECRET_SITE_COMMANDS.has(argument) : !hasSecret(verb)) return NO_SECRETS;
+  const rest = text.slice(text.toUpperCase().indexOf(verb) + verb.length);
+  return words(verb === "SITE" ? rest.trimStart().slice(argument?.length) : rest);
+}
+
+const NO_SECRETS: readonly string[] = [];
+
+/** How many single words of a secret are looked for besides the whole of it. */
+const MAX_SECRET_WORDS = 4;
+
+/** The whole of a secret and, where it has several words, each of them. */
+function words(secret: string): string[] {
+  const whole = secret.trim();
+  const parts = whole.split(/\s+/, MAX_SECRET_WORDS);
+  return parts.length > 1 ? [whole, ...parts] : [whole];
+}
+
+const SECRET_ANNOUNCED = /PASS(?!IVE)|PSWD|ACCT|ADAT|XAUT|\bLOG[IO]N(?= \S+ \S)|AUTHINFO|AUTHORI[SZ]ATION|COOKIE/i;
+const CONTROL_CHARACTERS = /[\x00-\x08\x0b-\x1f\x7f]/g;
 
 /** A line of which nothing is known, fit to be kept: whatever follows a word that announces a secret is left out. */
 export function withoutSecrets(text: string): string {
-  const secret = /PASS(?!IVE)|PSWD|ACCT|ADAT|XAUT/i.exec(text);
-  return secret ? text.slice(0, secret.index + secret[0].length) : text;
+  const secret = SECRET_ANNOUNCED.exec(text);
+  if (secret) return text.slice(0, secret.index + secret[0].length);
+  const plain = text.replace(CONTROL_CHARACTERS, "");
+  return withoutCredentials(plain.length === text.length ? text : SECRET_ANNOUNCED.test(plain) ? "" : text);
 }
 
-function withoutSiteSecret(argument: string): string | null {
-  if (argument === "") return null;
+/** What of an argument may be kept: no password in a URL or of SITE, and of AUTH the mechanism alone. */
+function publicArgument(verb: string, argument: string): string {
+  switch (verb) {
+    case "SITE":
+      return withoutSiteSecret(argument);
+    case "AUTH":
+      return argument.split(/[ \t]/, 1)[0];
+    case "USER":
+      return withoutCredentialsInName(argument).replace(/^([^\s:@]*:).+@/, `$1${REDACTED}@`);
+    default:
+      return withoutCredentialsInName(argument);
+  }
+}
+
+function withoutSiteSecret(argument: string): string {
   const subcommand = argument.split(/[ \t]/, 1)[0].toUpperCase();
-  return SECRET_SITE_COMMANDS.has(subcommand) ? subcommand : argument;
+  return SECRET_SITE_COMMANDS.has(subcommand) ? subcommand : withoutCredentials(argument);
 }
 
 function isBlank(code: number): boolean {

@@ -1,17 +1,21 @@
 import type { AnomalyLog } from "../anomaly.ts";
 import type { ControlStream, Direction, GapReason, Stamp } from "../tcp/stream-sink.ts";
-import { type Command, parseCommand, withoutSecrets } from "./command.ts";
+import { type Command, parseCommand, secretsOf, withoutSecrets } from "./command.ts";
 import type { ControlEvent, ReplyEvent } from "./control-event.ts";
 import { ControlFraming } from "./control-framing.ts";
 import { type ControlSecurity, type ControlSecurityState, SecurityTracker } from "./control-security.ts";
 import type { Line } from "./line.ts";
 import { ReplyAssembler } from "./reply.ts";
+import { SecretMemory, withoutCredentials } from "./secret-text.ts";
 
 /** Ports on which TLS comes first (IANA ftps, RFC 4217 section 11 on why it was dropped). */
 const IMPLICIT_TLS_PORT = 990;
 
 /** How much of a line that is neither command nor reply is kept. */
 export const MAX_ODD_LINE = 200;
+
+/** Replies that are looked through again when a secret becomes known late: packets are written to the file a few places late at most. */
+const RECENT_REPLIES = 16;
 
 export interface ControlSessionOptions {
   /** The server's port: 990 is implicit TLS where the connection's beginning was not captured. */
@@ -34,6 +38,10 @@ export class ControlSession implements ControlStream {
   readonly #replies: ReplyAssembler;
   /** Client stream offset behind the last AUTH: a reply whose segment acknowledges less answers an earlier command. */
   #authEndAt = 0;
+  readonly #secrets = new SecretMemory();
+  /** The latest replies, a ring. */
+  readonly #recent: ReplyEvent[] = [];
+  #replyCount = 0;
 
   constructor(options: ControlSessionOptions) {
     const { anomalies, joinedMidstream = false } = options;
@@ -105,6 +113,7 @@ export class ControlSession implements ControlStream {
     if (line.text === "") return;
     this.#tracker.line("client");
     const command = parseCommand(line.text, line.cut);
+    this.#learn(line, command);
     if (!command) {
       if (line.text.trim() !== "") this.#odd("client", line);
       return;
@@ -123,9 +132,27 @@ export class ControlSession implements ControlStream {
   }
 
   #reply(reply: ReplyEvent): void {
+    this.#scrub(reply, true);
+    this.#recent[this.#replyCount++ % RECENT_REPLIES] = reply;
     const { acknowledged } = reply.firstStamp;
     if (acknowledged < 0 || acknowledged >= this.#authEndAt) this.#tracker.reply(reply.code);
     this.#onEvent(reply);
+  }
+
+  /** Remembers the secrets of a client's line, and takes them out of replies that stand before it in the file. */
+  #learn(line: Line, command: Command | undefined): void {
+    let isNew = false;
+    for (const secret of secretsOf(line.text, command)) if (this.#secrets.learn(secret, line.cut)) isNew = true;
+    if (isNew) for (const reply of this.#recent) this.#scrub(reply, false);
+  }
+
+  /** Takes secrets out of a reply's lines, in place: nobody else has them yet, or the secret came later than they. */
+  #scrub({ code, lines }: ReplyEvent, isFirst: boolean): void {
+    const own = lines as string[];
+    // The numbers of a negotiation are nobody's password.
+    const isNegotiation = code >= 227 && code <= 229;
+    for (let i = 0; i < own.length; i++)
+      own[i] = this.#secrets.scrub(isFirst ? withoutCredentials(own[i]) : own[i], isNegotiation);
   }
 
   /** Neither command nor reply where it stands: a command in the server's direction, a reply in the client's, or anything else. */

@@ -9,7 +9,10 @@ export interface Exchange {
   readonly replies: readonly ReplyEvent[];
   /** The completing reply (2xx … 6xx); null while there is none. */
   readonly final: ReplyEvent | null;
-  /** The reply (or what came between) may have been lost by the capture: its absence proves nothing. */
+  /**
+   * Its reply may have been lost by the capture: absence proves nothing, and a negative reply that stands here may answer a command that
+   * was lost.
+   */
   readonly replyLost: boolean;
 }
 
@@ -18,6 +21,8 @@ interface OpenExchange {
   replies: ReplyEvent[];
   final: ReplyEvent | null;
   replyLost: boolean;
+  /** Something that the server said since the command is not in the capture. */
+  behindHole: boolean;
 }
 
 /** Reply codes that complete a verb successfully; 4xx and 5xx fit any verb. Verbs not named here take any 2xx or 3xx. */
@@ -98,16 +103,18 @@ function fits(command: CommandEvent, code: number): boolean {
 }
 
 /**
- * Commands and replies in the order in which the two ends lived them: a reply stands behind every command that its segment
+ * Commands and what the server said in the order in which the two ends lived them: a reply stands behind every command that its segment
  * acknowledges, and before all others, wherever the packets stand in the file.
  */
-export function inDialogueOrder(events: readonly ControlEvent[]): (CommandEvent | ReplyEvent)[] {
+function inDialogueOrder(events: readonly ControlEvent[]): ControlEvent[] {
   const commands = events.filter((event) => event.kind === "command");
-  const replies = events.filter((event) => event.kind === "reply");
-  const ordered: (CommandEvent | ReplyEvent)[] = [];
+  const answers = events.filter(
+    (event) => event.kind !== "command" && (event.kind === "reply" || event.direction === "server"),
+  );
+  const ordered: ControlEvent[] = [];
   let next = 0;
-  for (const reply of replies) {
-    const { acknowledged, packet } = reply.firstStamp;
+  for (const answer of answers) {
+    const { acknowledged, packet } = answer.kind === "reply" ? answer.firstStamp : answer.stamp;
     while (next < commands.length) {
       const command = commands[next];
       const before = acknowledged >= 0 ? command.endAt <= acknowledged : command.stamp.packet < packet;
@@ -115,28 +122,56 @@ export function inDialogueOrder(events: readonly ControlEvent[]): (CommandEvent 
       ordered.push(command);
       next++;
     }
-    ordered.push(reply);
+    ordered.push(answer);
   }
   ordered.push(...commands.slice(next));
   return ordered;
 }
 
-/** Pairs commands with replies. Where the capture has gaps, a reply goes to the first command that it fits. */
+/** Acknowledgments may be one higher than the last command's end: a FIN counts as one byte. */
+const FIN_BYTES = 1;
+
+/**
+ * Pairs commands with replies. Acknowledgments tell what a reply can answer and what the client had read when it sent a command, so that a
+ * hole in either stream costs the exchange that it swallowed and no other:
+ *
+ * ```
+ * C LIST                 behind the hole: its 226 is in there, nothing that comes later is its own
+ * S 150
+ *   (hole)
+ * C TYPE A               acknowledges more than the 150: the client has read what the capture has not
+ * S 200                  so this is not the answer to LIST
+ * ```
+ */
 export function pairExchanges(events: readonly ControlEvent[]): Exchange[] {
   const exchanges: OpenExchange[] = [];
   const waiting: OpenExchange[] = [];
-  const gapPackets = events.filter((event) => event.kind === "gap").map((event) => event.stamp.packet);
-  const gapBetween = (from: number, to: number) => gapPackets.some((packet) => packet >= from && packet <= to);
-  for (const event of inDialogueOrder(events)) {
+  /** End of what the capture has of the client's stream so far. */
+  let clientEnd = 0;
+  const ordered = inDialogueOrder(events);
+  for (const [place, event] of ordered.entries()) {
     if (event.kind === "command") {
-      const exchange: OpenExchange = { command: event, replies: [], final: null, replyLost: false };
+      const exchange: OpenExchange = { command: event, replies: [], final: null, replyLost: false, behindHole: false };
       exchanges.push(exchange);
       waiting.push(exchange);
+      clientEnd = event.endAt;
       continue;
     }
+    if (event.kind === "gap") {
+      const hole = beginOfHole(ordered, place, event.length);
+      for (const exchange of waiting) exchange.behindHole ||= exchange.command!.stamp.acknowledged <= hole;
+      continue;
+    }
+    if (event.kind !== "reply") continue;
     const at = ownerOf(waiting, event);
     if (at < 0) {
-      exchanges.push({ command: null, replies: [event], final: event.code >= 200 ? event : null, replyLost: false });
+      exchanges.push({
+        command: null,
+        replies: [event],
+        final: event.code >= 200 ? event : null,
+        replyLost: false,
+        behindHole: false,
+      });
       continue;
     }
     const owner = waiting[at];
@@ -145,34 +180,66 @@ export function pairExchanges(events: readonly ControlEvent[]): Exchange[] {
     for (let i = at - 1; i >= 0; i--) {
       const passed = waiting[i];
       if (TRANSFER_VERBS.has(passed.command!.verb) && passed.replies.length > 0) continue;
-      passed.replyLost = gapBetween(passed.command!.stamp.packet, event.stamp.packet);
+      passed.replyLost = passed.behindHole;
       waiting.splice(i, 1);
     }
     if (event.code >= 200) {
       owner.final = event;
+      // A lost command may be the one that is refused, or an ABOR that explains the 426.
+      const commandLost = event.code >= 400 && event.firstStamp.acknowledged > clientEnd + FIN_BYTES;
+      owner.replyLost = commandLost || (owner.behindHole && isAnyones(event, owner.command!));
       waiting.splice(waiting.indexOf(owner), 1);
     }
   }
-  for (const exchange of waiting) {
-    exchange.replyLost ||= gapBetween(exchange.command!.stamp.packet, Number.POSITIVE_INFINITY);
-  }
+  for (const exchange of waiting) exchange.replyLost = exchange.behindHole;
   return exchanges;
+}
+
+/**
+ * Offset at which a hole in the server's stream begins, or a later one: what follows it is the next thing known. Infinite where nothing
+ * follows.
+ */
+function beginOfHole(ordered: readonly ControlEvent[], place: number, length: number): number {
+  for (let i = place + 1; i < ordered.length; i++) {
+    const event = ordered[i];
+    if (event.kind === "command" || event.kind === "gap" || event.kind === "tls-hello") continue;
+    return event.startAt - length;
+  }
+  return Number.POSITIVE_INFINITY;
+}
+
+/** Whether the reply fits other commands as well: it is negative, and does not speak of a data connection (425, 426) as only a transfer's can. */
+function isAnyones({ code }: ReplyEvent, { verb }: CommandEvent): boolean {
+  if (code < 400) return false;
+  return !((code === 425 || code === 426) && TRANSFER_VERBS.has(verb));
 }
 
 /** Index in `waiting` of the command that this reply answers; -1 when none does. */
 function ownerOf(waiting: readonly OpenExchange[], reply: ReplyEvent): number {
   if (waiting.length === 0) return -1;
-  const oldest = waiting[0].command!;
-  if (fits(oldest, reply.code) && (reply.code !== 421 || reply.firstStamp.acknowledged >= oldest.endAt)) {
-    // The final reply of a transfer fits the transfer; one that says ABOR does not exist.
-    return 0;
-  }
-  if (reply.code < 200) return waiting.findIndex((exchange) => fits(exchange.command!, reply.code));
-  const specific = waiting.findIndex((exchange) => SPECIFIC[reply.code]?.includes(exchange.command!.verb) === true);
-  if (specific >= 0) return specific;
-  const any = waiting.findIndex((exchange) => fits(exchange.command!, reply.code));
-  if (any >= 0) return any;
+  // What was answered in a hole of the capture is asked last.
+  const open = waiting.filter((exchange) => !exchange.behindHole);
+  const fitting = fittingOwner(open, reply) ?? fittingOwner(waiting, reply);
+  if (fitting !== undefined) return waiting.indexOf(fitting);
+  if (reply.code < 200) return -1;
   // A code that fits nothing that waits (250 to PASV, 200 to LIST): servers do that; it goes to the oldest, unless that is a
   // transfer under way.
-  return TRANSFER_VERBS.has(oldest.verb) && waiting[0].replies.length > 0 ? -1 : 0;
+  const oldest = open[0] ?? waiting[0];
+  return TRANSFER_VERBS.has(oldest.command!.verb) && oldest.replies.length > 0 ? -1 : waiting.indexOf(oldest);
+}
+
+function fittingOwner(waiting: readonly OpenExchange[], reply: ReplyEvent): OpenExchange | undefined {
+  const oldest = waiting[0];
+  if (oldest === undefined) return undefined;
+  // The final reply of a transfer fits the transfer; one that says ABOR does not exist.
+  if (
+    fits(oldest.command!, reply.code) &&
+    (reply.code !== 421 || reply.firstStamp.acknowledged >= oldest.command!.endAt)
+  )
+    return oldest;
+  if (reply.code < 200) return waiting.find((exchange) => fits(exchange.command!, reply.code));
+  return (
+    waiting.find((exchange) => SPECIFIC[reply.code]?.includes(exchange.command!.verb) === true) ??
+    waiting.find((exchange) => fits(exchange.command!, reply.code))
+  );
 }

@@ -170,8 +170,11 @@ function readOctets(text: string): number[] | string {
   return octets;
 }
 
-/** Runs of two or more comma-separated numbers; a sign is taken along so that `-56` is reported and not read as 56. */
-const NUMBER_RUN = /\d+(?:\s*,\s*-?\d+)+/g;
+/**
+ * Runs of two or more comma-separated numbers; a sign is taken along so that `-56` is reported and not read as 56. It begins with a number's
+ * first digit: tried at each digit, a line of digits alone would take time quadratic in its length.
+ */
+const NUMBER_RUN = /(?<!\d)\d+(?:\s*,\s*-?\d+)+/g;
 
 /** How many numbers a run must at least have to have been meant as an endpoint, should none be of the right length. */
 const LEAST_NUMBERS = 4;

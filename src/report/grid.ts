@@ -41,7 +41,11 @@ function renderBatch(columns: readonly GridColumn[], rows: readonly GridRow[]): 
         ? [{ colSpan: columns.length, content: fit(row.across, whole) }]
         : columns.map(({ width }, i) => fit(row[i] ?? "", width)),
     );
-  return table.toString().replace(/ +$/gm, "");
+  // cli-table3 takes some characters for wider than they are, and cuts what does not fit by UTF-16 units: half a pair may be left over.
+  return table
+    .toString()
+    .replace(/\p{Cs}/gu, "")
+    .replace(/ +$/gm, "");
 }
 
 /** A cell shows the beginning of a long text: the whole of it is in the JSON report. */

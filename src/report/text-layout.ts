@@ -2,7 +2,7 @@
 
 const ZERO_WIDTH = /[\p{Mn}\p{Me}]/u;
 const WIDE =
-  /[\p{Emoji_Presentation}\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Hangul}\p{Script=Bopomofo}\u3000-\u303e\uff01-\uff60\uffe0-\uffe6]/u;
+  /[\p{Emoji_Presentation}\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Hangul}\p{Script=Bopomofo}\u3000-\u303e\uff01-\uff60\uffe0-\uffe6\u{20000}-\u{3fffd}]/u;
 const PRINTABLE_ASCII = /^[\x20-\x7e]*$/;
 
 /** Narrower than this nothing is wrapped sensibly: the text may then stick out. */

@@ -222,12 +222,16 @@ export class ConnectionTable {
       }
       found.push(watcher);
     };
-    // Negotiated: the port, and at least one of the two hosts of the session.
-    for (const watcher of this.watchlist.expecting(responderPort)) {
-      const ours = (address: string) => address === watcher.clientAddress || address === watcher.controlAddress;
-      const isControlAgain = responder === watcher.controlAddress && responderPort === watcher.controlPort;
-      if ((ours(originator) || ours(responder)) && !isControlAgain) want(watcher);
-    }
+    // Negotiated: the port, and at least one of the two hosts of the session. Where a session has both, it is meant and not one that has one:
+    // on a NAT's own interfaces each session is seen twice, and all four hosts are known.
+    const expecting = this.watchlist
+      .expecting(responderPort)
+      .filter((watcher) => responder !== watcher.controlAddress || responderPort !== watcher.controlPort);
+    const hostsOf = ({ clientAddress, controlAddress }: Watcher) =>
+      Number(originator === clientAddress || originator === controlAddress) +
+      Number(responder === clientAddress || responder === controlAddress);
+    const hosts = Math.max(0, ...expecting.map(hostsOf));
+    if (hosts > 0) for (const watcher of expecting) if (hostsOf(watcher) === hosts) want(watcher);
     if (found.length > 0 || isControl) return found;
     for (const watcher of this.watchlist.ofPair(originator, responder)) {
       if (responder === watcher.controlAddress && responderPort === watcher.controlPort) return [];

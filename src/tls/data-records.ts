@@ -82,6 +82,11 @@ export class RecordWalk {
     return this.state === "cleartext" || this.state === "lost";
   }
 
+  /** Stream offset up to which record headers have been read: the end of the last record known. */
+  get walkedTo(): number {
+    return this.#nextRecordAt;
+  }
+
   segment(
     records: DataRecord[],
     offset: number,

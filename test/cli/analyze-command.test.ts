@@ -130,6 +130,33 @@ describe("ftptrace analyze", { concurrency: 4 }, () => {
     assert.equal(JSON.parse(stdout).sessions.length, 1);
   });
 
+  test("every capture that is cut is named, not only the first", async (context) => {
+    const folder = temporaryFolder(context);
+    const paths = ["one.pcap", "two.pcap"].map((name) => join(folder, name));
+    for (const path of paths) writeFileSync(path, failing.subarray(0, failing.length - 5));
+    const { status, stderr } = await runCli(["analyze", "-f", "json", ...paths]);
+    assert.equal(status, 4);
+    assert.match(
+      stderr,
+      /^ftptrace: .*one\.pcap: analysed in part: .*\nftptrace: .*two\.pcap: analysed in part: .*\n$/,
+    );
+  });
+
+  test("a link type that is not read: which, and how many packets, status 4", async (context) => {
+    const path = join(temporaryFolder(context), "wlan.pcap");
+    const wlan = Buffer.from(failing);
+    wlan.writeUInt32LE(105, 20);
+    writeFileSync(path, wlan);
+    const { status, stderr } = await runCli(["analyze", path]);
+    assert.equal(status, 4);
+    assert.match(stderr, /29 packets of link type IEEE802_11 \(105\) are not read \(link-type-unsupported\)\n$/);
+  });
+
+  test("standard input is called that", async () => {
+    const { status, stderr } = await runCli(["analyze", "-"]);
+    assert.deepEqual([status, stderr], [3, "ftptrace: standard input: offset 0: empty file\n"]);
+  });
+
   test("damaged compression: what came before is analysed, status 4", async (context) => {
     const path = join(temporaryFolder(context), "damaged.pcap.gz");
     const zipped = gzipSync(failing);
@@ -154,6 +181,22 @@ describe("ftptrace analyze", { concurrency: 4 }, () => {
     assert.equal((await write("--force")).status, 0);
     assert.notEqual(readFileSync(path, "utf8"), "mine");
     assert.deepEqual(readdirSync(folder), ["report.json"]);
+  });
+
+  test("--output - is standard output", async () => {
+    const { status, stdout } = await runCli(["analyze", "-f", "ndjson", "-o", "-", FAILING]);
+    assert.equal(status, 0);
+    assert.match(stdout, /"type":"summary"/);
+    assert.equal(existsSync("-"), false);
+  });
+
+  test("--output never replaces a capture that is being read", async (context) => {
+    const path = join(temporaryFolder(context), "client.pcap");
+    writeFileSync(path, failing);
+    const { status, stderr } = await runCli(["analyze", "--force", "-o", path, path]);
+    assert.equal(status, 2);
+    assert.match(stderr, /is one of the captures to be read/);
+    assert.deepEqual(readFileSync(path), failing);
   });
 
   test("--output of unusable input leaves no file", async (context) => {

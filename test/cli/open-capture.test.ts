@@ -229,9 +229,14 @@ describe("open capture", () => {
     });
   });
 
-  it("reads a named pipe", { skip: process.platform === "win32" }, async () => {
+  it("reads a named pipe", async (test) => {
     const path = join(folder, "pipe");
-    execFileSync("mkfifo", [path]);
+    try {
+      execFileSync("mkfifo", [path]);
+    } catch {
+      test.skip("no mkfifo program");
+      return;
+    }
     const { spawn } = await import("node:child_process");
     const writer = spawn("sh", ["-c", `cat "$0" > "$1"`, file("piped.pcap", capture), path]);
     const { bytes } = await drain(await openCapture(path));

@@ -148,7 +148,8 @@ test("the overlap is what the anomaly describes", () => {
       first: {
         capture: 0,
         packet: 8,
-        detail: "bytes 40–400 of datagram 9 overlap earlier ones (fragment data at offset 71); the first copy is used",
+        detail:
+          "bytes 40–400 of datagram 9 overlap earlier ones (fragment data at offset 20 of its IP packet); the first copy is used",
       },
     },
   ]);

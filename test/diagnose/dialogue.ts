@@ -5,8 +5,8 @@ import type { CauseId, ContributingCauseId } from "../../src/diagnose/cause.ts";
 import {
   CaptureBuilder,
   type CaptureOptions,
-  type ConnectOptions,
   type Connection,
+  type ConnectOptions,
   type PacketNumber,
   type SegmentOptions,
   type Side,
@@ -50,7 +50,8 @@ export const SERVERS = {
     connectFailed: "425 Unable to build data connection: Connection timed out",
   },
   "pure-ftpd": {
-    greeting: "220---------- Welcome to Pure-FTPd [privsep] [TLS] ----------\r\n220 You will be disconnected after 15 minutes of inactivity.",
+    greeting:
+      "220---------- Welcome to Pure-FTPd [privsep] [TLS] ----------\r\n220 You will be disconnected after 15 minutes of inactivity.",
     password: "331 User alice OK. Password required",
     welcome: "230 OK. Current directory is /",
     pasv: (octets: string) => `227 Entering Passive Mode (${octets})`,

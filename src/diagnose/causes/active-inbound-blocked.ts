@@ -1,22 +1,26 @@
-import { attemptState } from "../attempt.ts";
+import { attemptOf, attemptState } from "../attempt.ts";
 import type { ChannelRule } from "../context.ts";
-import { endpointText, synText } from "../wording.ts";
+import type { Fact } from "../verdict.ts";
+import { endpointText, replyText, synText } from "../wording.ts";
 
 /** Active: the server's SYN (from port 20 or any other) goes unanswered. */
-export const rule: ChannelRule = ({ channel, session }) => {
-  const attempt = channel.connection?.connection;
-  if (!attempt || attempt.originator.address !== session.server.address || attemptState(attempt) !== "unanswered")
-    return undefined;
+export const rule: ChannelRule = (context) => {
+  const { channel } = context;
+  const attempt = attemptOf(context, "active");
+  if (!attempt || attemptState(attempt) !== "unanswered") return undefined;
+  const facts: Fact[] = [
+    {
+      packet: attempt.firstPacket,
+      says: `the server's SYN from ${endpointText(attempt.originator)} to ${endpointText(attempt.responder)}, ${synText(attempt)}, never answered`,
+    },
+  ];
+  const reply = channel.transfer?.final ?? (channel.negotiation?.granted === false ? channel.negotiation.reply : null);
+  if (reply) facts.push({ packet: reply.stamp.packet, says: replyText(reply) });
   return {
     outcome: "failed",
     cause: "active-inbound-blocked",
     confidence: attempt.originator.synCount >= 2 ? "likely" : "possible",
-    facts: [
-      {
-        packet: attempt.firstPacket,
-        says: `the server's SYN from ${endpointText(attempt.originator)} to ${endpointText(attempt.responder)}, ${synText(attempt)}, never answered`,
-      },
-    ],
+    facts,
     contributing: channel.hidden ? ["control-encrypted"] : [],
     alternatives: channel.hidden
       ? [{ cause: "port-private-address", missing: "the PORT or EPRT command, which is encrypted" }]

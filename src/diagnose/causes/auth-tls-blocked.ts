@@ -1,6 +1,7 @@
 import { silenceAfterAuth } from "../auth.ts";
 import type { SessionRule } from "../context.ts";
 import { controlEnd } from "../control-end.ts";
+import { resetOrigin } from "../reset-origin.ts";
 import type { Fact } from "../verdict.ts";
 
 /**
@@ -25,12 +26,14 @@ export const rule: SessionRule = ({ session }) => {
       says: auth.final ? "AUTH is granted with 234" : "AUTH is sent and never answered",
     },
   ];
-  if (end.kind === "reset" || (end.reset && auth.final === null))
-    facts.push({
-      packet: end.reset!.reset.packet,
-      says: `a reset ends the control connection, TTL ${end.reset!.reset.ttl}; the server's other packets have ${session.server.ttl}`,
-    });
-  else if (end.kind === "client-unheard")
+  let own = false;
+  if (end.reset && (end.kind === "reset" || auth.final === null)) {
+    const { half, reset } = end.reset;
+    const origin = resetOrigin(reset, half);
+    own = origin.who === "host";
+    const who = half === session.server ? "server's" : "client's";
+    facts.push({ packet: reset.packet, says: `a RST in the ${who} name ends the control connection: ${origin.text}` });
+  } else if (end.kind === "client-unheard")
     facts.push({ packet: end.packet, says: `repeated ${end.retransmissions} times, never acknowledged` });
   else if (silenceAfterAuth(session, auth.command) !== undefined)
     facts.push({
@@ -38,5 +41,13 @@ export const rule: SessionRule = ({ session }) => {
       says: silenceAfterAuth(session, auth.command)!,
     });
   else return undefined;
-  return { outcome: "failed", cause: "auth-tls-blocked", confidence: "likely", facts };
+  return {
+    outcome: "failed",
+    cause: "auth-tls-blocked",
+    confidence: own ? "possible" : "likely",
+    facts,
+    alternatives: own
+      ? [{ cause: "control-connection-lost", missing: "the server's log: whether it ended the session itself" }]
+      : [],
+  };
 };

@@ -1,3 +1,4 @@
+import { controlBlindness } from "../blind-spots.ts";
 import type { SessionRule } from "../context.ts";
 import { replyText } from "../wording.ts";
 
@@ -16,6 +17,11 @@ export const rule: SessionRule = ({ session }) => {
       !["QUIT", "AUTH"].includes(exchange.command.verb),
   );
   if (wentOn) return undefined;
+  // TLS is spoken: another AUTH was granted, whether or not the capture has the 234.
+  if (session.security !== "cleartext") return undefined;
+  // That it left over the refusal takes seeing it leave.
+  const left = session.client.finPacket !== 0 || session.client.resetCount > 0;
+  if (!left || controlBlindness(session, "client", last.final!.stamp.packet) !== null) return undefined;
   return {
     outcome: "failed",
     cause: "auth-tls-refused",

@@ -1,6 +1,6 @@
-import { attemptState, prohibition, prohibitionText } from "../attempt.ts";
+import { attemptState, prohibition, prohibitionFact } from "../attempt.ts";
 import type { SessionRule } from "../context.ts";
-import { endpointText } from "../wording.ts";
+import { endpointText, synText } from "../wording.ts";
 
 /** An ICMP error quotes the SYN to the control port. */
 export const rule: SessionRule = ({ session }) => {
@@ -12,11 +12,8 @@ export const rule: SessionRule = ({ session }) => {
     cause: "control-icmp-prohibited",
     confidence: "certain",
     facts: [
-      { packet: control.firstPacket, says: `SYN to ${endpointText(control.responder)}` },
-      {
-        packet: error.packet,
-        says: `ICMP type ${error.type} code ${error.code} from ${error.from}: ${prohibitionText(error)}`,
-      },
+      { packet: control.firstPacket, says: `SYN to ${endpointText(control.responder)}, ${synText(control)}` },
+      { packet: error.packet, says: prohibitionFact(error, control) },
     ],
   };
 };

@@ -8,10 +8,13 @@ import { secondsText } from "../wording.ts";
  * A NAT or firewall forgot the idle control connection: what is said next is repeated unanswered, or answered by a reset, or never
  * comes although the data has ended. A server that says 421 idle closed it itself.
  */
-export const channelRule: ChannelRule = ({ channel, session, capture }) => {
+export const channelRule: ChannelRule = (context) => {
+  const { channel, session, capture } = context;
   const { transfer } = channel;
   const progress = progressOf(channel, session);
-  if (!progress?.complete || (transfer?.final ?? null) !== null) return undefined;
+  if (!progress?.complete) return undefined;
+  // At the server the last reply is in the capture; the client had it only if it was acknowledged.
+  if (transfer?.final && transfer.final.endAt <= session.server.acked) return undefined;
   if (transfer === null && !channel.hidden) return undefined;
   const end = controlEnd(session);
   const facts = dead(end);

@@ -5,7 +5,7 @@ import { endpointText, synText } from "../wording.ts";
 /** A SYN to the control port and no answer of any kind. One SYN at the end of the capture proves nothing. */
 export const rule: SessionRule = ({ session, capture }) => {
   const { control } = session;
-  if (control.midstream || attemptState(control) !== "unanswered") return undefined;
+  if (control.midstream || attemptState(control) !== "unanswered" || capture.cutIcmp) return undefined;
   const { synCount, lastSynTime } = control.originator;
   if (synCount < 2 && capture.now - lastSynTime < ANSWER_SECONDS) return undefined;
   return {

@@ -1,18 +1,22 @@
 import { attemptState } from "../attempt.ts";
 import type { SessionRule } from "../context.ts";
-import { endpointText } from "../wording.ts";
+import { endpointText, millisecondsText } from "../wording.ts";
 
 /** The SYN to the control port is answered by a RST. */
 export const rule: SessionRule = ({ session }) => {
   const { control } = session;
   if (attemptState(control) !== "rejected") return undefined;
+  const reset = control.responder.resets[0];
   return {
     outcome: "failed",
     cause: "control-port-rejected",
     confidence: "certain",
     facts: [
       { packet: control.firstPacket, says: `SYN to ${endpointText(control.responder)}` },
-      { packet: control.responder.resets[0].packet, says: `RST in answer, TTL ${control.responder.resets[0].ttl}` },
+      {
+        packet: reset.packet,
+        says: `RST in answer after ${millisecondsText(reset.time - control.originator.synTime)}, TTL ${reset.ttl}`,
+      },
     ],
   };
 };

@@ -1,25 +1,40 @@
 import type { ChannelRule } from "../context.ts";
 import { progressOf } from "../data-progress.ts";
+import { isPositive, isTruncated } from "../outcome.ts";
 import { resetOrigin } from "../reset-origin.ts";
 import { replyText } from "../wording.ts";
 
 /**
  * A RST after data flowed, before the sender had finished and without a clean 226. A RST after the last byte, after close_notify, or
- * after ABOR is no failure.
+ * after ABOR is no failure; nor can it be told to be one where the receiver itself sends it and the control connection cannot be read: a user
+ * who stops a download does the same.
  */
-export const rule: ChannelRule = ({ channel, session }) => {
+export const rule: ChannelRule = (context) => {
+  const { channel, session } = context;
   const progress = progressOf(channel, session);
   if (!progress?.cutBy || progress.sender.bytes + progress.receiver.bytes === 0) return undefined;
+  // Confirmed by 226, and nothing is known to be missing: the reset came after the last byte that mattered.
+  if (channel.transfer && isPositive(channel.transfer) && !isTruncated(context)) return undefined;
   const { half, reset } = progress.cutBy;
   const origin = resetOrigin(reset, half);
+  const gaveUp = half === progress.client && half === progress.receiver && origin.who === "host";
+  if (gaveUp && channel.hidden) return undefined;
+  // All that was sent had been acknowledged, and the receiver's own host resets: the FIN before it may only be lost.
+  if (channel.hidden && half === progress.receiver && origin.who === "host" && progress.sender.unacknowledged === 0)
+    return undefined;
   const who = half === progress.client ? "client's" : "server's";
   const facts = [
     {
       packet: reset.packet,
-      says: `RST in the ${who} name after ${progress.sender.bytes} bytes, before the end of the data: ${origin.text}`,
+      says: `RST in the ${who} name after ${progress.sender.bytes} bytes of data, before their end: ${origin.text}`,
     },
   ];
   const final = channel.transfer?.final;
   if (final) facts.push({ packet: final.stamp.packet, says: replyText(final) });
-  return { outcome: "failed", cause: "data-connection-reset", confidence: "likely", facts };
+  return {
+    outcome: "failed",
+    cause: "data-connection-reset",
+    confidence: gaveUp ? "possible" : "likely",
+    facts,
+  };
 };

@@ -1,26 +1,34 @@
-import type { ChannelRule } from "../context.ts";
+import { attemptOf } from "../attempt.ts";
+import type { ChannelContext, ChannelRule } from "../context.ts";
 import { mayMean } from "../reply-text.ts";
 import { replyText } from "../wording.ts";
 
 /**
  * A transfer command with no negotiation in force. Silent on legacy active mode, where the server dials the client's control port
- * (RFC 959 section 3.2): there the transfer works and no reply complains.
+ * (RFC 959 section 3.2): whether that works or not, nothing was missing.
  */
-export const rule: ChannelRule = ({ channel }) => {
-  const reply = channel.transfer?.final;
-  if (!reply) return undefined;
-  const textual = mayMean(reply, "not-negotiated");
-  if (channel.negotiation !== null) return undefined;
+export const rule: ChannelRule = (context) => {
+  const { channel } = context;
+  const { negotiation, transfer } = channel;
+  const reply = transfer?.final;
+  if (!reply || negotiation !== null || attemptOf(context, "active")) return undefined;
+  const textual = mayMean(reply, "not-negotiated", transfer.command);
+  // "503 Login with USER first" is about another sequence.
+  if (!textual && reply.code === 503 && !isLoggedIn(context)) return undefined;
   return {
     outcome: "refused",
     cause: "data-not-negotiated",
     confidence: textual ? "certain" : "likely",
     facts: [
       {
-        packet: channel.transfer!.command.stamp.packet,
-        says: `${channel.transfer!.command.verb} with no PASV, EPSV, PORT or EPRT in force`,
+        packet: transfer.command.stamp.packet,
+        says: `${transfer.command.verb} with no PASV, EPSV, PORT or EPRT in force`,
       },
       { packet: reply.stamp.packet, says: replyText(reply) },
     ],
   };
 };
+
+function isLoggedIn({ session }: ChannelContext): boolean {
+  return session.control.midstream || session.exchanges.some((exchange) => exchange.final?.code === 230);
+}

@@ -1,36 +1,41 @@
-import { attemptState } from "../attempt.ts";
-import type { ContributingCauseId } from "../cause.ts";
+import { attemptOf, attemptState } from "../attempt.ts";
 import type { ChannelRule } from "../context.ts";
-import { endpointText, synText } from "../wording.ts";
+import { controlEnd } from "../control-end.ts";
+import type { Fact } from "../verdict.ts";
+import { endpointText, secondsText, synText } from "../wording.ts";
 
 /**
  * Passive: SYNs to a usable target and no answer of any kind, while the control connection lives. Inconclusive silence (one SYN at the
  * end of the capture, one-sided captures) never gets here: `outcome.ts` says `undetermined`.
  */
-export const rule: ChannelRule = ({ channel, session }) => {
-  const attempt = channel.connection?.connection;
-  if (!attempt || attemptState(attempt) !== "unanswered" || attempt.originator.address === session.server.address)
-    return undefined;
-  const contributing: ContributingCauseId[] = channel.hidden ? ["control-encrypted"] : [];
+export const rule: ChannelRule = (context) => {
+  const { channel, session } = context;
+  const attempt = attemptOf(context, "passive");
+  if (!attempt || attemptState(attempt) !== "unanswered") return undefined;
+  const heard = session.server.lastTime > attempt.firstTime;
+  // The control connection went silent as well: not this port is at fault but the server, or the whole path.
+  if (!heard && controlEnd(session).kind === "client-unheard") return undefined;
+  const facts: Fact[] = [];
+  if (channel.negotiation?.reply)
+    facts.push({
+      packet: channel.negotiation.reply.stamp.packet,
+      says: `${channel.negotiation.reply.code} grants port ${attempt.responder.port}`,
+    });
+  facts.push({
+    packet: attempt.firstPacket,
+    says: `SYN to ${endpointText(attempt.responder)}, ${synText(attempt)}, never answered`,
+  });
+  if (heard)
+    facts.push({
+      packet: session.server.lastPacket,
+      says: `the server lives: its last packet on the control connection comes ${secondsText(session.server.lastTime - attempt.firstTime)} after that SYN`,
+    });
   return {
     outcome: "failed",
     cause: "data-port-filtered",
     confidence: attempt.originator.synCount >= 2 ? "likely" : "possible",
-    facts: [
-      ...(channel.negotiation?.reply
-        ? [
-            {
-              packet: channel.negotiation.reply.stamp.packet,
-              says: `${channel.negotiation.reply.code} grants port ${attempt.responder.port}`,
-            },
-          ]
-        : []),
-      {
-        packet: attempt.firstPacket,
-        says: `SYN to ${endpointText(attempt.responder)}, ${synText(attempt)}, never answered`,
-      },
-    ],
-    contributing,
+    facts,
+    contributing: channel.hidden ? ["control-encrypted"] : [],
     alternatives: [
       {
         cause: "data-port-rejected",

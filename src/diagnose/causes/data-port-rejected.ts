@@ -1,22 +1,37 @@
-import { attemptState } from "../attempt.ts";
+import { attemptOf, attemptState } from "../attempt.ts";
 import type { ChannelRule } from "../context.ts";
 import { resetOrigin } from "../reset-origin.ts";
-import { endpointText } from "../wording.ts";
+import { endpointText, millisecondsText } from "../wording.ts";
 
-/** Passive: the SYN is answered by a RST. Whose it is shows in its TTL, compared with the server's other packets. */
-export const rule: ChannelRule = ({ channel, session }) => {
-  const attempt = channel.connection?.connection;
-  if (!attempt || attemptState(attempt) !== "rejected" || attempt.originator.address === session.server.address)
-    return undefined;
+/**
+ * Passive: the SYN is answered by a RST. Whose it is shows in its TTL, compared with the server's other packets, and in its haste, compared
+ * with the control connection's SYN-ACK: a device on the way answers sooner.
+ */
+export const rule: ChannelRule = (context) => {
+  const { channel, session } = context;
+  const attempt = attemptOf(context, "passive");
+  if (!attempt || attemptState(attempt) !== "rejected") return undefined;
   const reset = attempt.responder.resets[0];
-  const origin = attempt.responder.address === session.server.address ? resetOrigin(reset, session.server) : undefined;
+  const foreign = attempt.responder.address !== session.server.address;
+  const origin = foreign
+    ? `TTL ${reset.ttl}; ${attempt.responder.address} is not the control connection's server`
+    : resetOrigin(reset, session.server).text;
+  const synAckAfter = session.server.synTime - session.client.lastSynTime;
+  const compared =
+    !foreign && session.client.synCount > 0 && session.server.synCount > 0 && synAckAfter > 0
+      ? ` (the control connection's SYN-ACK took ${millisecondsText(synAckAfter)})`
+      : "";
   return {
     outcome: "failed",
     cause: "data-port-rejected",
     confidence: "certain",
     facts: [
       { packet: attempt.firstPacket, says: `SYN to ${endpointText(attempt.responder)}` },
-      { packet: reset.packet, says: `RST in answer${origin ? `: ${origin.text}` : ""}` },
+      {
+        packet: reset.packet,
+        says: `RST in answer after ${millisecondsText(reset.time - attempt.originator.synTime)}${compared}: ${origin}`,
+      },
     ],
+    contributing: channel.hidden ? ["control-encrypted"] : [],
   };
 };

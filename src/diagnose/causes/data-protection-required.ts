@@ -5,7 +5,7 @@ import { replyText } from "../wording.ts";
 /** The server wants PROT P (RFC 4217 section 9) and said so. 521 and 522 alone also mean LPRT and EPRT families: the text decides. */
 export const rule: ChannelRule = ({ channel, session }) => {
   const reply = channel.transfer?.final ?? channel.negotiation?.reply ?? null;
-  if (!reply || !mayMean(reply, "protection-required")) return undefined;
+  if (!reply || !mayMean(reply, "protection-required", channel.transfer?.command)) return undefined;
   // With PROT P in force the text speaks of something else (a failed handshake).
   const before = session.exchanges.filter(
     (exchange) => exchange.command !== null && exchange.command.stamp.packet < reply.stamp.packet,
@@ -17,6 +17,11 @@ export const rule: ChannelRule = ({ channel, session }) => {
     outcome: "refused",
     cause: "data-protection-required",
     confidence: "certain",
-    facts: [{ packet: reply.stamp.packet, says: `${replyText(reply)}, and no PROT P is in force` }],
+    facts: [
+      {
+        packet: reply.stamp.packet,
+        says: `${replyText(reply)}; ${session.hidden.length > 0 ? "a PROT sent under TLS cannot be read" : "no PROT P was sent"}`,
+      },
+    ],
   };
 };

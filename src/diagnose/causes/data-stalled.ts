@@ -13,13 +13,21 @@ export const rule: ChannelRule = (context) => {
   const progress = progressOf(channel, session);
   if (!progress) return undefined;
   const { sender, receiver, connection } = progress;
+  // Nothing was ever said on a connection to another port than negotiated: that is what is wrong with it (`data-port-translated`).
+  if (channel.connection?.match === "port-differs" && sender.bytes + receiver.bytes === 0) return undefined;
   const facts: Fact[] = [];
   const inVain = [sender, receiver].find((half) => isRetransmittingInVain(half));
   const zero = Math.max(
     receiver.zeroWindowLongest,
     receiver.zeroWindowTime > 0 ? connection.lastTime - receiver.zeroWindowTime : 0,
   );
-  if (inVain) {
+  const { originator, responder } = connection;
+  if (originator.packets > 0 && originator.packets === originator.synCount && responder.synCount > 1) {
+    facts.push({
+      packet: responder.lastSynPacket,
+      says: `${endpointText(responder)} repeats its SYN-ACK ${responder.synCount - 1} times over ${secondsText(responder.lastSynTime - responder.synTime)}, never acknowledged: it does not arrive`,
+    });
+  } else if (inVain) {
     facts.push({
       packet: inVain.stalledFirstPacket,
       says: `${endpointText(inVain)} repeats the same data ${inVain.stalledRetransmissions} times over ${secondsText(inVain.stalledLastTime - inVain.stalledFirstTime)}, never acknowledged`,
@@ -29,7 +37,7 @@ export const rule: ChannelRule = (context) => {
       packet: receiver.zeroWindowPacket,
       says: `${endpointText(receiver)} keeps its receive window at zero for ${secondsText(zero)}: the receiver stopped reading`,
     });
-  } else if (sender.missing > 0 && sender.finPacket !== 0 && receiver.acked < sender.highest) {
+  } else if (sender.missing > 0 && sender.finPacket !== 0 && sender.acked < sender.highest && !sender.finAcked) {
     facts.push({
       packet: sender.finPacket,
       says: `the sender's FIN is here, ${sender.missing} bytes before it never arrived`,

@@ -1,8 +1,11 @@
+import { packetNumberOf } from "../../capture/frame.ts";
+import type { ReplyEvent } from "../../ftp/control-event.ts";
 import type { ChannelRule } from "../context.ts";
-import { handshakeOf, progressOf } from "../data-progress.ts";
+import { type DataProgress, handshakeOf, isRetransmittingInVain, progressOf } from "../data-progress.ts";
+import { isSilent } from "../outcome.ts";
 import { mayMean } from "../reply-text.ts";
-import type { Fact } from "../verdict.ts";
-import { replyText } from "../wording.ts";
+import type { Confidence, Fact, Verdict } from "../verdict.ts";
+import { endpointText, replyText } from "../wording.ts";
 
 /** TLS alert descriptions (RFC 8446 section 6) that FTP users meet. */
 const ALERTS: Readonly<Record<number, string>> = {
@@ -29,43 +32,91 @@ const ALERTS: Readonly<Record<number, string>> = {
 
 /**
  * The data connection's TLS handshake did not come to its end: an alert, a close, silence, or cleartext where TLS was due. A large
- * certificate flight that is never acknowledged is `mtu-blackhole`, which is asked first.
+ * certificate flight that is never acknowledged is `mtu-blackhole`, which is asked first; repetition in vain is the path's (`data-stalled`).
  */
-export const rule: ChannelRule = ({ channel, session }) => {
-  const progress = progressOf(channel, session);
-  if (!progress) return undefined;
-  const { records, connection, client, server } = progress;
-  const facts: Fact[] = [];
-  const handshake = handshakeOf(progress);
+export const rule: ChannelRule = (context) => {
+  const { channel, session } = context;
   const final = channel.transfer?.final ?? null;
-  const says425 = mayMean(final, "tls-failed");
+  const saysSo = mayMean(final, "tls-failed", channel.transfer?.command);
+  const progress = progressOf(channel, session);
+  // No connection in the capture (filtered to the control port, say): the server's word is all there is.
+  if (!progress) return saysSo && channel.connection === null ? verdict([], final, "likely") : undefined;
+  const { records, connection, client, server } = progress;
+  const handshake = handshakeOf(progress);
   const walk = (half: typeof client) => (half === connection.originator ? records.originator : records.responder);
-  if (records.clientHello !== null && walk(server).state === "cleartext" && server.bytes > 0) {
-    facts.push({
-      packet: server.firstPayloadPacket,
-      says: "the client begins TLS on the data connection, the server sends cleartext: no PROT P on its side",
-    });
-  } else if (handshake?.alert) {
+  if (records.clientHello !== null && walk(server).state === "cleartext" && server.bytes > 0)
+    return verdict(
+      [
+        {
+          packet: server.firstPayloadPacket,
+          says: "the client begins TLS on the data connection, the server sends cleartext: no PROT P on its side",
+        },
+      ],
+      final,
+    );
+  if (handshake?.alert) {
     const { record, fromClient } = handshake.alert;
     const description = record.alert & 0xff;
     const who = fromClient ? "client" : "server";
-    facts.push({
-      packet: record.packet,
-      says: `fatal alert ${ALERTS[description] ?? description} from the ${who}${handshake.clientHello ? "" : "; the client never began TLS"}`,
-    });
-  } else if (handshake && !handshake.finished && (connection.closed || says425)) {
-    facts.push({
-      packet: records.records.at(-1)!.packet,
-      says: handshake.serverHello
-        ? "the handshake stops after the server's hello"
-        : "a ClientHello that is never answered",
-    });
-  } else if (says425 && !handshake?.hasData) {
-    facts.push({
-      packet: connection.firstPacket,
-      says: "the TCP connection is established; no application data follows",
-    });
-  } else return undefined;
-  if (final) facts.push({ packet: final.stamp.packet, says: replyText(final) });
-  return { outcome: "failed", cause: "data-tls-handshake-failed", confidence: "certain", facts };
+    return verdict(
+      [
+        {
+          packet: record.packet,
+          says: `fatal alert ${ALERTS[description] ?? description} (${description}) from the ${who}${handshake.clientHello ? "" : "; the client never began TLS"}`,
+        },
+      ],
+      final,
+    );
+  }
+  if (handshake && !handshake.finished) {
+    const last = records.records.at(-1)!;
+    const stuck = isRetransmittingInVain(client) || isRetransmittingInVain(server);
+    const silent = !stuck && isSilent(context);
+    // Under an encrypted control connection a ClientHello may find the server saying 550 and closing: only its answer, or a long wait for
+    // one, shows that TLS was wanted.
+    const wanted = !channel.hidden || handshake.serverHello || silent;
+    if (!(connection.closed || saysSo || silent) || !wanted) return undefined;
+    return verdict(
+      [
+        {
+          packet: last.packet,
+          says: `${handshake.serverHello ? "the handshake stops after the server's hello" : "a ClientHello that is never answered"}; ${ending(progress)}`,
+        },
+      ],
+      final,
+      connection.closed || saysSo ? "certain" : "likely",
+    );
+  }
+  if (!saysSo || handshake?.hasData) return undefined;
+  return verdict(
+    [
+      {
+        packet: connection.firstPacket,
+        says: `the TCP connection to ${endpointText(connection.responder)} is established; no application data follows`,
+      },
+    ],
+    final,
+  );
 };
+
+function verdict(facts: readonly Fact[], final: ReplyEvent | null, confidence: Confidence = "certain"): Verdict {
+  return {
+    outcome: "failed",
+    cause: "data-tls-handshake-failed",
+    confidence,
+    facts: final ? [...facts, { packet: final.stamp.packet, says: replyText(final) }] : facts,
+  };
+}
+
+/** How the connection ended, and by whom. */
+function ending({ connection, client, server }: DataProgress): string {
+  const ends = [
+    ...[client, server].flatMap((half) => half.resets.slice(0, 1).map(({ packet }) => ({ packet, half, word: "RST" }))),
+    ...[client, server]
+      .filter((half) => half.finPacket !== 0)
+      .map((half) => ({ packet: half.finPacket, half, word: "FIN" })),
+  ].sort((a, b) => a.packet - b.packet);
+  const first = ends[0];
+  if (!first) return `the connection stays open and silent until packet ${packetNumberOf(connection.lastPacket)}`;
+  return `${first.word} from the ${first.half === client ? "client" : "server"} in packet ${packetNumberOf(first.packet)}`;
+}

@@ -11,9 +11,13 @@ export const rule: SessionRule = ({ session }) => {
       exchange.final !== null &&
       (exchange.final.code === 530 || exchange.final.code === 430),
   );
-  if (!refusal?.final) return undefined;
+  // Cut, its text cannot say whether it is about the password at all.
+  if (!refusal?.final || refusal.final.cut) return undefined;
   if (session.exchanges.some((exchange) => exchange.final?.code === 230)) return undefined;
-  if (meaningOf(refusal.final) === "limit-reached" || mayMean(refusal.final, "tls-required")) return undefined;
+  // What the server quotes (a user's name) is not its own word.
+  const asked = refusal.command;
+  if (meaningOf(refusal.final, asked) === "limit-reached" || mayMean(refusal.final, "tls-required", asked))
+    return undefined;
   return {
     outcome: "failed",
     cause: "login-failed",

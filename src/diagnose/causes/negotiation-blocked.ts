@@ -1,14 +1,28 @@
-import type { ChannelRule } from "../context.ts";
+import { packetNumberOf } from "../../capture/frame.ts";
+import { timeOf } from "../../correlate/session-facts.ts";
+import type { CommandEvent } from "../../ftp/control-event.ts";
+import type { ChannelContext, ChannelRule } from "../context.ts";
+import { controlEnd, DEAD_RETRANSMISSIONS, IDLE_SECONDS } from "../control-end.ts";
+import { resetOrigin } from "../reset-origin.ts";
+import type { Alternative, Confidence, Fact, Verdict } from "../verdict.ts";
+import { secondsText } from "../wording.ts";
 
 /**
- * The command was acknowledged and never answered while the rest of the session lives: an inspecting middlebox swallowed it. A server
- * still inside an earlier transfer answers nothing either (that is `not-attempted`).
+ * The command vanishes while the rest of the session lives: an inspecting middlebox swallowed it, or answered it with a reset of its own.
+ * A server still inside an earlier transfer answers nothing either (that is `not-attempted`), and neither does one that dials before it answers PORT
+ * (pyftpdlib): where its SYN is seen, the negotiation arrived.
  */
-export const rule: ChannelRule = ({ channel, session }) => {
-  const { negotiation } = channel;
-  if (!negotiation?.command || negotiation.reply !== null || negotiation.duringTransfer) return undefined;
+export const rule: ChannelRule = (context) => {
+  const { negotiation, connection } = context.channel;
+  if (!negotiation?.command || negotiation.reply !== null || negotiation.duringTransfer || connection) return undefined;
   const { command } = negotiation;
-  if (session.client.acked < command.endAt) return undefined;
+  return context.session.client.acked >= command.endAt
+    ? (answeredLater(context, command) ?? resetByDevice(context, command) ?? neverAnswered(context, command))
+    : (resetByDevice(context, command) ?? neverAcknowledged(context, command));
+};
+
+/** Acknowledged and never answered, and the next command is: only this one was taken away. */
+function answeredLater({ session }: ChannelContext, command: CommandEvent): Verdict | undefined {
   const next = session.exchanges.find(
     (exchange) =>
       exchange.command !== null &&
@@ -17,16 +31,72 @@ export const rule: ChannelRule = ({ channel, session }) => {
       exchange.final.code < 400,
   );
   if (!next) return undefined;
-  return {
-    outcome: "failed",
-    cause: "negotiation-blocked",
-    confidence: "likely",
-    facts: [
+  return verdict("likely", [
+    { packet: command.stamp.packet, says: `${command.verb} is acknowledged and never answered` },
+    {
+      packet: next.final!.stamp.packet,
+      says: `the session lives on: ${next.command!.verb} is answered ${next.final!.code}`,
+    },
+  ]);
+}
+
+/** A reset ends the session at this very command, and another host than the server sent it. */
+function resetByDevice({ session }: ChannelContext, command: CommandEvent): Verdict | undefined {
+  const end = controlEnd(session);
+  if (end.reset?.half !== session.server || end.reset.reset.time < timeOf(command.stamp)) return undefined;
+  const origin = resetOrigin(end.reset.reset, session.server);
+  // The server's own reset: its process died. An idle connection: a NAT forgot it.
+  if (origin.who === "host" || origin.who === "unknown" || idleBefore(end.idleBefore)) return undefined;
+  return verdict("likely", [
+    { packet: command.stamp.packet, says: `${command.verb} is not answered` },
+    { packet: end.reset.reset.packet, says: `a RST in the server's name ends the session: ${origin.text}` },
+  ]);
+}
+
+/** Clients wait at least so long for a reply before they give up (seconds; in recordings 5, or 8 to 12): one that leaves sooner has changed its mind. */
+export const PATIENCE_SECONDS = 5;
+
+/** Acknowledged, waited for, and the client leaves; the server's TCP lives, its FTP says nothing. A slow server looks the same. */
+function neverAnswered({ session }: ChannelContext, command: CommandEvent): Verdict | undefined {
+  const { client, server } = session;
+  const waited = client.finTime - timeOf(command.stamp);
+  if (client.finPacket === 0 || !client.finAcked || waited < PATIENCE_SECONDS) return undefined;
+  return verdict(
+    "possible",
+    [
       { packet: command.stamp.packet, says: `${command.verb} is acknowledged and never answered` },
       {
-        packet: next.final!.stamp.packet,
-        says: `the session lives on: ${next.command!.verb} is answered ${next.final!.code}`,
+        packet: client.finPacket,
+        says: `the client leaves after ${secondsText(waited)}; the server's TCP still acknowledges (packet ${packetNumberOf(server.lastPacket)})`,
       },
     ],
-  };
-};
+    [{ cause: "control-connection-lost", missing: "a capture at the server: whether the command arrives there" }],
+  );
+}
+
+/** Repeated and never acknowledged, while everything before it was: what stops it may have stopped the whole connection. */
+function neverAcknowledged({ session }: ChannelContext, command: CommandEvent): Verdict | undefined {
+  const { client } = session;
+  if (client.acked <= 0 || client.acked > command.startAt || client.stalledRetransmissions < DEAD_RETRANSMISSIONS)
+    return undefined;
+  if (idleBefore(controlEnd(session).idleBefore)) return undefined;
+  return verdict(
+    "possible",
+    [
+      {
+        packet: command.stamp.packet,
+        says: `${command.verb}, repeated ${client.stalledRetransmissions} times and never acknowledged; everything before it was`,
+      },
+      { packet: client.stalledLastPacket, says: "the last repetition" },
+    ],
+    [{ cause: "control-connection-lost", missing: "a capture at the server: whether anything still arrives there" }],
+  );
+}
+
+function idleBefore(seconds: number): boolean {
+  return seconds >= IDLE_SECONDS;
+}
+
+function verdict(confidence: Confidence, facts: readonly Fact[], alternatives: readonly Alternative[] = []): Verdict {
+  return { outcome: "failed", cause: "negotiation-blocked", confidence, facts, alternatives };
+}

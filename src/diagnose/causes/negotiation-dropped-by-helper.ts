@@ -1,6 +1,7 @@
 import type { ChannelRule } from "../context.ts";
 import { controlEnd, DEAD_RETRANSMISSIONS, IDLE_SECONDS } from "../control-end.ts";
 import { SMALL_SEGMENT } from "../data-progress.ts";
+import { secondsText } from "../wording.ts";
 
 /**
  * Exactly the 227, 229 or PORT segment is repeated with back-off and never acknowledged, while the lines before it were: a NAT
@@ -9,12 +10,16 @@ import { SMALL_SEGMENT } from "../data-progress.ts";
  */
 export const rule: ChannelRule = ({ channel, session }) => {
   const { negotiation } = channel;
-  if (!negotiation) return undefined;
-  const line = negotiation.mode === "active" ? negotiation.command : negotiation.reply;
-  const half = negotiation.mode === "active" ? session.client : session.server;
+  if (!negotiation || channel.connection) return undefined;
+  const active = negotiation.mode === "active";
+  const line = active ? negotiation.command : negotiation.reply;
+  const half = active ? session.client : session.server;
   if (!line || half.acked <= 0 || half.acked > line.startAt || half.stalledRetransmissions < DEAD_RETRANSMISSIONS)
     return undefined;
   if (half.stalledLargest >= SMALL_SEGMENT || controlEnd(session).idleBefore >= IDLE_SECONDS) return undefined;
+  const what = active ? negotiation.verb : `the ${negotiation.reply!.code} reply`;
+  const split = "firstStamp" in line && line.firstStamp.packet !== line.stamp.packet;
+  const form = negotiation.malformed === null ? "" : `; its form is not the usual one (${negotiation.malformed})`;
   return {
     outcome: "failed",
     cause: "negotiation-dropped-by-helper",
@@ -22,7 +27,7 @@ export const rule: ChannelRule = ({ channel, session }) => {
     facts: [
       {
         packet: line.stamp.packet,
-        says: `the ${negotiation.mode === "active" ? negotiation.verb : `${negotiation.reply!.code} reply`}, repeated ${half.stalledRetransmissions} times and never acknowledged; everything before it was`,
+        says: `${what}${split ? ", split over two segments," : ""} is repeated ${half.stalledRetransmissions} times over ${secondsText(half.stalledLastTime - half.lastNewPayloadTime)} and never acknowledged; everything before it was${form}`,
       },
       { packet: half.stalledLastPacket, says: "the last repetition" },
     ],

@@ -1,18 +1,54 @@
-import type { ChannelRule } from "../context.ts";
+import type { ChannelContext, ChannelRule } from "../context.ts";
 import { mayMean } from "../reply-text.ts";
+import type { Fact } from "../verdict.ts";
 import { replyText } from "../wording.ts";
 
-/** The server has no passive port left and says so, to the negotiation or to the transfer. Login limits are `server-busy`. */
-export const rule: ChannelRule = ({ channel }) => {
-  const { negotiation, transfer } = channel;
+/** So many passive ports must have been granted before, from a range so narrow that they came back, to call a wordless refusal a used-up range. */
+export const WORKED_BEFORE = 3;
+
+/** Codes with which servers report that they cannot listen (RFC 959 has none of its own; PEERS B1, D30). */
+const CANNOT_LISTEN: ReadonlySet<number> = new Set([421, 425, 451]);
+
+/**
+ * The server has no passive port left: it says so, to the negotiation or to the transfer, or turns a negotiation down without a reason
+ * after it granted the few ports of a narrow range again and again. Login limits are `server-busy`; a first PASV turned down without words
+ * is `pasv-refused`.
+ */
+export const rule: ChannelRule = (context) => {
+  const { negotiation, transfer } = context.channel;
   if (negotiation?.mode !== "passive") return undefined;
   const reply = negotiation.granted ? (transfer?.final ?? null) : negotiation.reply;
-  if (!reply || !mayMean(reply, "ports-exhausted")) return undefined;
+  if (!reply) return undefined;
+  const says = mayMean(reply, "ports-exhausted", negotiation.granted ? transfer?.command : negotiation.command);
+  const before = says ? undefined : rangeUsedUp(context);
+  if (!says && before === undefined) return undefined;
+  const facts: Fact[] = [{ packet: reply.stamp.packet, says: replyText(reply) }];
+  if (before) facts.unshift(before);
   return {
     outcome: negotiation.granted ? "failed" : "refused",
     cause: "passive-ports-exhausted",
-    confidence: "likely",
-    facts: [{ packet: reply.stamp.packet, says: replyText(reply) }],
-    alternatives: [{ cause: "pasv-refused", missing: "the server's log: which ports of its range were in use" }],
+    confidence: says ? "likely" : "possible",
+    facts,
+    alternatives: [
+      {
+        cause: negotiation.verb === "EPSV" ? "epsv-refused" : "pasv-refused",
+        missing: "the server's log: which ports of its range were in use",
+      },
+    ],
   };
 };
+
+/** Earlier negotiations of the session were granted from few ports, some of them twice, and now one is turned down. */
+function rangeUsedUp({ channel, channels, index }: ChannelContext): Fact | undefined {
+  const { negotiation } = channel;
+  if (negotiation === null || negotiation.granted || !CANNOT_LISTEN.has(negotiation.reply?.code ?? 0)) return undefined;
+  const granted = channels
+    .slice(0, index)
+    .flatMap(({ negotiation: earlier }) => (earlier?.mode === "passive" && earlier.advertised ? [earlier] : []));
+  const ports = [...new Set(granted.map(({ advertised }) => advertised!.port))].sort((a, b) => a - b);
+  if (granted.length < WORKED_BEFORE || ports.length >= granted.length) return undefined;
+  return {
+    packet: granted.at(-1)!.reply!.stamp.packet,
+    says: `${granted.length} passive ports were granted before, of only ${ports.length} (${ports[0]} to ${ports.at(-1)}), and none is now`,
+  };
+}

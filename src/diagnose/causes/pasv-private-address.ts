@@ -1,81 +1,122 @@
-import { classifyAddress, isPrivateUse } from "../../address.ts";
-import { attemptState, prohibition, prohibitionText } from "../attempt.ts";
+import { classifyAddress, formatEndpoint, isPrivateUse } from "../../address.ts";
+import type { Connection } from "../../tcp/connection.ts";
+import { attemptOf, attemptState, prohibition, prohibitionFact } from "../attempt.ts";
 import type { ContributingCauseId } from "../cause.ts";
-import type { ChannelRule } from "../context.ts";
-import type { Confidence, Fact } from "../verdict.ts";
-import { synText } from "../wording.ts";
+import type { ChannelContext, ChannelRule } from "../context.ts";
+import { shareNetwork } from "../vantage.ts";
+import type { Fact, Verdict } from "../verdict.ts";
+import { endpointText, synText } from "../wording.ts";
 
 /**
  * 227 (or 229 with an address) names an address that the client cannot route to. Client side and middle: it is not the control
- * server's address as seen here. Server side: it is the server's own private address while the client comes from elsewhere.
+ * server's address as seen here. Server side: it is the server's own private address while the client comes from the public Internet.
  */
-export const rule: ChannelRule = ({ channel, session, capture }) => {
+export const rule: ChannelRule = (context) => {
+  const { channel } = context;
+  if (channel.connection?.connection.established) return undefined;
+  return channel.negotiation === null ? hiddenVerdict(context) : readVerdict(context);
+};
+
+/** The negotiation can be read. */
+function readVerdict(context: ChannelContext): Verdict | undefined {
+  const { channel, session, capture } = context;
   const { negotiation, connection } = channel;
-  const attempt = connection?.connection;
-  if (attempt?.established) return undefined;
+  if (negotiation?.mode !== "passive" || !negotiation.granted || connection?.match === "port-differs") return undefined;
+  const attempt = attemptOf(context, "passive");
+  // The snaplen cut the 227 short: what the client dials right after it stands for what it read.
+  const read = negotiation.advertised !== null;
+  const address = negotiation.advertised?.address ?? (read ? null : attempt?.responder.address);
+  if (!address || !isPrivateUse(address)) return undefined;
+  const port = negotiation.advertised?.port ?? attempt!.responder.port;
+  const client = session.client.address;
+  const server = session.server.address;
+  const own = address === server;
+  // The server's own address as seen here is right in its own network, in a VPN, and between private networks that are routed: only a
+  // client on the Internet is certain not to reach it, and only where no SYN came all the same.
+  if (own && (isPrivateUse(client) || attempt !== undefined)) return undefined;
+  // Another address in the server's own private network: the client that reaches the one can route to the other (`pasv-wrong-address`).
+  if (!own && shareNetwork(address, server)) return undefined;
+  // Dialled elsewhere (the control server's address, as many clients do): what became of that decides, not the text.
+  if (attempt && attempt.responder.address !== address) return undefined;
+  const kind = classifyAddress(address);
+  const target = formatEndpoint({ address, port });
+  const { code, stamp } = negotiation.reply!;
   const contributing: ContributingCauseId[] = [];
-  const facts: Fact[] = [];
-  let confidence: Confidence;
-  if (negotiation === null) {
-    // Control encrypted: only a dead attempt at a private address, right after the server spoke, while the server is public.
-    if (!channel.hidden || !attempt || attempt.originator.address !== session.client.address) return undefined;
-    const target = attempt.responder.address;
-    if (!isPrivateUse(target) || target === session.server.address || isPrivateUse(session.server.address))
-      return undefined;
-    contributing.push("control-encrypted");
-    confidence = "likely";
-  } else {
-    if (negotiation.mode !== "passive" || !negotiation.granted) return undefined;
-    const address =
-      negotiation.advertised?.address ?? (negotiation.advertised === null ? attempt?.responder.address : null);
-    if (!address || !isPrivateUse(address)) return undefined;
-    const port = negotiation.advertised?.port ?? attempt!.responder.port;
-    const own = address === session.server.address;
-    const client = session.client.address;
-    // The server's own address as seen here: a private network that the client may share, unless the client is plainly outside of it.
-    if (own && (isPrivateUse(client) || attempt !== undefined)) return undefined;
-    // Dialled elsewhere (the control server's address, as many clients do): what became of that decides, not the text.
-    if (attempt && attempt.responder.address !== address) return undefined;
-    const kind = classifyAddress(address);
-    facts.push({
-      packet: negotiation.reply!.stamp.packet,
+  // Readable, and it crossed the NAT as it was; seen at the server it has yet to cross, and only an odd port tells that nobody will read it.
+  if (!own || (session.security === "cleartext" && session.server.port !== 21)) contributing.push("helper-absent");
+  const facts: Fact[] = [
+    {
+      packet: stamp.packet,
       says: own
-        ? `227 advertises ${address}:${port}, the server's own ${kind} address, to the client ${client} outside`
-        : `227 advertises ${address}:${port}, a ${kind} address; the control connection's server is ${session.server.address}`,
-    });
-    if (session.security === "cleartext" && session.server.port !== 21) contributing.push("helper-absent");
-    confidence = attempt ? "certain" : "likely";
-    if (negotiation.advertised === null) confidence = "likely";
-  }
+        ? `${code} advertises ${target}, the server's own ${kind} address, to the client ${client} outside`
+        : `${code} ${read ? "advertises" : "is cut short; the client dials"} ${target}, a ${kind} address; the control connection's server is ${server}`,
+    },
+  ];
   if (attempt) {
     contributing.push("client-obeys-private-address");
-    facts.push({ packet: attempt.firstPacket, says: attemptText() });
-  } else
-    facts.push({
-      packet: negotiation!.reply!.stamp.packet,
-      says: `no SYN to it is in this capture${capture.sawOtherTcp ? "" : ", which holds no connection but control connections"}`,
-    });
+    facts.push(...attemptFacts(attempt));
+    return {
+      outcome: "failed",
+      cause: "pasv-private-address",
+      confidence: read ? "certain" : "likely",
+      facts,
+      contributing,
+    };
+  }
+  facts.push({
+    packet: stamp.packet,
+    says: `no SYN to it is in this capture${capture.sawOtherTcp ? "" : ", which holds no connection but control connections"}`,
+  });
   return {
     outcome: "failed",
     cause: "pasv-private-address",
-    confidence,
+    confidence: "likely",
     facts,
     contributing,
-    ...(attempt
-      ? {}
-      : {
-          alternatives: [
-            { cause: "syn-not-seen" as const, missing: "a capture at the client, to see where its SYN went" },
-          ],
-        }),
+    alternatives: [
+      {
+        cause: "syn-not-seen",
+        missing: own
+          ? "a capture at the client: whether a NAT helper rewrites the address further on, and where the SYN went"
+          : "a capture at the client, to see where its SYN went",
+      },
+    ],
   };
+}
 
-  function attemptText(): string {
-    const target = `SYN to ${attempt!.responder.address}:${attempt!.responder.port}, ${synText(attempt!)}`;
-    const state = attemptState(attempt!);
-    if (state === "rejected")
-      return `${target}, answered by a RST (packet of somebody else: the address is not the server's)`;
-    const icmp = prohibition(attempt!);
-    return icmp ? `${target}; ICMP from ${icmp.from}: ${prohibitionText(icmp)}` : `${target}, never answered`;
-  }
-};
+/**
+ * The control connection is encrypted: only a dead attempt at a private address, right after the server spoke, while the server is public.
+ */
+function hiddenVerdict(context: ChannelContext): Verdict | undefined {
+  const { channel, session } = context;
+  const attempt = attemptOf(context, "passive");
+  if (!channel.hidden || !attempt || attempt.originator.address !== session.client.address) return undefined;
+  const target = attempt.responder.address;
+  if (!isPrivateUse(target) || target === session.server.address || isPrivateUse(session.server.address))
+    return undefined;
+  return {
+    outcome: "failed",
+    cause: "pasv-private-address",
+    confidence: "likely",
+    facts: attemptFacts(attempt),
+    contributing: ["control-encrypted", "client-obeys-private-address"],
+    alternatives: [{ cause: "data-port-filtered", missing: "the 227, which is encrypted: CCC, or the client's log" }],
+  };
+}
+
+function attemptFacts(attempt: Connection): Fact[] {
+  const state = attemptState(attempt);
+  const target = `SYN to ${endpointText(attempt.responder)}, ${synText(attempt)}`;
+  const silent = { packet: attempt.firstPacket, says: state === "unanswered" ? `${target}, never answered` : target };
+  const reset = attempt.responder.resets[0];
+  if (reset)
+    return [
+      silent,
+      {
+        packet: reset.packet,
+        says: `RST in answer, TTL ${reset.ttl}: from whoever has this address on the client's side`,
+      },
+    ];
+  const icmp = prohibition(attempt);
+  return icmp ? [silent, { packet: icmp.packet, says: prohibitionFact(icmp, attempt) }] : [silent];
+}

@@ -1,41 +1,46 @@
-import { isPrivateUse, isUnusable } from "../../address.ts";
-import { attemptState } from "../attempt.ts";
+import { formatEndpoint, isPrivateUse, isUnusable } from "../../address.ts";
+import { attemptOf, attemptState, prohibition, prohibitionFact } from "../attempt.ts";
 import type { ChannelRule } from "../context.ts";
-import { synText } from "../wording.ts";
+import { shareNetwork } from "../vantage.ts";
+import type { Fact } from "../verdict.ts";
+import { endpointText, synText } from "../wording.ts";
 
 /**
- * 227 names a routable address that is not the control server's, and the attempt at it failed. Silent without an attempt: seen from
- * the server's side of a NAT the public address is right, and in FXP the other server's address is.
+ * 227 names an address that the client can route to and that is not the control server's, and the attempt at it failed. Silent without an
+ * attempt: seen from the server's side of a NAT the public address is right, and in FXP the other server's address is.
  */
-export const rule: ChannelRule = ({ channel, session }) => {
-  const { negotiation, connection } = channel;
-  const attempt = connection?.connection;
+export const rule: ChannelRule = (context) => {
+  const { channel, session } = context;
+  const { negotiation } = channel;
+  const attempt = attemptOf(context, "passive");
   if (negotiation?.mode !== "passive" || !negotiation.granted || !attempt || attempt.established) return undefined;
   const address = negotiation.advertised?.address ?? null;
-  if (address === null || isPrivateUse(address) || isUnusable(address) || address === session.server.address)
-    return undefined;
+  const server = session.server.address;
+  if (address === null || isUnusable(address) || address === server) return undefined;
+  // Private, and in another network than the server: `pasv-private-address`.
+  if (isPrivateUse(address) && !shareNetwork(address, server)) return undefined;
   if (attempt.responder.address !== address) return undefined;
   const state = attemptState(attempt);
-  const how =
-    state === "rejected"
-      ? "answered by a RST"
-      : state === "prohibited"
-        ? "answered by an ICMP error"
-        : "never answered";
+  const target = `SYN to ${endpointText(attempt.responder)}, ${synText(attempt)}`;
+  const facts: Fact[] = [
+    {
+      packet: negotiation.reply!.stamp.packet,
+      says: `${negotiation.reply!.code} advertises ${formatEndpoint({ address, port: negotiation.advertised!.port })}; the control connection's server is ${server}`,
+    },
+    { packet: attempt.firstPacket, says: state === "unanswered" ? `${target}, never answered` : target },
+  ];
+  const reset = attempt.responder.resets[0];
+  const icmp = prohibition(attempt);
+  if (reset) facts.push({ packet: reset.packet, says: `RST in answer, TTL ${reset.ttl}` });
+  else if (icmp) facts.push({ packet: icmp.packet, says: prohibitionFact(icmp, attempt) });
   return {
     outcome: "failed",
     cause: "pasv-wrong-address",
     confidence: "likely",
-    facts: [
-      {
-        packet: negotiation.reply!.stamp.packet,
-        says: `227 advertises ${address}:${negotiation.advertised!.port}; the control connection's server is ${session.server.address}`,
-      },
-      { packet: attempt.firstPacket, says: `SYN to ${address}:${attempt.responder.port}, ${synText(attempt)}, ${how}` },
-    ],
+    facts,
     alternatives: [
       {
-        cause: state === "rejected" ? "data-port-rejected" : "data-port-filtered",
+        cause: state === "rejected" ? "data-port-rejected" : icmp ? "icmp-prohibited" : "data-port-filtered",
         missing: `whether ${address} is the server's`,
       },
     ],

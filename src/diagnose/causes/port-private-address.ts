@@ -1,7 +1,13 @@
-import { classifyAddress, isPrivateUse } from "../../address.ts";
+import { classifyAddress, formatEndpoint, isPrivateUse } from "../../address.ts";
+import { attemptState } from "../attempt.ts";
 import type { ChannelContext, ChannelRule } from "../context.ts";
+import { refusesMode, reportsAttempt } from "../reply-text.ts";
+import { shareNetwork } from "../vantage.ts";
 import type { Fact } from "../verdict.ts";
-import { replyText, synText } from "../wording.ts";
+import { endpointText, replyText, synText } from "../wording.ts";
+
+/** Refusals of PORT and EPRT that may be about the address (RFC 959, RFC 2577, servers in PEERS C). */
+const ADDRESS_REFUSALS: ReadonlySet<number> = new Set([500, 501, 504, 530]);
 
 /**
  * PORT or EPRT names an address that the server cannot reach. Server side and middle: another than the control client's as seen here.
@@ -13,37 +19,49 @@ export const rule: ChannelRule = (context) => {
   if (negotiation?.mode !== "active" || !negotiation.advertised || negotiation.command === null) return undefined;
   const { address, port } = negotiation.advertised;
   if (address === null || !isPrivateUse(address) || connection?.connection.established) return undefined;
-  const own = address === session.client.address;
+  const client = session.client.address;
+  const server = session.server.address;
+  const own = address === client;
   // One network: the server may well reach it.
-  if (own && isPrivateUse(session.server.address)) return undefined;
+  if (own && isPrivateUse(server)) return undefined;
+  // A third host beside the server or the client: FXP, or a client with several addresses; no NAT hides it (`port-refused`).
+  if (!own && (shareNetwork(address, server) || shareNetwork(address, client))) return undefined;
   if (own && connection) return undefined; // its SYN came to the client itself: what became of it decides
   if (own && negotiation.granted && !wanted(context)) return undefined;
+  const refusal = negotiation.granted ? null : negotiation.reply;
+  // A refusal that reports no attempt must be about the address.
+  const dialled = refusal !== null && reportsAttempt(refusal);
+  if (refusal !== null && !dialled && (!ADDRESS_REFUSALS.has(refusal.code) || refusesMode(refusal))) return undefined;
+  if (port < 1024 && refusal !== null) return undefined; // refused for the port (RFC 2577), whatever the address
+  const target = formatEndpoint({ address, port });
   const facts: Fact[] = [
     {
       packet: negotiation.command.stamp.packet,
       says: own
-        ? `${negotiation.verb} names ${address}:${port}, a ${classifyAddress(address)} address, to the public server ${session.server.address}`
-        : `${negotiation.verb} names ${address}:${port}, a ${classifyAddress(address)} address; the control connection's client is ${session.client.address}`,
+        ? `${negotiation.verb} names ${target}, a ${classifyAddress(address)} address, to the public server ${server}`
+        : `${negotiation.verb} names ${target}, a ${classifyAddress(address)} address; the control connection's client is ${client}`,
     },
   ];
-  if (connection)
+  if (connection) {
+    const attempt = connection.connection;
+    const replaced = attempt.responder.address === client ? ", the control connection's client instead" : "";
     facts.push({
-      packet: connection.connection.firstPacket,
-      says: `the server's SYN to ${address}:${port}, ${synText(connection.connection)}, leads nowhere`,
+      packet: attempt.firstPacket,
+      says: `the server's SYN to ${endpointText(attempt.responder)}${replaced}, ${synText(attempt)}, ${attemptState(attempt) === "unanswered" ? "never answered" : "turned away"}`,
     });
-  const reply = negotiation.granted ? channel.transfer?.final : negotiation.reply;
+  }
+  const reply = negotiation.granted ? (channel.transfer?.final ?? null) : negotiation.reply;
   if (reply) facts.push({ packet: reply.stamp.packet, says: replyText(reply) });
-  const tried =
-    connection !== null || (reply !== undefined && reply !== null && (reply.code === 425 || reply.code === 421));
   return {
-    outcome: negotiation.granted || tried ? "failed" : "refused",
+    outcome: negotiation.granted || connection !== null || dialled ? "failed" : "refused",
     cause: "port-private-address",
     confidence: own ? "likely" : "certain",
     facts,
+    contributing: own ? [] : ["helper-absent"],
     alternatives: own
       ? [
           {
-            cause: negotiation.granted ? "syn-not-seen" : "port-refused",
+            cause: negotiation.granted || dialled ? "syn-not-seen" : "port-refused",
             missing: "a capture beyond the client's NAT: whether a helper rewrites the address",
           },
         ]

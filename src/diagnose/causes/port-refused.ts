@@ -1,41 +1,36 @@
 import { formatEndpoint } from "../../address.ts";
 import type { ChannelRule } from "../context.ts";
+import { refusesMode, reportsAttempt } from "../reply-text.ts";
+import type { Fact } from "../verdict.ts";
 import { replyText } from "../wording.ts";
 
 /**
- * The server refuses PORT or EPRT by policy: mode disabled, port below 1024, third-party address. 522 names the families it would take
- * (RFC 2428), which is no policy, but a refusal all the same.
+ * The server refuses PORT or EPRT by policy: mode disabled, port below 1024, third-party address. Silent where the command itself is
+ * malformed: a syntax error is the client's. 522 names the families that the server would take (RFC 2428), which is no policy, but a
+ * refusal of this address all the same, and is said so.
  */
 export const rule: ChannelRule = ({ channel, session }) => {
   const { negotiation } = channel;
-  if (
-    negotiation?.mode !== "active" ||
-    negotiation.granted ||
-    negotiation.reply === null ||
-    negotiation.reply.code < 400
-  )
-    return undefined;
-  const { reply, advertised, malformed } = negotiation;
-  const facts = [{ packet: reply.stamp.packet, says: replyText(reply) }];
-  if (malformed)
-    facts.unshift({
-      packet: negotiation.command!.stamp.packet,
-      says: `${negotiation.verb} is malformed: ${malformed}`,
-    });
-  else if (advertised?.address && advertised.address !== session.client.address) {
-    facts.unshift({
-      packet: negotiation.command!.stamp.packet,
-      says: `${negotiation.verb} names ${formatEndpoint({ address: advertised.address, port: advertised.port })}, not the client ${session.client.address}`,
-    });
-  } else if (advertised && advertised.port < 1024)
-    facts.unshift({
-      packet: negotiation.command!.stamp.packet,
-      says: `${negotiation.verb} names port ${advertised.port}, below 1024 (RFC 2577)`,
-    });
-  return {
-    outcome: "refused",
-    cause: "port-refused",
-    confidence: malformed || reply.code === 501 ? "likely" : "certain",
-    facts,
-  };
+  if (negotiation?.mode !== "active" || negotiation.granted || negotiation.reply === null) return undefined;
+  const { reply, advertised, malformed, command, verb } = negotiation;
+  if (reply.code < 400 || malformed !== null) return undefined;
+  // The server tried, and its connection came to nothing: no refusal.
+  if (reportsAttempt(reply)) return undefined;
+  const facts: Fact[] = [{ packet: reply.stamp.packet, says: replyText(reply) }];
+  const named = advertised?.address
+    ? formatEndpoint({ address: advertised.address, port: advertised.port })
+    : `port ${advertised?.port}`;
+  const foreign = advertised?.address != null && advertised.address !== session.client.address;
+  const why =
+    reply.code === 522
+      ? `${verb} names an address of a family that the server does not take`
+      : foreign
+        ? `${verb} names ${named}, not the control connection's client ${session.client.address}`
+        : advertised && advertised.port < 1024
+          ? `${verb} names ${named}, a port below 1024 (RFC 2577)`
+          : undefined;
+  if (why !== undefined && command) facts.unshift({ packet: command.stamp.packet, says: why });
+  // 501 is a syntax error by RFC 959; where the argument is right and nothing else explains it, the server may see it otherwise.
+  const unclear = reply.code === 501 && why === undefined && !refusesMode(reply);
+  return { outcome: "refused", cause: "port-refused", confidence: unclear ? "likely" : "certain", facts };
 };

@@ -1,56 +1,84 @@
 import { formatEndpoint } from "../../address.ts";
-import type { ChannelRule } from "../context.ts";
+import type { ChannelContext, ChannelRule } from "../context.ts";
+import { mayMean, reportsAttempt } from "../reply-text.ts";
 import type { Fact } from "../verdict.ts";
-import { replyText } from "../wording.ts";
+import { replyText, secondsText } from "../wording.ts";
 
 /**
  * Negotiated and wanted, and no SYN to any target that fits is in this capture: the client never tried, the SYN was stopped before
- * this point, it went another way, or the capture does not hold it.
+ * this point, it went another way, or the capture does not hold it. What the capture rules out of these is said.
  */
-export const rule: ChannelRule = ({ channel, session, capture, vantage }) => {
+export const rule: ChannelRule = (context) => {
+  const { channel, session, capture, vantage } = context;
   const { negotiation, transfer } = channel;
-  if (!negotiation?.granted || channel.connection !== null) return undefined;
+  if (!negotiation || channel.connection !== null) return undefined;
+  const tried = negotiation.mode === "active" && negotiation.reply !== null && reportsAttempt(negotiation.reply);
+  if (!negotiation.granted && !tried) return undefined;
+  const final = transfer?.final ?? (tried ? negotiation.reply : null);
+  // The server speaks of what happened on a data connection, so there was one: its text says more than that the capture lacks it.
+  if (mayMean(final, "session-reuse-required") || mayMean(final, "tls-failed")) return undefined;
   const passive = negotiation.mode === "passive";
-  const stamp = negotiation.reply?.stamp ?? negotiation.command!.stamp;
-  const target = negotiation.advertised
-    ? formatEndpoint({
-        address: negotiation.advertised.address ?? (passive ? session.server.address : session.client.address),
-        port: negotiation.advertised.port,
-      })
-    : "the negotiated port";
+  const dialler = passive ? "client" : "server";
+  const stamp = (negotiation.reply ?? negotiation.command)!.stamp;
   const facts: Fact[] = [
     {
       packet: stamp.packet,
-      says: `${negotiation.verb} is granted (${negotiation.reply?.code ?? "?"}), and no SYN to ${target} follows`,
+      says: `${negotiation.verb} is ${negotiation.granted ? "granted" : "answered"} (${negotiation.reply?.code ?? "?"}), and no SYN of the ${dialler} to ${targets(context)} follows`,
     },
   ];
-  const final = transfer?.final;
+  if (negotiation.malformed !== null)
+    facts.push({
+      packet: (passive ? negotiation.reply : negotiation.command)!.stamp.packet,
+      says: `its form is wrong, so the ${dialler} may not have known where to dial: ${negotiation.malformed}`,
+    });
   if (final) facts.push({ packet: final.stamp.packet, says: replyText(final) });
-  else if (!transfer)
+  else if (transfer)
+    facts.push({ packet: transfer.command.stamp.packet, says: `${transfer.command.verb} gets no final reply` });
+  else {
+    const left = session.client.finPacket !== 0;
     facts.push({
       packet: session.client.finPacket || session.control.lastPacket,
-      says: "the client leaves without a transfer command",
+      says: left
+        ? `the client leaves ${secondsText(Math.max(0, session.client.finTime - channel.from))} later without a transfer command`
+        : "no transfer command follows",
     });
-  const far = passive ? "client" : "server";
-  const atDialler = vantage.side === far;
+  }
+  const atDialler = vantage.side === dialler;
+  const where = vantage.side === "unknown" ? "the side is unknown" : `captured at the ${vantage.side}`;
   facts.push({
     packet: session.control.firstPacket,
     says: atDialler
-      ? `captured at the ${far} (${vantage.reason}): it sent no SYN, or sent it by another interface or to itself`
-      : `captured at the ${vantage.side === "unknown" ? "unknown side" : vantage.side} (${vantage.reason}): stopped before this point, or never sent`,
+      ? `${where} (${vantage.reason}): the network did not stop it; the ${dialler} sent no SYN, or sent it by another interface or to itself`
+      : `${where === "captured at the middle" ? "captured between the two" : where} (${vantage.reason}): the ${dialler} sent none, or it was stopped before this point, or went another way`,
   });
-  if (!capture.sawOtherTcp)
-    facts.push({
-      packet: session.control.firstPacket,
-      says: "the capture holds no connection but control connections: it may be filtered to them",
-    });
+  facts.push({
+    packet: session.control.firstPacket,
+    says: capture.sawOtherTcp
+      ? "other connections are in the capture, so it is not filtered to the control port"
+      : "the capture holds no connection but control connections: it may be filtered to them",
+  });
   return {
     outcome: "failed",
     cause: "syn-not-seen",
     confidence: final && capture.sawOtherTcp ? "likely" : "possible",
     facts,
     alternatives: [
-      { cause: passive ? "data-port-filtered" : "active-inbound-blocked", missing: `a capture at the ${far}` },
+      {
+        cause: passive ? "data-port-filtered" : "active-inbound-blocked",
+        missing: atDialler
+          ? `the ${dialler}'s own firewall log: what is dropped there never reaches its capture`
+          : `a capture at the ${dialler}`,
+      },
     ],
   };
 };
+
+/** Where the SYN was due, in words. */
+function targets({ channel, session }: ChannelContext): string {
+  const { advertised, mode } = channel.negotiation!;
+  if (!advertised) return "any negotiated port";
+  const peer = mode === "passive" ? session.server.address : session.client.address;
+  const target = formatEndpoint({ address: advertised.address ?? peer, port: advertised.port });
+  if (advertised.address === null || advertised.address === peer) return target;
+  return `${target}, nor to ${formatEndpoint({ address: peer, port: advertised.port })},`;
+}

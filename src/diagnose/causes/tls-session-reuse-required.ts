@@ -1,7 +1,9 @@
-import { timeOf } from "../../correlate/session-facts.ts";
+import type { ChannelFacts } from "../../correlate/data-channel.ts";
+import { type SessionFacts, timeOf } from "../../correlate/session-facts.ts";
 import type { ChannelContext, ChannelRule } from "../context.ts";
-import { handshakeOf, progressOf } from "../data-progress.ts";
+import { COMPLAINT_BYTES, handshakeOf, progressOf, SEAL_BYTES } from "../data-progress.ts";
 import { mayMean } from "../reply-text.ts";
+import type { Confidence, Fact, Verdict } from "../verdict.ts";
 import { replyText } from "../wording.ts";
 
 /** A server that ends the session over a refused data connection does it within this time of its last word (seconds). */
@@ -11,7 +13,7 @@ const AT_ONCE_SECONDS = 1;
 export const rule: ChannelRule = (context) => {
   const { channel, session } = context;
   const reply = channel.transfer?.final ?? null;
-  if (reply && mayMean(reply, "session-reuse-required")) {
+  if (reply && mayMean(reply, "session-reuse-required", channel.transfer?.command)) {
     return {
       outcome: "failed",
       cause: "tls-session-reuse-required",
@@ -23,21 +25,30 @@ export const rule: ChannelRule = (context) => {
   const handshake = progress && handshakeOf(progress);
   if (!progress || !handshake?.finished || handshake.resumed || handshake.hasData || handshake.alert) return undefined;
   // An empty listing looks the same on the data connection. Only a server that hangs up the control connection right after, unasked
-  // (vsftpd), or words above, tell the two apart.
-  const hungUp = serverHangsUp(context);
-  if (hungUp === undefined) return undefined;
+  // (vsftpd), long last words at every transfer, or the words above tell the two apart.
   const end = progress.records.records.at(-1)!;
+  const facts = [
+    {
+      packet: end.packet,
+      says: "full (not resumed) TLS handshake on the data connection, then no application data in either direction",
+    },
+  ];
+  const hungUp = serverHangsUp(context);
+  if (hungUp !== undefined)
+    return verdict("likely", [
+      ...facts,
+      { packet: hungUp, says: "the server closes the control connection right after, unasked" },
+    ]);
+  const repeated = refusedAgainAndAgain(context);
+  return repeated && verdict("possible", [...facts, ...repeated]);
+};
+
+function verdict(confidence: Confidence, facts: readonly Fact[]): Verdict {
   return {
     outcome: "failed",
     cause: "tls-session-reuse-required",
-    confidence: "likely",
-    facts: [
-      {
-        packet: end.packet,
-        says: "full (not resumed) TLS handshake on the data connection, then no application data in either direction",
-      },
-      { packet: hungUp, says: "the server closes the control connection right after, unasked" },
-    ],
+    confidence,
+    facts,
     alternatives: [
       {
         cause: "data-tls-handshake-failed",
@@ -45,7 +56,43 @@ export const rule: ChannelRule = (context) => {
       },
     ],
   };
-};
+}
+
+/** One transfer like this may be anything; the server refuses them all. */
+export const REFUSED_TRANSFERS = 2;
+
+/**
+ * Every data connection of the session made a full handshake, carried nothing and was closed by the server, which then said something long:
+ * the lengths tell a complaint from "Directory send OK."
+ */
+function refusedAgainAndAgain({ channel, channels, session }: ChannelContext): Fact[] | undefined {
+  if (!channel.hidden) return undefined;
+  const refused = channels.map((other) => complaint(other, session));
+  if (refused.length < REFUSED_TRANSFERS || refused.some((record) => record === undefined)) return undefined;
+  const own = refused[channels.indexOf(channel)]!;
+  return [
+    {
+      packet: own.packet,
+      says: `the server's next words have ${own.bytes} bytes, more than a confirmation; so it went with all ${refused.length} data connections of this session`,
+    },
+  ];
+}
+
+/** The record of the server's complaint after a data connection that came to nothing; undefined when anything else happened. */
+function complaint(channel: ChannelFacts, session: SessionFacts): { packet: number; bytes: number } | undefined {
+  const progress = progressOf(channel, session);
+  const handshake = progress && handshakeOf(progress);
+  if (!progress || !handshake?.finished || handshake.resumed || handshake.hasData || handshake.alert) return undefined;
+  const { client, server } = progress;
+  const serverEnded = server.finPacket !== 0 && (client.finPacket === 0 || server.finPacket < client.finPacket);
+  if (!serverEnded) return undefined;
+  const next = session.events.find(
+    (event) => event.kind === "tls-record" && event.contentType === 23 && event.stamp.packet > server.finPacket,
+  );
+  if (next?.kind !== "tls-record" || next.direction !== "server") return undefined;
+  const bytes = next.length - (SEAL_BYTES[handshake.version] ?? Number.POSITIVE_INFINITY);
+  return bytes >= COMPLAINT_BYTES ? { packet: next.stamp.packet, bytes } : undefined;
+}
 
 /** The packet with which the server closed the control connection without a word from the client since the data connection. */
 function serverHangsUp({ channel, session }: ChannelContext): number | undefined {

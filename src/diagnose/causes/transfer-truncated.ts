@@ -1,23 +1,28 @@
 import type { ChannelRule } from "../context.ts";
 import { progressOf } from "../data-progress.ts";
 import { announcedSize, isPositive, isTruncated } from "../outcome.ts";
-import { replyText } from "../wording.ts";
+import type { Fact } from "../verdict.ts";
+import { endpointText, replyText } from "../wording.ts";
 
-/** Fewer bytes than announced, the stream's end seen, and 226 all the same. Silent with REST, ASCII type and TLS (`outcome.ts`). */
+/**
+ * Fewer bytes than announced, closed in order with a FIN, and 226 all the same. Silent with REST, ASCII type and TLS (`outcome.ts`), and where
+ * a RST cut the stream: `data-connection-reset`, which is asked first.
+ */
 export const rule: ChannelRule = (context) => {
   const { channel, session } = context;
-  if (!channel.transfer || !isPositive(channel.transfer) || !isTruncated(context)) return undefined;
-  const progress = progressOf(channel, session)!;
-  return {
-    outcome: "failed",
-    cause: "transfer-truncated",
-    confidence: "likely",
-    facts: [
-      { packet: channel.transfer.replies[0].stamp.packet, says: replyText(channel.transfer.replies[0]) },
-      {
-        packet: progress.sender.finPacket,
-        says: `the data ends after ${progress.sender.finAt} of ${announcedSize(channel.transfer)} bytes`,
-      },
-    ],
-  };
+  const { transfer } = channel;
+  if (!transfer || !isPositive(transfer) || !isTruncated(context)) return undefined;
+  const { sender } = progressOf(channel, session)!;
+  if (sender.finAt < 0) return undefined;
+  const [announced] = transfer.replies;
+  const facts: Fact[] = [
+    { packet: announced.stamp.packet, says: replyText(announced) },
+    {
+      packet: sender.finPacket,
+      says: `FIN from ${endpointText(sender)}: the data ends after ${sender.finAt} of ${announcedSize(transfer)} bytes`,
+    },
+  ];
+  if (transfer.final && transfer.final !== announced)
+    facts.push({ packet: transfer.final.stamp.packet, says: replyText(transfer.final) });
+  return { outcome: "failed", cause: "transfer-truncated", confidence: "likely", facts };
 };

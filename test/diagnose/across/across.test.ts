@@ -6,7 +6,13 @@ import { CaptureBuilder } from "../../support/capture-builder.ts";
 const SERVER = "198.51.100.7";
 
 /** A session that logs in, negotiates by EPSV and lists; the data connection is answered, or not. */
-function session(net: CaptureBuilder, client: string, port: number, data: "works" | "filtered", dataPort: number): void {
+function session(
+  net: CaptureBuilder,
+  client: string,
+  port: number,
+  data: "works" | "filtered",
+  dataPort: number,
+): void {
   const control = net.connect({ client: `${client}:${port}`, server: `${SERVER}:21` });
   control.server("220 ready\r\n");
   control.client("USER anonymous\r\n");

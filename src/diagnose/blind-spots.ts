@@ -1,0 +1,66 @@
+import type { SessionFacts } from "../correlate/session-facts.ts";
+import type { HalfConnection } from "../tcp/half-connection.ts";
+import type { Direction } from "../tcp/stream-sink.ts";
+import type { LimitId } from "./cause.ts";
+import type { DataProgress } from "./data-progress.ts";
+
+/**
+ * What the capture provably did not see. Most accusations rest on something that is *not* there: no reply, no command, no end of a
+ * handshake. Absence proves something only where the capture would have shown it; acknowledgments and sequence numbers tell, since they
+ * speak of bytes whether or not the capture has them.
+ */
+
+/** The other end acknowledged more than the capture has. (A FIN beyond a hole that is never acknowledged is the network's loss.) */
+function missesTail(half: HalfConnection): boolean {
+  return half.acked > half.highest;
+}
+
+/** Bytes are missing that the other end has: the capture lost them, not the network. */
+function missesReceived(half: HalfConnection): boolean {
+  return missesTail(half) || (half.missing > 0 && half.acked >= half.highest);
+}
+
+/** Why absence of anything in one direction of the control connection, after this packet, proves nothing; null when it does. */
+export function controlBlindness(session: SessionFacts, direction: Direction, after: number): LimitId | null {
+  const half = direction === "client" ? session.client : session.server;
+  if (half.packets === 0) return "one-sided";
+  // Joined midstream: what came before the first payload of this direction may have been payload too.
+  if (!half.baseFromSyn && after < half.firstPayloadPacket) return "midstream";
+  const hole = session.events.find(
+    (event) => event.kind === "gap" && event.direction === direction && event.stamp.packet > after,
+  );
+  if (hole?.kind === "gap") return hole.reason === "snaplen" ? "snaplen-cut" : "control-gap";
+  return missesTail(half) ? "control-gap" : null;
+}
+
+/**
+ * Whether a command may be missing before this packet, so that it is not known what the server was at: one was lost, or the capture began in
+ * the middle and no command has been completed since.
+ */
+export function missesCommandBefore({ control, events, exchanges }: SessionFacts, packet: number): boolean {
+  const lost = events.some(
+    (event) =>
+      event.kind === "gap" && event.direction === "client" && event.reason === "lost" && event.stamp.packet <= packet,
+  );
+  if (lost || !control.midstream) return lost;
+  return !exchanges.some(({ command, final }) => command !== null && final !== null && final.stamp.packet < packet);
+}
+
+/** Why absence of anything on a data connection proves nothing; null when it does. */
+export function dataBlindness({ connection }: Pick<DataProgress, "connection">): LimitId | null {
+  const { originator, responder } = connection;
+  if (originator.packets === 0 || responder.packets === 0) return "one-sided";
+  if (!originator.baseFromSyn || !responder.baseFromSyn) return "midstream";
+  return missesReceived(originator) || missesReceived(responder) ? "data-gap" : null;
+}
+
+/** The same for what the records of a data connection show: headers that the capture cut or lost, though the other end has them. */
+export function recordBlindness(progress: DataProgress): LimitId | null {
+  const { connection, records } = progress;
+  for (const half of [connection.originator, connection.responder]) {
+    const walk = half === connection.originator ? records.originator : records.responder;
+    if (walk.state !== "cleartext" && walk.walkedTo < Math.min(half.highest, half.acked))
+      return connection.cutPayloads > 0 ? "snaplen-cut" : "data-gap";
+  }
+  return dataBlindness(progress);
+}

@@ -1,0 +1,63 @@
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { describe, test } from "node:test";
+import { CAUSE_IDS, CONTRIBUTING_IDS, LIMIT_IDS } from "../../src/diagnose/cause.ts";
+import { CAUSE_GROUPS, CAUSE_TEXT } from "../../src/diagnose/cause-text.ts";
+import { runCli } from "./run-cli.ts";
+
+test("the groups hold every cause once, in the order of the ids", () => {
+  assert.deepEqual(
+    CAUSE_GROUPS.flatMap(({ causes }) => causes),
+    CAUSE_IDS,
+  );
+});
+
+describe("ftptrace explain", { concurrency: 4 }, () => {
+  test("without an id: every id with its title, nothing wider than the terminal", async () => {
+    const { status, stdout, stderr } = await runCli(["explain", "--width", "80"]);
+    assert.deepEqual([status, stderr], [0, ""]);
+    for (const id of [...CAUSE_IDS, ...CONTRIBUTING_IDS, ...LIMIT_IDS])
+      assert.match(stdout, new RegExp(`^ {2}${id} `, "m"));
+    for (const { title } of CAUSE_GROUPS) assert.match(stdout, new RegExp(`^${title}$`, "m"));
+    for (const line of stdout.split("\n")) assert.ok(line.length <= 80, line);
+  });
+
+  test("with an id: its page, wrapped, the ladder as it is", async () => {
+    const { status, stdout, stderr } = await runCli(["explain", "data-port-filtered", "--width", "80"]);
+    assert.deepEqual([status, stderr], [0, ""]);
+    assert.ok(stdout.startsWith(`data-port-filtered: ${CAUSE_TEXT["data-port-filtered"].title}\n====`));
+    const page = readFileSync("docs/causes/data-port-filtered.md", "utf8");
+    for (const line of page
+      .match(/```text\n([\s\S]*?)```/)![1]
+      .trimEnd()
+      .split("\n"))
+      assert.ok(stdout.includes(`    ${line}\n`), line);
+    for (const line of stdout.split("\n")) assert.ok(line.length <= 80, line);
+    assert.doesNotMatch(stdout, /\*\*|\]\(|```|\x1b/);
+  });
+
+  test("--color always colours", async () => {
+    const { stdout } = await runCli(["explain", "pasv-refused", "--color", "always"]);
+    assert.match(stdout, /^\x1b\[1mpasv-refused/);
+  });
+
+  test("a limit of the capture is explained in a sentence", async () => {
+    const { status, stdout } = await runCli(["explain", "capture-filtered"]);
+    assert.equal(status, 0);
+    assert.match(stdout, /not a cause/);
+  });
+
+  const unknown: [id: string, near: RegExp][] = [
+    ["privat-address", /did you mean: pasv-private-address, port-private-address/],
+    ["tls", /did you mean: .*tls-session-reuse-required/],
+    ["../../package", /ftptrace explain lists all ids/],
+    ["xyzzy", /ftptrace explain lists all ids/],
+  ];
+  for (const [id, near] of unknown)
+    test(`an id that there is none of is wrong usage: ${id}`, async () => {
+      const { status, stdout, stderr } = await runCli(["explain", id]);
+      assert.deepEqual([status, stdout], [2, ""]);
+      assert.match(stderr, /^ftptrace: no cause is called '/);
+      assert.match(stderr, near);
+    });
+});

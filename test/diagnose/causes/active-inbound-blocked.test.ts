@@ -1,0 +1,93 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { CLIENT6, Dialogue, judges, OTHER, SERVER6, SERVERS, type ServerName, shows } from "../dialogue.ts";
+
+const CAUSE = "active-inbound-blocked";
+
+test("PORT and EPRT, source port 20 and any other, IPv4 and IPv6, at the server and between", () => {
+  for (const [software, vantage, sourcePort, ipv6] of [
+    ["vsftpd", "server", 20, false],
+    ["proftpd", "middle", 38513, false],
+    ["pure-ftpd", "server", 20, true],
+  ] as const) {
+    const ftp = new Dialogue({ software, vantage, ...(ipv6 ? { client: CLIENT6, server: SERVER6 } : {}) }).login();
+    if (ipv6) ftp.extendedActive(51002);
+    else ftp.active(51002);
+    ftp.ask("LIST");
+    const server = ipv6 ? `[${SERVER6}]:${sourcePort}` : `203.0.113.5:${sourcePort}`;
+    const [syn] = ftp.net.synUnanswered({ ...ftp.ends(51002, {}, "server"), server });
+    const failed = ftp.control.server(`${SERVERS[software as ServerName].connectFailed}\r\n`);
+    ftp.quit();
+    shows(ftp.channel(), {
+      outcome: "failed",
+      cause: CAUSE,
+      confidence: "likely",
+      evidence: [syn, failed],
+      says: /the server's SYN from .* to .*:51002, sent 5 times over 4\.0 s, never answered/,
+    });
+  }
+});
+
+test("a server that dials from another of its addresses", () => {
+  const ftp = new Dialogue({ vantage: "middle" }).login();
+  ftp.active(51002);
+  ftp.ask("LIST");
+  const [syn] = ftp.net.synUnanswered(ftp.ends(51002, { from: OTHER }, "server"));
+  const failed = ftp.control.server("425 Failed to establish connection.\r\n");
+  ftp.quit();
+  shows(ftp.channel(), { outcome: "failed", cause: CAUSE, confidence: "likely", evidence: [syn, failed] });
+});
+
+test("under TLS: the SYN alone, and the PORT that cannot be read is the other possibility", () => {
+  const ftp = new Dialogue({ vantage: "server" }).secureLogin();
+  ftp.askSealed("PORT 192,0,2,10,199,58", ["200 PORT command successful."]);
+  ftp.askSealed("LIST", []);
+  const [syn] = ftp.net.synUnanswered(ftp.ends(51002, {}, "server"));
+  ftp.control.sealed("server", "425 Failed to establish connection.\r\n");
+  ftp.quitSealed();
+  shows(ftp.channel(), {
+    outcome: "failed",
+    cause: CAUSE,
+    confidence: "likely",
+    evidence: [syn],
+    contributing: ["control-encrypted"],
+    alternatives: ["port-private-address"],
+  });
+});
+
+test("one SYN is possible", () => {
+  const ftp = new Dialogue({ vantage: "server" }).login();
+  ftp.active(51002);
+  ftp.ask("LIST");
+  ftp.net.synUnanswered({ ...ftp.ends(51002, {}, "server"), retries: 0 });
+  ftp.pause(10).control.server("425 Failed to establish connection.\r\n");
+  ftp.quit();
+  const channel = ftp.channel();
+  judges(channel, "failed", CAUSE);
+  assert.equal(channel.confidence, "possible");
+});
+
+test("silent: a private address in the PORT, a refusal, or no SYN at all", () => {
+  const nat = new Dialogue({ vantage: "server" }).login();
+  nat.active(51002, "192.168.1.7");
+  nat.ask("LIST");
+  nat.net.synUnanswered(nat.ends(51002, { address: "192.168.1.7" }, "server"));
+  nat.control.server("425 Failed to establish connection.\r\n");
+  nat.quit();
+  judges(nat.channel(), "failed", "port-private-address");
+
+  const client = new Dialogue().login();
+  client.active(51002);
+  client.ask("LIST");
+  client.pause(60).control.server("425 Failed to establish connection.\r\n");
+  client.quit();
+  judges(client.channel(), "failed", "syn-not-seen");
+});
+
+test("silent: passive mode where client and server are one host", () => {
+  const ftp = new Dialogue({ client: "127.0.0.1", server: "127.0.0.1" }).login();
+  ftp.passive(50002);
+  ftp.net.synUnanswered(ftp.ends(50002));
+  ftp.quit();
+  judges(ftp.channel(), "failed", "data-port-filtered");
+});

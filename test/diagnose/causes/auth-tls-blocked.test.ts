@@ -1,0 +1,118 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { AUTH_SILENCE_SECONDS } from "../../../src/diagnose/auth.ts";
+import { clientHello } from "../../support/tls-records.ts";
+import { Dialogue, FORGED, judges, shows } from "../dialogue.ts";
+
+const CAUSE = "auth-tls-blocked";
+
+function greeted(options: ConstructorParameters<typeof Dialogue>[0] = {}): Dialogue {
+  const ftp = new Dialogue(options);
+  ftp.control.server(`${ftp.texts.greeting}\r\n`);
+  return ftp;
+}
+
+test("a firewall answers AUTH with a reset", () => {
+  for (const verb of ["AUTH TLS", "AUTH SSL"]) {
+    const ftp = greeted();
+    const auth = ftp.ask(verb);
+    const reset = ftp.control.reset("server", FORGED);
+    shows(ftp.session().control, {
+      outcome: "failed",
+      cause: CAUSE,
+      confidence: "likely",
+      evidence: [auth.command, reset],
+      says: /AUTH is sent and never answered[\s\S]*a RST in the server's name.*TTL 62.*by a middlebox/,
+    });
+  }
+});
+
+test("at the server: the reset comes in the client's name", () => {
+  const ftp = greeted({ vantage: "server" });
+  const auth = ftp.ask("AUTH TLS", "234 Proceed with negotiation.");
+  const reset = ftp.control.reset("client", FORGED);
+  shows(ftp.session().control, {
+    outcome: "failed",
+    cause: CAUSE,
+    confidence: "likely",
+    evidence: [auth.command, reset],
+    says: /a RST in the client's name/,
+  });
+});
+
+test("a reset that fits the server's own packets is only possible", () => {
+  const ftp = greeted();
+  const auth = ftp.ask("AUTH TLS");
+  const reset = ftp.control.reset("server");
+  shows(ftp.session().control, {
+    outcome: "failed",
+    cause: CAUSE,
+    confidence: "possible",
+    evidence: [auth.command, reset],
+    alternatives: ["control-connection-lost"],
+  });
+});
+
+test("granted, and the ClientHello is swallowed: repeated in vain, or acknowledged and never answered", () => {
+  const swallowed = greeted();
+  const auth = swallowed.ask("AUTH TLS", "234 AUTH TLS OK.");
+  swallowed.control.client(clientHello());
+  const repeats = swallowed.control.retransmit("client", { times: 5 });
+  shows(swallowed.session().control, {
+    outcome: "failed",
+    cause: CAUSE,
+    confidence: "likely",
+    evidence: [auth.command, repeats[0]],
+    says: /AUTH is granted with 234[\s\S]*repeated 5 times, never acknowledged/,
+  });
+
+  const silent = (seconds: number) => {
+    const ftp = greeted();
+    const asked = ftp.ask("AUTH TLS", "234 AUTH TLS OK.");
+    ftp.control.client(clientHello());
+    ftp.control.ack("server");
+    ftp.pause(seconds);
+    const fin = ftp.control.fin("client");
+    return { control: ftp.session().control, asked, fin };
+  };
+  const { control, asked, fin } = silent(AUTH_SILENCE_SECONDS + 1);
+  shows(control, {
+    outcome: "failed",
+    cause: CAUSE,
+    confidence: "likely",
+    evidence: [asked.command, fin],
+    says: /waits 6\.\d s and hears nothing/,
+  });
+  assert.equal(silent(AUTH_SILENCE_SECONDS - 1).control.cause, null);
+});
+
+test("silent: a server that has no TLS says so and stays", () => {
+  for (const reply of ["500 Unknown command.", "502 Command not implemented.", "504 Unknown AUTH type."]) {
+    const ftp = greeted();
+    ftp.ask("AUTH TLS", reply);
+    ftp.ask("USER alice", "331 Please specify the password.");
+    ftp.ask("PASS secret", "230 Login successful.");
+    ftp.quit();
+    judges(ftp.session().control, "ok");
+  }
+});
+
+test("silent: the handshake goes through and the session dies later, or the client leaves after 234", () => {
+  const later = new Dialogue().secureLogin();
+  later.control.reset("server", FORGED);
+  assert.equal(later.session().control.cause, null);
+
+  const leaves = greeted();
+  leaves.ask("AUTH TLS", "234 AUTH TLS OK.");
+  leaves.pause(20).control.finish("client");
+  assert.equal(leaves.session().control.cause, null);
+});
+
+test("silent: the capture lost what was answered", () => {
+  const ftp = greeted();
+  const auth = ftp.ask("AUTH TLS", "234 AUTH TLS OK.");
+  ftp.ask("NOOP", "200 ok");
+  ftp.control.reset("server", FORGED);
+  ftp.net.drop(auth.reply);
+  assert.notEqual(ftp.session().control.cause, CAUSE);
+});

@@ -1,0 +1,100 @@
+import { test } from "node:test";
+import { DEAD_RETRANSMISSIONS } from "../../../src/diagnose/control-end.ts";
+import { Dialogue, FORGED, judges, shows, tlsListing } from "../dialogue.ts";
+
+const CAUSE = "control-connection-lost";
+
+test("a reset while a command waits for its reply, and who sent it", () => {
+  const ftp = new Dialogue().login();
+  ftp.ask("TYPE I");
+  const reset = ftp.control.reset("server", FORGED);
+  shows(ftp.session().control, {
+    outcome: "failed",
+    cause: CAUSE,
+    confidence: "possible",
+    evidence: [reset],
+    says: /a RST in the server's name .*TTL 62.*by a middlebox/,
+  });
+});
+
+test("the client's words are repeated and never acknowledged; QUIT is a word like any other", () => {
+  for (const command of ["TYPE I", "QUIT"]) {
+    const ftp = new Dialogue().login();
+    ftp.ask(command);
+    const repeats = ftp.control.retransmit("client", { times: DEAD_RETRANSMISSIONS });
+    shows(ftp.session().control, {
+      outcome: "failed",
+      cause: CAUSE,
+      confidence: "possible",
+      evidence: [repeats[0]],
+      says: /the client repeats itself 2 times over 600 ms, never acknowledged/,
+    });
+  }
+});
+
+test("at the server: its words are repeated; and under TLS the client's are", () => {
+  const server = new Dialogue({ vantage: "server" }).login();
+  server.ask("FEAT", "211-Features:\r\n UTF8\r\n211 End");
+  const repeats = server.control.retransmit("server", { times: 5 });
+  shows(server.session().control, { outcome: "failed", cause: CAUSE, confidence: "possible", evidence: [repeats[0]] });
+
+  const tls = new Dialogue().secureLogin();
+  tls.askSealed("EPSV", ["229 Entering Extended Passive Mode (|||50002|)"]);
+  const data = tls.dial(50002);
+  tls.askSealed("LIST", ["150 Here comes the directory listing."]);
+  tlsListing(data, 500);
+  tls.control.sealed("server", "226 Directory send OK.\r\n");
+  tls.askSealed("TYPE I", []);
+  const again = tls.control.retransmit("client", { times: 5 });
+  shows(tls.session().control, { outcome: "failed", cause: CAUSE, confidence: "possible", evidence: [again[0]] });
+});
+
+test("silent: one repetition less, loss that recovers", () => {
+  const once = new Dialogue().login();
+  once.ask("TYPE I");
+  once.control.retransmit("client", { times: DEAD_RETRANSMISSIONS - 1 });
+  judges(once.session().control, "ok");
+
+  const lossy = new Dialogue().login();
+  lossy.control.client("TYPE I\r\n");
+  lossy.control.retransmit("client", { times: 4 });
+  lossy.control.server("200 Switching to Binary mode.\r\n");
+  lossy.quit();
+  judges(lossy.session().control, "ok");
+});
+
+test("silent: resets that end healthy sessions", () => {
+  const afterQuit = new Dialogue().login();
+  afterQuit.ask("QUIT", "221 Goodbye.");
+  afterQuit.control.reset("client");
+  judges(afterQuit.session().control, "ok");
+
+  const impatient = new Dialogue().login();
+  impatient.ask("QUIT");
+  impatient.control.reset("client");
+  judges(impatient.session().control, "ok");
+
+  const finThenReset = new Dialogue().login();
+  finThenReset.control.fin("client");
+  finThenReset.control.reset("server");
+  judges(finThenReset.session().control, "ok");
+
+  const tls = new Dialogue().secureLogin();
+  tls.askSealed("QUIT", ["221 Goodbye."]);
+  tls.control.closeNotify("server");
+  tls.control.reset("client");
+  judges(tls.session().control, "ok");
+});
+
+test("silent: a better cause has its proof: idle before, AUTH, a failed data channel", () => {
+  const idle = new Dialogue().login().pause(600);
+  idle.ask("TYPE I");
+  idle.control.retransmit("client", { times: 5 });
+  judges(idle.session().control, "failed", "control-idle-timeout");
+
+  const auth = new Dialogue();
+  auth.control.server("220 ready\r\n");
+  auth.ask("AUTH TLS");
+  auth.control.retransmit("client", { times: 5 });
+  judges(auth.session().control, "failed", "auth-tls-blocked");
+});

@@ -1,0 +1,179 @@
+import { test } from "node:test";
+import { DEAD_RETRANSMISSIONS, IDLE_SECONDS } from "../../../src/diagnose/control-end.ts";
+import { CLIENT6, Dialogue, judges, SERVER6, shows } from "../dialogue.ts";
+
+const CAUSE = "control-idle-timeout";
+
+/** A download that takes `seconds` and is complete; what the control connection does afterwards is up to the test. */
+function longDownload(seconds: number, options: ConstructorParameters<typeof Dialogue>[0] = {}) {
+  const ftp = new Dialogue(options).login();
+  ftp.extended(50002);
+  const data = ftp.dial(50002);
+  ftp.ask("RETR big", "150 Opening BINARY mode data connection for big (9000 bytes).");
+  for (let i = 0; i < 3; i++) {
+    ftp.pause(seconds / 3);
+    data.serverData(3000);
+  }
+  const fin = data.fin("server");
+  data.fin("client");
+  data.ack("server");
+  return { ftp, data, fin };
+}
+
+test("at the server: the 226 is repeated and never acknowledged although the data arrived", () => {
+  for (const options of [{ vantage: "server" }, { vantage: "server", client: CLIENT6, server: SERVER6 }] as const) {
+    const { ftp, fin } = longDownload(600, options);
+    ftp.control.server("226 Transfer complete.\r\n");
+    const repeats = ftp.control.retransmit("server", { times: 5 });
+    shows(ftp.channel(), {
+      outcome: "failed",
+      cause: CAUSE,
+      confidence: "likely",
+      evidence: [fin, repeats[0]],
+      alternatives: ["control-connection-lost"],
+      says: [
+        /the data is complete: 9000 bytes/,
+        /after 60\d\.\d s of silence the server's next words are repeated 5 times/,
+      ],
+    });
+  }
+});
+
+test("at the server: a reset in the client's name answers the 226", () => {
+  const { ftp, fin } = longDownload(600, { vantage: "server" });
+  ftp.control.server("226 Transfer complete.\r\n");
+  const reset = ftp.control.reset("client", { ttl: 63 });
+  shows(ftp.channel(), {
+    outcome: "failed",
+    cause: CAUSE,
+    confidence: "likely",
+    evidence: [fin, reset],
+    says: /after 600\.\d s of silence a reset ends the control connection/,
+  });
+});
+
+test("at the client: nothing comes, it waits and leaves, its FIN is repeated", () => {
+  const waits = (seconds: number) => {
+    const { ftp, fin } = longDownload(600);
+    ftp.pause(seconds).control.fin("client");
+    ftp.control.retransmit("client", { times: 4 });
+    return { channel: ftp.channel(), fin };
+  };
+  const { channel, fin } = waits(IDLE_SECONDS + 1);
+  shows(channel, {
+    outcome: "failed",
+    cause: CAUSE,
+    confidence: "likely",
+    evidence: [fin],
+    says: /the control connection stays silent for 6\.\d s after it/,
+  });
+  judges(waits(IDLE_SECONDS - 1).channel, "ok"); // a client may leave before the last 226
+});
+
+test("at the client: its next words are repeated", () => {
+  const { ftp, fin } = longDownload(600);
+  ftp.pause(1).control.client("NOOP\r\n");
+  const repeats = ftp.control.retransmit("client", { times: DEAD_RETRANSMISSIONS });
+  shows(ftp.channel(), {
+    outcome: "failed",
+    cause: CAUSE,
+    confidence: "likely",
+    evidence: [fin, repeats[0]],
+    says: /the client's next words are repeated 2 times/,
+  });
+});
+
+test("under TLS: the record after the long transfer is repeated: possible", () => {
+  const ftp = new Dialogue().secureLogin();
+  ftp.askSealed("EPSV", ["229 Entering Extended Passive Mode (|||50002|)"]);
+  const data = ftp.dial(50002);
+  ftp.askSealed("RETR big", ["150 Opening BINARY mode data connection for big (9000 bytes)."]);
+  data.tls({ resumption: "psk" });
+  ftp.pause(300);
+  data.sealed("server", 9000);
+  data.closeNotify("server");
+  const fin = data.fin("server");
+  data.fin("client");
+  data.ack("server");
+  ftp.pause(20).askSealed("NOOP", []);
+  const repeats = ftp.control.retransmit("client", { times: 5 });
+  shows(ftp.channel(), { outcome: "failed", cause: CAUSE, confidence: "possible", evidence: [fin, repeats[0]] });
+});
+
+test("no data channel carries it: the next command after a pause is repeated or reset", () => {
+  const repeated = new Dialogue().login().pause(900);
+  repeated.ask("TYPE I");
+  const repeats = repeated.control.retransmit("client", { times: 5 });
+  shows(repeated.session().control, {
+    outcome: "failed",
+    cause: CAUSE,
+    confidence: "likely",
+    evidence: [repeats[0]],
+    alternatives: ["control-connection-lost"],
+    says: /after 900\.0 s of silence the client's next words are repeated 5 times/,
+  });
+});
+
+test("the word that is lost after the pause is a negotiation", () => {
+  const ftp = new Dialogue().login().pause(300);
+  ftp.ask("EPSV");
+  const repeats = ftp.control.retransmit("client", { times: 5 });
+  const { control, dataChannels } = ftp.session();
+  judges(dataChannels[0], "undetermined");
+  shows(control, { outcome: "failed", cause: CAUSE, confidence: "likely", evidence: [repeats[0]] });
+});
+
+test("idle time and repetitions at both sides", () => {
+  const idle = (seconds: number, times: number) => {
+    const ftp = new Dialogue().login().pause(seconds);
+    ftp.ask("TYPE I");
+    ftp.control.retransmit("client", { times });
+    return ftp.session().control;
+  };
+  judges(idle(IDLE_SECONDS + 0.1, DEAD_RETRANSMISSIONS), "failed", CAUSE);
+  judges(idle(IDLE_SECONDS - 0.5, DEAD_RETRANSMISSIONS), "failed", "control-connection-lost");
+  judges(idle(IDLE_SECONDS + 60, DEAD_RETRANSMISSIONS - 1), "ok");
+});
+
+test("silent: 421 is the server's own timer", () => {
+  const { ftp } = longDownload(600);
+  ftp.control.server("226 Transfer complete.\r\n");
+  ftp.pause(300).control.server("421 Idle timeout (300 seconds): closing control connection\r\n");
+  ftp.control.finish("server");
+  const session = ftp.session();
+  judges(session.dataChannels[0], "ok");
+  judges(session.control, "ok");
+});
+
+test("silent: 226 comes; the server needs long for it; NOOPs keep the connection alive", () => {
+  const slow = longDownload(600);
+  slow.ftp.pause(50).control.server("226 Transfer complete.\r\n");
+  slow.ftp.quit();
+  judges(slow.ftp.channel(), "ok");
+
+  const alive = new Dialogue().login();
+  alive.passive(50002);
+  const data = alive.dial(50002);
+  alive.ask("RETR big", "150 Opening BINARY mode data connection for big (9000 bytes).");
+  for (let i = 0; i < 3; i++) {
+    alive.pause(60).control.client("NOOP\r\n");
+    data.serverData(3000);
+  }
+  data.finish("server");
+  alive.control.server("226 Transfer complete.\r\n200 NOOP ok.\r\n200 NOOP ok.\r\n200 NOOP ok.\r\n");
+  alive.quit();
+  judges(alive.channel(), "ok");
+});
+
+test("silent: the data is not complete either: the path is gone", () => {
+  const ftp = new Dialogue({ vantage: "server" }).login();
+  ftp.extended(50002);
+  const data = ftp.dial(50002);
+  ftp.ask("RETR big", "150 Opening BINARY mode data connection for big (900000 bytes).");
+  data.serverData(14_480);
+  const [lost] = data.serverData(1448, { acked: false });
+  data.retransmit(lost, { times: 5 });
+  ftp.control.server("426 Failure writing network stream.\r\n");
+  ftp.control.retransmit("server", { times: 5 });
+  judges(ftp.channel(), "failed", "data-stalled");
+});

@@ -1,0 +1,139 @@
+import { test } from "node:test";
+import { CLIENT6, Dialogue, judges, SERVER6, shows } from "../dialogue.ts";
+
+const CAUSE = "data-connection-reset";
+
+/** A download of which `sent` bytes have passed. */
+function download(sent = 20_000, options: ConstructorParameters<typeof Dialogue>[0] = {}) {
+  const ftp = new Dialogue(options).login();
+  ftp.ask("TYPE I", "200 Switching to Binary mode.");
+  ftp.extended(50002);
+  const data = ftp.dial(50002);
+  ftp.ask("RETR big", "150 Opening BINARY mode data connection for big (900000 bytes).");
+  if (sent > 0) data.serverData(sent);
+  return { ftp, data };
+}
+
+test("content inspection cuts the download: a RST in the server's name that another host sent", () => {
+  const { ftp, data } = download();
+  const reset = data.reset("server", { ttl: 63, ipId: 7 });
+  const failed = ftp.control.server("426 Failure writing network stream.\r\n");
+  ftp.quit();
+  shows(ftp.channel(), {
+    outcome: "failed",
+    cause: CAUSE,
+    confidence: "likely",
+    evidence: [reset, failed],
+    says: /RST in the server's name after 20000 bytes.*TTL 63, IP-ID 7, window 0.*6 hops before the host \(7 hops\), by a middlebox/,
+  });
+});
+
+test("the server itself resets; the client resets an upload; IPv6", () => {
+  const own = download(20_000, { client: CLIENT6, server: SERVER6, software: "pure-ftpd" });
+  const reset = own.data.reset("server");
+  const failed = own.ftp.control.server("451 Error during read from data connection\r\n");
+  own.ftp.quit();
+  shows(own.ftp.channel(), {
+    outcome: "failed",
+    cause: CAUSE,
+    confidence: "likely",
+    evidence: [reset, failed],
+    says: /the TTL fits the host's other packets \(57\)/,
+  });
+
+  const upload = new Dialogue({ vantage: "server" }).login();
+  upload.extended(50002);
+  const stream = upload.dial(50002);
+  upload.ask("STOR upload", "150 Ok to send data.");
+  stream.clientData(9_000);
+  const cut = stream.reset("client");
+  const said = upload.control.server("426 Failure reading network stream.\r\n");
+  upload.quit();
+  shows(upload.channel(), { outcome: "failed", cause: CAUSE, confidence: "likely", evidence: [cut, said] });
+});
+
+test("the receiving client itself resets: possible, it may have given up on purpose", () => {
+  const { ftp, data } = download();
+  const reset = data.reset("client");
+  const failed = ftp.control.server("426 Failure writing network stream.\r\n");
+  ftp.quit();
+  shows(ftp.channel(), { outcome: "failed", cause: CAUSE, confidence: "possible", evidence: [reset, failed] });
+});
+
+test("under TLS: a middlebox's RST in the middle", () => {
+  const ftp = new Dialogue().secureLogin();
+  ftp.askSealed("EPSV", ["229 Entering Extended Passive Mode (|||50002|)"]);
+  const data = ftp.dial(50002);
+  ftp.askSealed("RETR big", ["150 Opening BINARY mode data connection for big (900000 bytes)."]);
+  data.tls({ resumption: "psk" });
+  data.applicationData("server", 16_000);
+  const reset = data.reset("client", { ttl: 61 });
+  ftp.control.sealed("server", "426 Failure writing network stream.\r\n");
+  ftp.quitSealed();
+  shows(ftp.channel(), { outcome: "failed", cause: CAUSE, confidence: "likely", evidence: [reset] });
+});
+
+test("silent: a RST after the last byte with 226, after close_notify, after both FINs", () => {
+  const { ftp, data } = download(900_000);
+  data.fin("server");
+  data.ack("client");
+  data.reset("client");
+  ftp.control.server("226 Transfer complete.\r\n");
+  ftp.quit();
+  judges(ftp.channel(), "ok");
+
+  const tls = new Dialogue().secureLogin();
+  tls.askSealed("EPSV", ["229 Entering Extended Passive Mode (|||50002|)"]);
+  const sealed = tls.dial(50002);
+  tls.askSealed("LIST", ["150 Here comes the directory listing."]);
+  sealed.tls({ resumption: "psk" });
+  sealed.sealed("server", 900);
+  sealed.closeNotify("server");
+  sealed.reset("client");
+  tls.control.sealed("server", "226 Directory send OK.\r\n");
+  tls.quitSealed();
+  judges(tls.channel(), "ok");
+});
+
+test("silent: ABOR, with the resets and replies that follow it", () => {
+  for (const replies of [
+    ["426 Failure writing network stream.", "225 No transfer to ABOR."],
+    ["426 Transfer aborted. Data connection closed", "226 Abort successful"],
+  ]) {
+    const { ftp, data } = download();
+    ftp.control.client("ABOR\r\n", { urgent: true });
+    data.reset("client");
+    for (const reply of replies) ftp.control.server(`${reply}\r\n`);
+    ftp.quit();
+    judges(ftp.channel(), "aborted");
+  }
+});
+
+test("silent under TLS: the receiver itself resets, as after an ABOR that cannot be read", () => {
+  const ftp = new Dialogue().secureLogin();
+  ftp.askSealed("EPSV", ["229 Entering Extended Passive Mode (|||50002|)"]);
+  const data = ftp.dial(50002);
+  ftp.askSealed("RETR big", ["150 Opening BINARY mode data connection for big (900000 bytes)."]);
+  data.tls({ resumption: "psk" });
+  data.applicationData("server", 16_000);
+  data.reset("client");
+  ftp.askSealed("ABOR", ["226 Abort successful"]);
+  ftp.quitSealed();
+  judges(ftp.channel(), "undetermined");
+});
+
+test("silent: opened and unused because the server said 550; before the first byte", () => {
+  const refused = new Dialogue().login();
+  refused.passive(50002);
+  const data = refused.dial(50002);
+  refused.ask("RETR nothing", "550 Failed to open file.");
+  data.reset("client");
+  refused.quit();
+  judges(refused.channel(), "refused");
+
+  const nothing = download(0);
+  nothing.data.reset("server");
+  nothing.ftp.control.server("426 Failure writing network stream.\r\n");
+  nothing.ftp.quit();
+  judges(nothing.ftp.channel(), "undetermined");
+});

@@ -1,0 +1,102 @@
+import { test } from "node:test";
+import { Dialogue, judges, OTHER, shows } from "../dialogue.ts";
+
+const CAUSE = "data-peer-mismatch";
+
+test("the server says whose connection it did not want", () => {
+  for (const reply of [
+    "425 Security: Bad IP connecting.", // vsftpd
+    `425 Rejected data connection from foreign address ${OTHER}.`, // pyftpdlib
+    "425 Possible PASV port theft, cannot open data connection.", // wu-ftpd
+    "425 Data connection IP does not match control connection IP", // SFTPGo
+    "530 Only client IP address allowed to connect to PASV socket.", // Serv-U
+  ]) {
+    const ftp = new Dialogue({ vantage: "server" }).login();
+    ftp.passive(50002);
+    const data = ftp.dial(50002, { from: OTHER });
+    const list = ftp.ask("LIST", reply);
+    data.finish("server");
+    ftp.quit();
+    shows(ftp.channel(), {
+      outcome: "failed",
+      cause: CAUSE,
+      confidence: "certain",
+      evidence: [data.handshake.syn, list.reply],
+      says: /data connection from 198\.51\.100\.77:\d+; the control connection's peer is 192\.0\.2\.10/,
+    });
+  }
+});
+
+test("by text alone: client side, where both connections leave by one address, and no connection in the capture", () => {
+  const ftp = new Dialogue().login();
+  ftp.passive(50002);
+  const data = ftp.dial(50002);
+  const list = ftp.ask("LIST", "425 Security: Bad IP connecting.");
+  data.finish("server");
+  ftp.passive(50003);
+  const again = ftp.ask("LIST", "425 Security: Bad IP connecting.");
+  ftp.quit();
+  const [seen, unseen] = ftp.channels();
+  shows(seen, { outcome: "failed", cause: CAUSE, confidence: "certain", evidence: [list.reply] });
+  shows(unseen, { outcome: "failed", cause: CAUSE, confidence: "certain", evidence: [again.reply] });
+});
+
+test("by packets alone: the server accepts a stranger's connection and drops it, 425", () => {
+  const ftp = new Dialogue({ vantage: "server", software: "proftpd" }).login();
+  ftp.passive(50002);
+  const data = ftp.dial(50002, { from: OTHER });
+  data.fin("server");
+  data.ack("client");
+  const list = ftp.ask("LIST", "425 Unable to build data connection: Connection refused");
+  data.fin("client");
+  ftp.quit();
+  shows(ftp.channel(), {
+    outcome: "failed",
+    cause: CAUSE,
+    confidence: "likely",
+    evidence: [data.handshake.syn, list.reply],
+    alternatives: ["data-connection-reset"],
+  });
+});
+
+test("after CCC", () => {
+  const ftp = new Dialogue({ vantage: "server" }).secureLogin().clearAgain();
+  ftp.passive(50002);
+  const data = ftp.dial(50002, { from: OTHER });
+  const list = ftp.ask("LIST", "425 Security: Bad IP connecting.");
+  data.finish("server");
+  ftp.quit();
+  shows(ftp.channel(), {
+    outcome: "failed",
+    cause: CAUSE,
+    confidence: "certain",
+    evidence: [data.handshake.syn, list.reply],
+  });
+});
+
+test("silent: FXP that works, passive and active", () => {
+  const ftp = new Dialogue({ vantage: "server" }).login();
+  ftp.passive(50002);
+  ftp.list(ftp.dial(50002, { from: OTHER }));
+  ftp.active(51002, OTHER);
+  ftp.list(ftp.dialBack(51002, { address: OTHER }));
+  ftp.quit();
+  for (const channel of ftp.channels()) judges(channel, "ok");
+});
+
+test("silent: a PORT with a foreign address is refused, and the server's own client is dropped", () => {
+  const port = new Dialogue({ software: "pyftpdlib" }).login();
+  port.active(51002, OTHER, `501 Rejected data connection to foreign address ${OTHER}:51002.`);
+  port.quit();
+  judges(port.channel(), "refused", "port-refused");
+
+  const own = new Dialogue({ vantage: "server" }).login();
+  own.passive(50002);
+  const data = own.dial(50002);
+  data.fin("server");
+  data.ack("client");
+  own.ask("LIST", "425 Failed to establish connection.");
+  data.fin("client");
+  own.quit();
+  judges(own.channel(), "undetermined");
+});

@@ -1,0 +1,137 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { ANSWER_SECONDS } from "../../../src/diagnose/attempt.ts";
+import { CLIENT6, Dialogue, judges, SERVER6, shows } from "../dialogue.ts";
+
+const CAUSE = "data-port-filtered";
+
+test("passive, by PASV and EPSV, IPv4 and IPv6: SYNs with back-off, no answer, control alive", () => {
+  for (const ftp of [
+    new Dialogue().login(),
+    new Dialogue({ vantage: "middle", software: "pure-ftpd" }).login(),
+    new Dialogue({ client: CLIENT6, server: SERVER6, software: "proftpd" }).login(),
+  ]) {
+    const granted = ftp.server.includes(":") ? ftp.extended(50002) : ftp.passive(50002);
+    const [syn] = ftp.net.synUnanswered(ftp.ends(50002));
+    ftp.quit();
+    shows(ftp.channel(), {
+      outcome: "failed",
+      cause: CAUSE,
+      confidence: "likely",
+      evidence: [granted.reply, syn, ftp.net.last], // the server's last ACK ends the capture
+      alternatives: ["data-port-rejected"],
+      says: [/grants port 50002/, /SYN to .*:50002, sent 5 times over 4\.0 s, never answered/, /the server lives/],
+    });
+  }
+});
+
+test("under TLS: the attempt alone shows it; after CCC the negotiation does too", () => {
+  const hidden = new Dialogue().secureLogin();
+  hidden.askSealed("EPSV", ["229 Entering Extended Passive Mode (|||50002|)"]);
+  const [syn] = hidden.net.synUnanswered(hidden.ends(50002));
+  hidden.quitSealed();
+  shows(hidden.channel(), {
+    outcome: "failed",
+    cause: CAUSE,
+    confidence: "likely",
+    evidence: [syn, hidden.net.last],
+    contributing: ["control-encrypted"],
+  });
+
+  const clear = new Dialogue().secureLogin().clearAgain();
+  const granted = clear.passive(50002);
+  const [again] = clear.net.synUnanswered(clear.ends(50002));
+  clear.quit();
+  shows(clear.channel(), {
+    outcome: "failed",
+    cause: CAUSE,
+    confidence: "likely",
+    evidence: [granted.reply, again, clear.net.last],
+  });
+});
+
+test("two SYNs are likely; one is possible where the server says that nothing came, and nothing at the end of the capture", () => {
+  const attempt = (retries: number, goesOn: number, reply?: string) => {
+    const ftp = new Dialogue().login();
+    ftp.passive(50002);
+    if (reply) ftp.control.client("LIST\r\n");
+    ftp.net.synUnanswered({ ...ftp.ends(50002), retries });
+    ftp.pause(goesOn);
+    if (reply) ftp.control.server(`${reply}\r\n`);
+    else ftp.net.udp({ from: "192.0.2.10:5353", to: "192.0.2.1:53", payload: "other traffic" });
+    return ftp.channel();
+  };
+  const two = attempt(1, 0);
+  judges(two, "failed", CAUSE);
+  assert.equal(two.confidence, "likely");
+  const told = attempt(0, ANSWER_SECONDS + 0.1, "425 Failed to establish connection.");
+  judges(told, "failed", CAUSE);
+  assert.equal(told.confidence, "possible");
+  // Sent once and not again though there was time: something told the client to stop.
+  judges(attempt(0, ANSWER_SECONDS + 0.1), "undetermined");
+  const early = attempt(0, ANSWER_SECONDS - 0.5);
+  judges(early, "undetermined");
+  assert.deepEqual(early.limits, ["capture-ends"]);
+});
+
+test("silent: one-sided capture, or a SYN-ACK that went another way", () => {
+  const oneSided = new Dialogue().login();
+  oneSided.passive(50002);
+  const data = oneSided.dial(50002);
+  oneSided.list(data);
+  oneSided.quit();
+  oneSided.net.edit((packets) => packets.filter(({ datagram }) => datagram[15] === 10)); // from 192.0.2.10 only
+  for (const channel of oneSided.channels()) assert.equal(channel.cause, null);
+
+  const asymmetric = new Dialogue().login();
+  asymmetric.passive(50002);
+  const other = asymmetric.dial(50002);
+  asymmetric.list(other);
+  asymmetric.quit();
+  asymmetric.net.drop(other.handshake.synAck);
+  judges(asymmetric.channel(), "ok");
+
+  // The server confirms the transfer: its packets on the data connection passed elsewhere.
+  const elsewhere = new Dialogue().login();
+  elsewhere.passive(50002);
+  elsewhere.net.synUnanswered(elsewhere.ends(50002));
+  elsewhere.ask("LIST", "150 Here comes the directory listing.", "226 Directory send OK.");
+  elsewhere.quit();
+  judges(elsewhere.channel(), "ok");
+});
+
+test("silent: the whole path is gone, the control connection too", () => {
+  const ftp = new Dialogue().login();
+  ftp.passive(50002);
+  ftp.net.synUnanswered(ftp.ends(50002));
+  ftp.control.client("QUIT\r\n");
+  ftp.control.retransmit("client", { times: 4 });
+  judges(ftp.channel(), "undetermined");
+});
+
+test("silent: refused, prohibited, or active mode", () => {
+  const ftp = new Dialogue({ vantage: "middle" }).login();
+  ftp.passive(50002);
+  ftp.net.synRefused(ftp.ends(50002));
+  ftp.passive(50003);
+  ftp.net.synUnanswered({ ...ftp.ends(50003), retries: 0 });
+  ftp.net.icmpError({ from: "198.51.100.1", type: 3, code: 10 });
+  ftp.active(51002);
+  ftp.ask("LIST");
+  ftp.net.synUnanswered(ftp.ends(51002, {}, "server"));
+  ftp.control.server("425 Failed to establish connection.\r\n");
+  ftp.quit();
+  const [rejected, prohibited, active] = ftp.channels();
+  judges(rejected, "failed", "data-port-rejected");
+  judges(prohibited, "failed", "icmp-prohibited");
+  judges(active, "failed", "active-inbound-blocked");
+});
+
+test("silent: an attempt that another one of the same channel made good", () => {
+  const ftp = new Dialogue().login();
+  ftp.extended(50002);
+  ftp.net.synUnanswered({ ...ftp.ends(50002), retries: 2 });
+  ftp.list(ftp.dial(50002));
+  ftp.quit();
+  judges(ftp.channel(), "ok");
+});

@@ -1,0 +1,118 @@
+import { test } from "node:test";
+import { CLIENT6, Dialogue, judges, SERVER6, shows } from "../dialogue.ts";
+
+const CAUSE = "data-port-rejected";
+
+test("the server's own stack refuses: TTL and time fit its other packets", () => {
+  const ftp = new Dialogue({ software: "pyftpdlib" }).login();
+  const granted = ftp.extended(50002);
+  const { syn, reset } = ftp.net.synRefused(ftp.ends(50002));
+  ftp.quit();
+  shows(ftp.channel(), {
+    outcome: "failed",
+    cause: CAUSE,
+    confidence: "certain",
+    evidence: [syn, reset],
+    says: /RST in answer after 20 ms \(the control connection's SYN-ACK took 20 ms\).*TTL 57, IP-ID 0, window 0; the TTL fits the host's other packets \(57\), 7 hops from here/,
+  });
+  void granted;
+});
+
+test("a firewall before the server refuses: nearer by TTL, and sooner", () => {
+  const ftp = new Dialogue().login();
+  ftp.passive(50002);
+  const { syn, reset } = ftp.net.synRefused({ ...ftp.ends(50002), ttl: 63, rttMs: 0.4 });
+  ftp.quit();
+  shows(ftp.channel(), {
+    outcome: "failed",
+    cause: CAUSE,
+    confidence: "certain",
+    evidence: [syn, reset],
+    says: /after 0\.4 ms .*TTL 63.*sent 1 hop from here, 6 hops before the host \(7 hops\), by a middlebox/,
+  });
+});
+
+test("from beyond: behind the gateway that carries the control connection", () => {
+  const ftp = new Dialogue({ client: CLIENT6, server: SERVER6 }).login();
+  ftp.extended(50002);
+  const { syn, reset } = ftp.net.synRefused({ ...ftp.ends(50002), ttl: 56 });
+  ftp.quit();
+  shows(ftp.channel(), {
+    outcome: "failed",
+    cause: CAUSE,
+    confidence: "certain",
+    evidence: [syn, reset],
+    says: /1 hop beyond the host/,
+  });
+});
+
+test("the same distance and another initial TTL: another stack, nobody is named", () => {
+  const ftp = new Dialogue().login();
+  ftp.passive(50002);
+  const { syn, reset } = ftp.net.synRefused({ ...ftp.ends(50002), ttl: 248 });
+  ftp.quit();
+  shows(ftp.channel(), {
+    outcome: "failed",
+    cause: CAUSE,
+    confidence: "certain",
+    evidence: [syn, reset],
+    says: /as far away, but an initial TTL of 255 instead of 64/,
+  });
+});
+
+test("under TLS, and after CCC", () => {
+  const hidden = new Dialogue().secureLogin();
+  hidden.askSealed("PASV", ["227 Entering Passive Mode (203,0,113,5,195,82)."]);
+  const first = hidden.net.synRefused(hidden.ends(50002));
+  hidden.quitSealed();
+  shows(hidden.channel(), {
+    outcome: "failed",
+    cause: CAUSE,
+    confidence: "certain",
+    evidence: [first.syn, first.reset],
+    contributing: ["control-encrypted"],
+  });
+  const clear = new Dialogue().secureLogin().clearAgain();
+  clear.passive(50002);
+  const second = clear.net.synRefused(clear.ends(50002));
+  clear.quit();
+  shows(clear.channel(), {
+    outcome: "failed",
+    cause: CAUSE,
+    confidence: "certain",
+    evidence: [second.syn, second.reset],
+  });
+});
+
+test("silent: a private address that somebody on the client's LAN refuses, and a foreign one", () => {
+  const ftp = new Dialogue().login();
+  ftp.passive(50002, "192.168.1.20");
+  ftp.net.synRefused({ ...ftp.ends(50002, { address: "192.168.1.20" }), ttl: 64 });
+  ftp.passive(50003, "198.51.100.77");
+  ftp.net.synRefused(ftp.ends(50003, { address: "198.51.100.77" }));
+  ftp.quit();
+  const [privateAddress, foreign] = ftp.channels();
+  judges(privateAddress, "failed", "pasv-private-address");
+  judges(foreign, "failed", "pasv-wrong-address");
+});
+
+test("silent: the client takes its own SYN back, the server's SYN is refused, a reset after the last byte", () => {
+  const ftp = new Dialogue().login();
+  ftp.active(51002);
+  ftp.ask("LIST");
+  ftp.net.synRefused(ftp.ends(51002, {}, "server"));
+  ftp.control.server("425 Failed to establish connection.\r\n");
+  ftp.passive(50002);
+  const data = ftp.dial(50002);
+  ftp.control.client("LIST\r\n");
+  ftp.control.server("150 Here comes the directory listing.\r\n");
+  data.serverData(400);
+  data.fin("server");
+  data.ack("client");
+  data.reset("client");
+  ftp.control.server("226 Directory send OK.\r\n");
+  ftp.quit();
+  const [active, reset] = ftp.channels();
+  judges(active, "failed", "active-inbound-rejected");
+  judges(reset, "ok");
+});

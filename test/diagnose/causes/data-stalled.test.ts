@@ -1,0 +1,209 @@
+import { test } from "node:test";
+import {
+  HIDDEN_SILENCE_SECONDS,
+  SILENCE_SECONDS,
+  STALL_RETRANSMISSIONS,
+  STALL_SECONDS,
+  ZERO_WINDOW_SECONDS,
+} from "../../../src/diagnose/data-progress.ts";
+import { Dialogue, judges, shows } from "../dialogue.ts";
+
+const CAUSE = "data-stalled";
+
+/** A download of which `sent` bytes have passed. */
+function download(sent = 20_000, options: ConstructorParameters<typeof Dialogue>[0] = {}, size = 900_000) {
+  const ftp = new Dialogue(options).login();
+  ftp.passive(50002);
+  const data = ftp.dial(50002);
+  ftp.ask("RETR big", `150 Opening BINARY mode data connection for big (${size} bytes).`);
+  const sentPackets = sent > 0 ? data.serverData(sent) : [];
+  return { ftp, data, last: sentPackets.at(-1) ?? 0 };
+}
+
+test("server side: one direction only repeats itself, segments of every size", () => {
+  const { ftp, data } = download(20_000, { vantage: "server" });
+  const [lost] = data.serverData(1448, { acked: false });
+  const repeats = data.retransmit(lost, { times: 5 });
+  ftp.pause(5).control.client("QUIT\r\n");
+  ftp.control.server("426 Failure writing network stream.\r\n");
+  const failed = ftp.net.last;
+  ftp.control.server("221 Goodbye.\r\n");
+  ftp.control.finish("server");
+  shows(ftp.channel(), {
+    outcome: "failed",
+    cause: CAUSE,
+    confidence: "likely",
+    evidence: [repeats[0], failed],
+    says: /203\.0\.113\.5:50002 repeats the same data 5 times over 6\.0 s, never acknowledged/,
+  });
+});
+
+test("retransmissions and their span at both sides", () => {
+  const repeated = (times: number, everyMs: number) => {
+    const { ftp, data } = download(20_000, { vantage: "server" });
+    const [lost] = data.serverData(1448, { acked: false });
+    data.retransmit(lost, { times, afterMs: everyMs });
+    ftp.control.server("426 Failure writing network stream.\r\n");
+    ftp.quit();
+    return ftp.channel();
+  };
+  judges(repeated(STALL_RETRANSMISSIONS, 1000), "failed", CAUSE);
+  judges(repeated(STALL_RETRANSMISSIONS - 1, 1000), "undetermined");
+  judges(repeated(5, (STALL_SECONDS * 1000 + 100) / 5), "failed", CAUSE);
+  judges(repeated(5, (STALL_SECONDS * 1000 - 100) / 5), "undetermined");
+});
+
+test("client side: nothing arrives any more, and the client gives up", () => {
+  const silent = (seconds: number) => {
+    const { ftp, data, last } = download();
+    ftp.pause(seconds);
+    data.fin("client");
+    const quit = ftp.control.client("QUIT\r\n");
+    const failed = ftp.control.server("426 Failure writing network stream.\r\n");
+    ftp.control.server("221 Goodbye.\r\n");
+    ftp.control.finish("server");
+    return { channel: ftp.channel(), last, failed, quit };
+  };
+  const { channel, last, failed } = silent(SILENCE_SECONDS + 1);
+  shows(channel, {
+    outcome: "failed",
+    cause: CAUSE,
+    confidence: "likely",
+    evidence: [last, failed],
+    says: /the last data after 20000 bytes; then nothing arrives for 6\.\d s/,
+  });
+  judges(silent(SILENCE_SECONDS - 1).channel, "undetermined");
+});
+
+test("the receiver keeps its window closed: its own doing, and said so", () => {
+  const closed = (seconds: number) => {
+    const { ftp, data } = download();
+    const zero = data.zeroWindow("client");
+    for (let waited = 0; waited < seconds; waited += 1) {
+      ftp.pause(1);
+      data.zeroWindow("client");
+    }
+    data.reset("client");
+    const failed = ftp.control.server("426 Failure writing network stream.\r\n");
+    ftp.quit();
+    return { channel: ftp.channel(), zero, failed };
+  };
+  const { channel } = closed(ZERO_WINDOW_SECONDS - 2);
+  judges(channel, "failed", "data-connection-reset");
+
+  const { ftp, data } = download();
+  const zero = data.zeroWindow("client");
+  for (let i = 0; i < ZERO_WINDOW_SECONDS + 2; i++) {
+    ftp.pause(1);
+    data.zeroWindow("client");
+  }
+  const failed = ftp.control.server("421 Data timeout. Reconnect. Sorry.\r\n");
+  ftp.control.finish("server");
+  shows(ftp.channel(), {
+    outcome: "failed",
+    cause: CAUSE,
+    confidence: "likely",
+    evidence: [zero, failed],
+    says: /192\.0\.2\.10:\d+ keeps its receive window at zero for 12\.\d s: the receiver stopped reading/,
+  });
+});
+
+test("the sender's FIN is here and data before it never arrived", () => {
+  const { ftp, data } = download();
+  ftp.net.uncaptured(() => data.serverData(2896, { acked: false }));
+  data.serverData(404, { acked: false });
+  const fin = data.fin("server");
+  data.segment("client", { flags: "A", ack: data.position("server").seq - 2896 - 404 - 1 });
+  ftp.pause(SILENCE_SECONDS + 1);
+  const failed = ftp.control.server("426 Failure writing network stream.\r\n");
+  ftp.quit();
+  shows(ftp.channel(), {
+    outcome: "failed",
+    cause: CAUSE,
+    confidence: "likely",
+    evidence: [fin, failed],
+    alternatives: ["mtu-blackhole"],
+    says: /2896 bytes before it never arrived/,
+  });
+});
+
+test("the SYN-ACK never arrives: both ends repeat themselves", () => {
+  const ftp = new Dialogue({ vantage: "server" }).login();
+  ftp.passive(50002);
+  const data = ftp.net.uncaptured(() => ftp.dial(50002));
+  const syn = data.segment("client", { flags: "S", seq: data.position("client").seq - 1, ack: 0 });
+  let last = 0;
+  for (const seconds of [0, 1, 2, 4]) {
+    ftp.pause(seconds);
+    last = data.segment("server", { flags: "SA", seq: data.position("server").seq - 1 });
+  }
+  ftp.control.client("LIST\r\n");
+  const failed = ftp.pause(50).control.server("425 Failed to establish connection.\r\n");
+  ftp.quit();
+  shows(ftp.channel(), {
+    outcome: "failed",
+    cause: CAUSE,
+    confidence: "likely",
+    evidence: [last, failed],
+    says: /repeats its SYN-ACK 3 times over 7\.\d s, never acknowledged: it does not arrive/,
+  });
+  void syn;
+});
+
+test("under TLS: silence is possible, and takes longer to mean something", () => {
+  const hidden = (seconds: number) => {
+    const ftp = new Dialogue().secureLogin();
+    ftp.askSealed("EPSV", ["229 Entering Extended Passive Mode (|||50002|)"]);
+    const data = ftp.dial(50002);
+    ftp.askSealed("RETR big", ["150 Opening BINARY mode data connection for big (900000 bytes)."]);
+    data.tls({ resumption: "psk" });
+    const last = data.applicationData("server", 1000);
+    data.ack("client");
+    ftp.pause(seconds);
+    ftp.askSealed("ABOR", ["426 Failure writing network stream."]);
+    return { channel: ftp.channel(), last };
+  };
+  const { channel, last } = hidden(HIDDEN_SILENCE_SECONDS + 1);
+  shows(channel, { outcome: "failed", cause: CAUSE, confidence: "possible", evidence: [last] });
+  judges(hidden(HIDDEN_SILENCE_SECONDS - 1).channel, "undetermined");
+});
+
+test("silent: slow but moving; a window that opens again; loss that recovers", () => {
+  const { ftp, data } = download(1448, { vantage: "server" }, 8896);
+  for (let i = 0; i < 12; i++) {
+    ftp.pause(SILENCE_SECONDS - 1);
+    data.serverData(500);
+  }
+  data.zeroWindow("client");
+  ftp.pause(ZERO_WINDOW_SECONDS + 5);
+  data.ack("client");
+  const [lost] = data.serverData(1448, { acked: false });
+  data.retransmit(lost, { times: 4 });
+  data.ack("client");
+  data.finish("server");
+  ftp.control.server("226 Transfer complete.\r\n");
+  ftp.quit();
+  judges(ftp.channel(), "ok");
+});
+
+test("silent: only full-size segments vanish; the capture ends in the middle", () => {
+  const { ftp, data } = download(0, { vantage: "server" });
+  const [first] = data.serverData(5000, { acked: false });
+  data.retransmit(first, { times: 5 });
+  ftp.pause(5).control.server("426 Failure writing network stream.\r\n");
+  ftp.quit();
+  judges(ftp.channel(), "failed", "mtu-blackhole");
+  judges(download().ftp.channel(), "undetermined");
+});
+
+test("silent: a keep-alive NOOP during a long transfer", () => {
+  const { ftp, data } = download(1448, {}, 4344);
+  ftp.pause(3).ask("NOOP", "200 NOOP ok.");
+  data.serverData(1448);
+  ftp.pause(3).ask("NOOP", "200 NOOP ok.");
+  data.serverData(1448);
+  data.finish("server");
+  ftp.control.server("226 Transfer complete.\r\n");
+  ftp.quit();
+  judges(ftp.channel(), "ok");
+});

@@ -1,0 +1,197 @@
+import { test } from "node:test";
+import { SILENCE_SECONDS } from "../../../src/diagnose/data-progress.ts";
+import { Dialogue, judges, shows, tlsListing } from "../dialogue.ts";
+
+const CAUSE = "data-tls-handshake-failed";
+
+/** A session under TLS in which the data connection to 50002 is open and LIST was sent. */
+function opened(options: ConstructorParameters<typeof Dialogue>[0] = {}) {
+  const ftp = new Dialogue(options).secureLogin();
+  ftp.askSealed("EPSV", ["229 Entering Extended Passive Mode (|||50002|)"]);
+  const data = ftp.dial(50002);
+  ftp.askSealed("LIST", ["150 Here comes the directory listing."]);
+  return { ftp, data };
+}
+
+test("a fatal alert, from either end, with its name", () => {
+  for (const [side, description, name] of [
+    ["client", 48, "unknown_ca"],
+    ["server", 70, "protocol_version"],
+    ["client", 42, "bad_certificate"],
+  ] as const) {
+    const { ftp, data } = opened();
+    data.tls({ version: "1.2" }, side === "client" ? 2 : 1);
+    const alert = data.alert(side, 2, description);
+    data.finish(side);
+    ftp.quitSealed();
+    shows(ftp.channel(), {
+      outcome: "failed",
+      cause: CAUSE,
+      confidence: "certain",
+      evidence: [alert],
+      says: new RegExp(`fatal alert ${name} \\(${description}\\) from the ${side}`),
+    });
+  }
+});
+
+test("curl 7.88 in active mode never begins TLS: the server's alert after 20 s, and 425", () => {
+  const ftp = new Dialogue({ vantage: "server" }).secureLogin().clearAgain();
+  ftp.active(51002);
+  ftp.ask("LIST", "150 Here comes the directory listing.");
+  const data = ftp.dialBack(51002);
+  ftp.pause(20);
+  const alert = data.alert("server", 2, 50);
+  data.finish("server");
+  const failed = ftp.control.server("425 Unable to build data connection: Operation not permitted\r\n");
+  ftp.quit();
+  shows(ftp.channel(), {
+    outcome: "failed",
+    cause: CAUSE,
+    confidence: "certain",
+    evidence: [alert, failed],
+    says: /decode_error.*the client never began TLS/,
+  });
+});
+
+test("a close after the server's hello, and who closed", () => {
+  const { ftp, data } = opened();
+  const flights = data.tls({}, 2);
+  const [fin] = data.finish("client");
+  ftp.quitSealed();
+  shows(ftp.channel(), {
+    outcome: "failed",
+    cause: CAUSE,
+    confidence: "certain",
+    evidence: [flights[1]],
+    says: new RegExp(`stops after the server's hello; FIN from the client in packet ${fin}`),
+  });
+});
+
+test("silence before the handshake ends", () => {
+  const silent = (seconds: number) => {
+    const { ftp, data } = opened();
+    const [hello] = data.tls({}, 1);
+    data.ack("server");
+    ftp.pause(seconds).quitSealed();
+    return { channel: ftp.channel(), hello };
+  };
+  const { channel, hello } = silent(SILENCE_SECONDS + 1);
+  shows(channel, {
+    outcome: "failed",
+    cause: CAUSE,
+    confidence: "likely",
+    evidence: [hello],
+    says: /a ClientHello that is never answered; the connection stays open and silent/,
+  });
+  judges(silent(SILENCE_SECONDS - 1).channel, "undetermined");
+});
+
+test("cleartext where TLS is due: 226 or not", () => {
+  const ftp = new Dialogue().secureLogin().clearAgain();
+  ftp.passive(50002);
+  const data = ftp.dial(50002);
+  ftp.ask("LIST", "150 Here comes the directory listing.");
+  data.tls({}, 1);
+  const listing = data.server("-rw-r--r--    1 0        0            1234 Jan 01 00:00 file\r\n");
+  data.finish("server");
+  const said = ftp.control.server("226 Directory send OK.\r\n");
+  ftp.quit();
+  shows(ftp.channel(), {
+    outcome: "failed",
+    cause: CAUSE,
+    confidence: "certain",
+    evidence: [listing, said],
+    says: /the client begins TLS on the data connection, the server sends cleartext/,
+  });
+});
+
+test("the reverse: the client sends cleartext to a server that wants TLS", () => {
+  const ftp = new Dialogue().secureLogin().clearAgain();
+  ftp.passive(50002);
+  const data = ftp.dial(50002);
+  ftp.ask("STOR upload", "150 Ok to send data.");
+  data.client("plain text");
+  const alert = data.alert("server", 2, 10);
+  data.finish("server");
+  const failed = ftp.control.server("522 SSL connection failed\r\n");
+  ftp.quit();
+  shows(ftp.channel(), {
+    outcome: "failed",
+    cause: CAUSE,
+    confidence: "certain",
+    evidence: [alert, failed],
+    says: /unexpected_message.*the client never began TLS/,
+  });
+});
+
+test("the server says so: with the connection in the capture, and without", () => {
+  const seen = new Dialogue({ software: "pyftpdlib" }).secureLogin().clearAgain();
+  seen.passive(50002);
+  const data = seen.dial(50002);
+  seen.ask("LIST", "125 Data connection already open. Transfer starting.");
+  data.finish("server");
+  const failed = seen.control.server("522 SSL handshake failed.\r\n");
+  seen.quit();
+  shows(seen.channel(), {
+    outcome: "failed",
+    cause: CAUSE,
+    confidence: "certain",
+    evidence: [data.handshake.syn, failed],
+  });
+
+  const unseen = new Dialogue().secureLogin().clearAgain();
+  unseen.passive(50002);
+  const list = unseen.ask("LIST", "150 Here it comes.", "435 Failed TLS negotiation on data channel, disconnected");
+  unseen.quit();
+  shows(unseen.channel(), { outcome: "failed", cause: CAUSE, confidence: "likely", evidence: [list.reply] });
+});
+
+test("silent: a large certificate flight that is never acknowledged is the MTU", () => {
+  const { ftp, data } = opened({ vantage: "server" });
+  const [, flight] = data.tls({ certificateLength: 4000 }, 2);
+  data.retransmit(flight - 1, { times: 5 });
+  ftp.pause(5).quitSealed();
+  judges(ftp.channel(), "failed", "mtu-blackhole");
+});
+
+test("silent: a ClientHello that is repeated in vain is the path's", () => {
+  const { ftp, data } = opened();
+  data.tls({}, 1);
+  data.retransmit("client", { times: 5 });
+  ftp.pause(5).quitSealed();
+  judges(ftp.channel(), "failed", "data-stalled");
+});
+
+test("silent: under TLS the server may have said 550 and closed, before it read the ClientHello", () => {
+  const { ftp, data } = opened();
+  data.tls({}, 1);
+  data.fin("server");
+  data.fin("client");
+  data.ack("server");
+  ftp.quitSealed();
+  judges(ftp.channel(), "undetermined");
+});
+
+test("silent: a handshake that ends, a warning alert, TLS uploads, cleartext under PROT C", () => {
+  const { ftp, data } = opened();
+  tlsListing(data, 600, { version: "1.2" });
+  ftp.control.sealed("server", "226 Directory send OK.\r\n");
+  ftp.askSealed("EPSV", ["229 Entering Extended Passive Mode (|||50003|)"]);
+  const upload = ftp.dial(50003);
+  ftp.askSealed("STOR upload", ["150 Ok to send data."]);
+  upload.tls({ resumption: "psk" });
+  upload.sealed("client", 900);
+  upload.closeNotify("client");
+  upload.fin("client");
+  upload.fin("server");
+  upload.ack("client");
+  ftp.control.sealed("server", "226 Transfer complete.\r\n");
+  ftp.askSealed("EPSV", ["229 Entering Extended Passive Mode (|||50004|)"]);
+  const clear = ftp.dial(50004);
+  ftp.askSealed("LIST", ["150 Here comes the directory listing."]);
+  clear.serverData(400);
+  clear.finish("server");
+  ftp.control.sealed("server", "226 Directory send OK.\r\n");
+  ftp.quitSealed();
+  for (const channel of ftp.channels()) judges(channel, "ok");
+});

@@ -1,0 +1,58 @@
+import { test } from "node:test";
+import { CLIENT6, Dialogue, judges, SERVER6, shows } from "../dialogue.ts";
+
+const CAUSE = "epsv-refused";
+
+test("EPSV turned down, and PASV works: refused, then ok", () => {
+  for (const reply of [
+    "500 Unknown command.",
+    "502 Command blacklisted: EPSV", // ftp-srv
+    "501 EPSV: Operation not permitted", // ProFTPD
+    "550 Permission denied.", // vsftpd
+    "425 Cannot open data connection.",
+  ]) {
+    const ftp = new Dialogue().login();
+    const epsv = ftp.ask("EPSV", reply);
+    ftp.passive(50000);
+    ftp.list(ftp.dial(50000));
+    ftp.quit();
+    const [refused, used] = ftp.channels();
+    shows(refused, {
+      outcome: "refused",
+      cause: CAUSE,
+      confidence: "certain",
+      evidence: [epsv.reply],
+      says: new RegExp(reply.replace(/[().]/g, ".")),
+    });
+    judges(used, "ok");
+  }
+});
+
+test("522 on the wrong family, and after CCC", () => {
+  const ftp = new Dialogue({ client: CLIENT6, server: SERVER6, software: "proftpd" }).secureLogin().clearAgain();
+  const epsv = ftp.ask("EPSV 1", "522 Network protocol not supported, use (2)");
+  ftp.quit();
+  shows(ftp.channel(), { outcome: "refused", cause: CAUSE, confidence: "certain", evidence: [epsv.reply] });
+});
+
+test("silent: the refusal speaks of ports, or earlier ones worked", () => {
+  const ftp = new Dialogue({ software: "pure-ftpd" }).login();
+  ftp.ask("EPSV", "425 All reserved TCP ports are busy");
+  ftp.quit();
+  judges(ftp.channel(), "refused", "passive-ports-exhausted");
+});
+
+test("silent: EPSV ALL negotiates nothing, and EPSV granted and left for PASV is no refusal", () => {
+  const ftp = new Dialogue().login();
+  ftp.ask("EPSV ALL", "200 EPSV ALL ok.");
+  ftp.extended(50000);
+  ftp.list(ftp.dial(50000));
+  ftp.extended(50001);
+  ftp.passive(50002);
+  ftp.list(ftp.dial(50002));
+  ftp.quit();
+  const [used, unused, fallback] = ftp.channels();
+  judges(used, "ok");
+  judges(unused, "not-attempted");
+  judges(fallback, "ok");
+});

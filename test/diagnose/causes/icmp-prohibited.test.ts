@@ -1,0 +1,103 @@
+import { test } from "node:test";
+import { CLIENT6, Dialogue, judges, ROUTER, SERVER, SERVER6, shows } from "../dialogue.ts";
+
+const CAUSE = "icmp-prohibited";
+const ROUTER6 = "2001:db8:ffff::1";
+
+/** One SYN to the passive port, and an ICMP error about it. */
+function answeredByIcmp(from: string, type: number, code: number, quotedBytes?: number) {
+  const ipv6 = from.includes(":");
+  const ftp = new Dialogue(ipv6 ? { client: CLIENT6, server: SERVER6 } : {}).login();
+  ftp.extended(50002);
+  const [syn] = ftp.net.synUnanswered({ ...ftp.ends(50002), retries: 0 });
+  const icmp = ftp.net.icmpError({ from, type, code, ...(quotedBytes ? { quotedBytes } : {}) });
+  ftp.pause(4).quit();
+  return { channel: ftp.channel(), syn, icmp };
+}
+
+test("each code that ends an attempt, IPv4 and IPv6, with the router that sent it", () => {
+  for (const [from, type, codes] of [
+    [ROUTER, 3, [0, 1, 2, 3, 9, 10, 13]],
+    [ROUTER6, 1, [0, 1, 3, 4, 5, 6]],
+  ] as const)
+    for (const code of codes) {
+      const { channel, syn, icmp } = answeredByIcmp(from, type, code);
+      shows(channel, {
+        outcome: "failed",
+        cause: CAUSE,
+        confidence: "certain",
+        evidence: [syn, icmp],
+        says: new RegExp(`type ${type} code ${code} from the router ${from.replaceAll(".", "\\.")}, TTL 60`),
+      });
+    }
+});
+
+test("a quote of 28 bytes is enough; the server's own firewall is named as the target", () => {
+  const { channel, syn, icmp } = answeredByIcmp(SERVER, 3, 3, 28);
+  shows(channel, {
+    outcome: "failed",
+    cause: CAUSE,
+    confidence: "certain",
+    evidence: [syn, icmp],
+    says: /from the target 203\.0\.113\.5 itself/,
+  });
+});
+
+test("under TLS", () => {
+  const ftp = new Dialogue().secureLogin();
+  ftp.askSealed("EPSV", ["229 Entering Extended Passive Mode (|||50002|)"]);
+  const [syn] = ftp.net.synUnanswered({ ...ftp.ends(50002), retries: 0 });
+  const icmp = ftp.net.icmpError({ from: ROUTER, type: 3, code: 13 });
+  ftp.pause(4).quitSealed();
+  shows(ftp.channel(), {
+    outcome: "failed",
+    cause: CAUSE,
+    confidence: "certain",
+    evidence: [syn, icmp],
+    contributing: ["control-encrypted"],
+  });
+});
+
+test("silent: too big (3/4, Packet Too Big) and time exceeded say nothing against the port", () => {
+  for (const [from, type, code] of [
+    [ROUTER, 3, 4],
+    [ROUTER, 11, 0],
+    [ROUTER6, 2, 0],
+  ] as const) {
+    const ftp = new Dialogue(from === ROUTER6 ? { client: CLIENT6, server: SERVER6 } : {}).login();
+    ftp.extended(50002);
+    const syns = ftp.net.synUnanswered(ftp.ends(50002));
+    ftp.net.icmpError({ from, type, code, quoting: syns[0] });
+    ftp.quit();
+    judges(ftp.channel(), "failed", "data-port-filtered");
+  }
+});
+
+test("silent: the error quotes another connection, or the next SYN gets through", () => {
+  const other = new Dialogue().login();
+  other.extended(50002);
+  other.net.synUnanswered({ client: "192.0.2.10:47000", server: "203.0.113.5:443", retries: 0 });
+  other.net.icmpError({ from: ROUTER, type: 3, code: 13 });
+  other.net.synUnanswered(other.ends(50002));
+  other.quit();
+  judges(other.channels()[0], "failed", "data-port-filtered");
+
+  const passing = new Dialogue().login();
+  passing.extended(50002);
+  const data = passing.dial(50002);
+  passing.net.icmpError({ from: ROUTER, type: 3, code: 1, quoting: data.handshake.syn });
+  passing.list(data);
+  passing.quit();
+  judges(passing.channel(), "ok");
+});
+
+test("silent: it quotes the server's SYN (active mode)", () => {
+  const ftp = new Dialogue({ vantage: "server" }).login();
+  ftp.active(51002);
+  ftp.ask("LIST");
+  ftp.net.synUnanswered({ ...ftp.ends(51002, {}, "server"), retries: 0 });
+  ftp.net.icmpError({ from: ROUTER, type: 3, code: 13 });
+  ftp.control.server("425 Failed to establish connection.\r\n");
+  ftp.quit();
+  judges(ftp.channel(), "failed", "active-inbound-rejected");
+});

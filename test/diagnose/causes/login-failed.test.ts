@@ -1,0 +1,80 @@
+import { test } from "node:test";
+import { Dialogue, judges, shows } from "../dialogue.ts";
+
+const CAUSE = "login-failed";
+
+function login(reply: string, user = "alice") {
+  const ftp = new Dialogue();
+  ftp.control.server("220 ready\r\n");
+  ftp.ask(`USER ${user}`, "331 Password required");
+  const pass = ftp.ask("PASS wrong", reply);
+  return { ftp, pass };
+}
+
+test("530 or 430 to PASS, in the words of several servers", () => {
+  for (const reply of [
+    "530 Login incorrect.", // vsftpd, ProFTPD
+    "530 Login authentication failed", // Pure-FTPd
+    "530 Authentication failed.", // pyftpdlib
+    "530 User cannot log in, home directory inaccessible.", // IIS
+    "530 Maximum login attempts. Disconnecting.", // pyftpdlib
+    "430 Invalid username or password",
+  ]) {
+    const { ftp, pass } = login(reply);
+    ftp.quit();
+    shows(ftp.session().control, {
+      outcome: "failed",
+      cause: CAUSE,
+      confidence: "certain",
+      evidence: [pass.reply],
+      says: /PASS answered by reply "[45]30 /,
+    });
+  }
+});
+
+test("530 to USER; a user's name with the word tls in it", () => {
+  const ftp = new Dialogue();
+  ftp.control.server("220 ready\r\n");
+  const user = ftp.ask("USER bob", "530 This FTP server is anonymous only.");
+  ftp.quit();
+  shows(ftp.session().control, { outcome: "failed", cause: CAUSE, confidence: "certain", evidence: [user.reply] });
+
+  const named = new Dialogue();
+  named.control.server("220 ready\r\n");
+  const refused = named.ask("USER tls-backup", "530 User tls-backup cannot log in.");
+  named.quit();
+  shows(named.session().control, { outcome: "failed", cause: CAUSE, confidence: "certain", evidence: [refused.reply] });
+});
+
+test("silent: the next try works", () => {
+  const { ftp } = login("530 Login incorrect.");
+  ftp.ask("USER alice", "331 Password required");
+  ftp.ask("PASS right", "230 Login successful.");
+  ftp.quit();
+  judges(ftp.session().control, "ok");
+});
+
+test("silent: TLS is demanded, or a limit is reached", () => {
+  for (const reply of [
+    "530 Non-anonymous sessions must use encryption.", // vsftpd
+    "530 Please use TLS to log in.",
+    "530 SSL/TLS required on the control channel",
+  ]) {
+    const { ftp } = login(reply);
+    ftp.quit();
+    judges(ftp.session().control, "ok");
+  }
+  const { ftp } = login("530 Sorry, the maximum number of allowed clients (1) are already connected.");
+  ftp.quit();
+  judges(ftp.session().control, "failed", "server-busy");
+});
+
+test("silent: 530 to something else than a login", () => {
+  const ftp = new Dialogue();
+  ftp.control.server("220 ready\r\n");
+  ftp.ask("PASV", "530 Please login with USER and PASS.");
+  ftp.quit();
+  const session = ftp.session();
+  judges(session.control, "ok");
+  judges(session.dataChannels[0], "refused", "pasv-refused");
+});

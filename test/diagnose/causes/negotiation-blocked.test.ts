@@ -1,0 +1,148 @@
+import { test } from "node:test";
+import { PATIENCE_SECONDS } from "../../../src/diagnose/causes/negotiation-blocked.ts";
+import { DEAD_RETRANSMISSIONS } from "../../../src/diagnose/control-end.ts";
+import { Dialogue, FORGED, judges, shows, tlsListing } from "../dialogue.ts";
+
+const CAUSE = "negotiation-blocked";
+
+test("EPSV is acknowledged and never answered, and the session lives on", () => {
+  for (const vantage of ["client", "middle"] as const) {
+    const ftp = new Dialogue({ vantage }).login();
+    const epsv = ftp.ask("EPSV");
+    ftp.control.ack("server");
+    ftp.pause(20);
+    const pasv = ftp.passive(50000);
+    ftp.list(ftp.dial(50000));
+    ftp.quit();
+    const [blocked, used] = ftp.channels();
+    shows(blocked, {
+      outcome: "failed",
+      cause: CAUSE,
+      confidence: "likely",
+      evidence: [epsv.command, pasv.reply],
+      says: /EPSV is acknowledged and never answered[\s\S]*PASV is answered 227/,
+    });
+    judges(used, "ok");
+  }
+});
+
+test("a device answers EPSV with a reset of its own", () => {
+  const ftp = new Dialogue().login();
+  const epsv = ftp.ask("EPSV");
+  const reset = ftp.control.reset("server", FORGED);
+  ftp.pause(5).net.udp({ from: "192.0.2.10:5353", to: "192.0.2.1:53", payload: "other traffic" });
+  shows(ftp.channel(), {
+    outcome: "failed",
+    cause: CAUSE,
+    confidence: "likely",
+    evidence: [epsv.command, reset],
+    says: /TTL 62.*TTL 57: sent 2 hops from here, 5 hops before the host \(7 hops\), by a middlebox/,
+  });
+});
+
+test("never acknowledged: possible, for the path may be gone altogether", () => {
+  const ftp = new Dialogue().login();
+  const epsv = ftp.ask("EPSV");
+  const repeats = ftp.control.retransmit("client", { times: DEAD_RETRANSMISSIONS });
+  ftp.pause(3).net.udp({ from: "192.0.2.10:5353", to: "192.0.2.1:53", payload: "other traffic" });
+  shows(ftp.channel(), {
+    outcome: "failed",
+    cause: CAUSE,
+    confidence: "possible",
+    evidence: [epsv.command, repeats.at(-1)!],
+    alternatives: ["control-connection-lost"],
+    says: /repeated 2 times and never acknowledged/,
+  });
+});
+
+test("never answered until the client leaves: possible", () => {
+  const leaves = (seconds: number) => {
+    const ftp = new Dialogue().login();
+    const epsv = ftp.ask("EPSV");
+    ftp.control.ack("server");
+    ftp.pause(seconds);
+    const [fin] = [ftp.control.fin("client")];
+    ftp.control.ack("server");
+    return { channel: ftp.channel(), epsv, fin };
+  };
+  const { channel, epsv, fin } = leaves(PATIENCE_SECONDS + 0.1);
+  shows(channel, {
+    outcome: "failed",
+    cause: CAUSE,
+    confidence: "possible",
+    evidence: [epsv.command, fin],
+    alternatives: ["control-connection-lost"],
+  });
+  judges(leaves(PATIENCE_SECONDS - 1).channel, "undetermined");
+});
+
+test("silent: one repetition less, or a connection that was idle before", () => {
+  const once = new Dialogue().login();
+  once.ask("EPSV");
+  once.control.retransmit("client", { times: DEAD_RETRANSMISSIONS - 1 });
+  once.pause(4).net.udp({ from: "192.0.2.10:5353", to: "192.0.2.1:53", payload: "other traffic" });
+  judges(once.channel(), "undetermined");
+
+  const idle = new Dialogue().login().pause(300);
+  idle.ask("EPSV");
+  idle.control.retransmit("client", { times: 5 });
+  judges(idle.channel(), "undetermined");
+});
+
+test("silent: the server itself resets, its process died", () => {
+  const ftp = new Dialogue().login();
+  ftp.ask("EPSV");
+  ftp.control.reset("server");
+  judges(ftp.pause(5).channel(), "undetermined");
+});
+
+test("silent: a real refusal, a slow answer", () => {
+  const refused = new Dialogue().login();
+  refused.ask("EPSV", "500 Unknown command.");
+  refused.quit();
+  judges(refused.channel(), "refused", "epsv-refused");
+
+  const slow = new Dialogue().login();
+  slow.ask("EPSV");
+  slow.control.ack("server");
+  slow.pause(30).control.server("229 Entering Extended Passive Mode (|||50000|)\r\n");
+  slow.list(slow.dial(50000));
+  slow.quit();
+  judges(slow.channel(), "ok");
+});
+
+test("silent: a server still inside an earlier transfer", () => {
+  const ftp = new Dialogue({ software: "proftpd" }).login();
+  ftp.passive(50000);
+  const data = ftp.dial(50000);
+  ftp.ask("RETR big", "150 Opening BINARY mode data connection for big (16000 bytes)");
+  data.serverData(8000);
+  ftp.ask("EPSV");
+  ftp.control.ack("server");
+  ftp.pause(2);
+  data.serverData(8000);
+  data.finish("server");
+  ftp.control.server("226 Transfer complete\r\n");
+  ftp.quit();
+  const [first, second] = ftp.channels();
+  judges(first, "ok");
+  judges(second, "not-attempted");
+});
+
+test("silent: PORT that pyftpdlib is still dialling for", () => {
+  const ftp = new Dialogue({ vantage: "server", software: "pyftpdlib" }).login();
+  ftp.ask("PORT 192,0,2,10,199,58");
+  ftp.control.ack("server");
+  ftp.net.synUnanswered(ftp.ends(51002, {}, "server"));
+  ftp.ask("NOOP", "200 I successfully done nothin'.");
+  ftp.quit();
+  judges(ftp.channel(), "failed", "active-inbound-blocked");
+});
+
+test("silent: under TLS the command cannot be read", () => {
+  const ftp = new Dialogue().secureLogin();
+  ftp.askSealed("EPSV", ["229 Entering Extended Passive Mode (|||50000|)"]);
+  tlsListing(ftp.dial(50000), 500);
+  ftp.quitSealed();
+  judges(ftp.channel(), "ok");
+});

@@ -1,0 +1,103 @@
+import { test } from "node:test";
+import { DEAD_RETRANSMISSIONS } from "../../../src/diagnose/control-end.ts";
+import { Dialogue, judges, octets, shows } from "../dialogue.ts";
+
+const CAUSE = "negotiation-dropped-by-helper";
+
+/** Other traffic, so that the capture goes on. */
+function later(ftp: Dialogue): Dialogue {
+  ftp.pause(6).net.udp({ from: "192.0.2.10:5353", to: "192.0.2.1:53", payload: "other traffic" });
+  return ftp;
+}
+
+test("server side: exactly the 227 is repeated with back-off and never acknowledged", () => {
+  const ftp = new Dialogue({ vantage: "server" }).login();
+  const pasv = ftp.passive(50000);
+  const repeats = ftp.control.retransmit("server", { times: 5 });
+  shows(later(ftp).channel(), {
+    outcome: "failed",
+    cause: CAUSE,
+    confidence: "likely",
+    evidence: [pasv.reply, repeats.at(-1)!],
+    alternatives: ["control-connection-lost"],
+    says: /the 227 reply is repeated 5 times over 6\.2 s and never acknowledged/,
+  });
+});
+
+test("a 227 split over two segments, and one with an octet above 255: the form is said", () => {
+  const split = new Dialogue({ vantage: "server" }).login();
+  split.ask("PASV");
+  split.control.server("227 Entering Passive Mode (203,0,113");
+  const end = split.control.server(",5,195,80).\r\n");
+  const repeats = split.control.retransmit("server", { times: 3 });
+  shows(later(split).channel(), {
+    outcome: "failed",
+    cause: CAUSE,
+    confidence: "likely",
+    evidence: [end, repeats.at(-1)!],
+    says: /split over two segments/,
+  });
+
+  const odd = new Dialogue({ vantage: "server" }).login();
+  const pasv = odd.ask("PASV", "227 Entering Passive Mode (203,0,113,5,451,80).");
+  const again = odd.control.retransmit("server", { times: 3 });
+  shows(later(odd).channel(), {
+    outcome: "failed",
+    cause: CAUSE,
+    confidence: "likely",
+    evidence: [pasv.reply, again.at(-1)!],
+    says: /octet 451 is above 255/,
+  });
+});
+
+test("client side: exactly the PORT or EPRT", () => {
+  for (const command of [`PORT ${octets("192.0.2.10", 51002)}`, "EPRT |1|192.0.2.10|51002|"]) {
+    const ftp = new Dialogue().login();
+    const port = ftp.ask(command);
+    const repeats = ftp.control.retransmit("client", { times: DEAD_RETRANSMISSIONS });
+    shows(later(ftp).channel(), {
+      outcome: "failed",
+      cause: CAUSE,
+      confidence: "likely",
+      evidence: [port.command, repeats.at(-1)!],
+    });
+  }
+});
+
+test("silent: random loss recovers; one repetition proves nothing", () => {
+  const lossy = new Dialogue({ vantage: "server" }).login();
+  lossy.passive(50000);
+  lossy.control.retransmit("server", { times: 4 });
+  lossy.control.ack("client");
+  lossy.list(lossy.dial(50000));
+  lossy.quit();
+  judges(lossy.channel(), "ok");
+
+  const once = new Dialogue({ vantage: "server" }).login();
+  once.passive(50000);
+  once.control.retransmit("server", { times: DEAD_RETRANSMISSIONS - 1 });
+  judges(later(once).channel(), "undetermined");
+});
+
+test("silent: only big segments vanish (path MTU), or the connection was idle", () => {
+  const big = new Dialogue({ vantage: "server" }).login();
+  big.ask("PASV");
+  big.control.server(`227-${"x".repeat(1100)}\r\n227 Entering Passive Mode (203,0,113,5,195,80).\r\n`);
+  big.control.retransmit("server", { times: 5 });
+  judges(later(big).channel(), "undetermined");
+
+  const idle = new Dialogue({ vantage: "server" }).login();
+  idle.ask("PASV");
+  idle.control.ack("server");
+  idle.pause(400).control.server("227 Entering Passive Mode (203,0,113,5,195,80).\r\n");
+  idle.control.retransmit("server", { times: 5 });
+  judges(later(idle).channel(), "undetermined");
+});
+
+test("silent: another line is repeated, the control connection is lost", () => {
+  const ftp = new Dialogue().login();
+  ftp.ask("TYPE I");
+  ftp.control.retransmit("client", { times: 5 });
+  const session = later(ftp).session();
+  judges(session.control, "failed", "control-connection-lost");
+});

@@ -1,0 +1,50 @@
+import { test } from "node:test";
+import { CLIENT6, Dialogue, judges, SERVER6, shows } from "../dialogue.ts";
+
+const CAUSE = "pasv-refused";
+
+test("PASV turned down with no better cause", () => {
+  for (const reply of [
+    "550 Permission denied.", // vsftpd: pasv_enable=NO
+    "501 PASV: Operation not permitted", // ProFTPD
+    "500 Illegal PASV command, EPSV ALL in effect", // ProFTPD
+    "550 Passive mode not allowed on this server.", // Serv-U
+    "425 Cannot open passive connection.",
+  ]) {
+    const ftp = new Dialogue().login();
+    const pasv = ftp.ask("PASV", reply);
+    ftp.quit();
+    shows(ftp.channel(), { outcome: "refused", cause: CAUSE, confidence: "certain", evidence: [pasv.reply] });
+  }
+});
+
+test("PASV on an IPv6 control connection, and LPSV in a family that is not served", () => {
+  const ftp = new Dialogue({ client: CLIENT6, server: SERVER6, software: "pure-ftpd" }).login();
+  const pasv = ftp.ask("PASV", "425 You cannot use PASV on IPv6 connections. Use EPSV instead.");
+  const lpsv = ftp.ask("LPSV", "521 Supported address families are (4)");
+  ftp.quit();
+  const [first, second] = ftp.channels();
+  shows(first, { outcome: "refused", cause: CAUSE, confidence: "certain", evidence: [pasv.reply] });
+  shows(second, { outcome: "refused", cause: CAUSE, confidence: "certain", evidence: [lpsv.reply] });
+});
+
+test("silent: out of ports, TLS demanded", () => {
+  const ports = new Dialogue().login();
+  ports.ask("PASV", "500 OOPS: vsf_sysutil_bind");
+  ports.control.finish("server");
+  judges(ports.channel(), "refused", "passive-ports-exhausted");
+
+  const tls = new Dialogue().login();
+  tls.ask("PASV", "521 Data connection cannot be opened with this PROT setting.");
+  tls.quit();
+  judges(tls.channel(), "refused", "data-protection-required");
+});
+
+test("silent: Pure-FTPd's 227 Logout. at the end refuses and grants nothing", () => {
+  const ftp = new Dialogue({ software: "pure-ftpd" }).login();
+  ftp.control.server("227 Logout.\r\n");
+  ftp.control.finish("server");
+  const session = ftp.session();
+  judges(session.control, "ok");
+  if (session.dataChannels.length > 0) throw new Error("no channel");
+});

@@ -1,0 +1,92 @@
+import { test } from "node:test";
+import { CLIENT6, Dialogue, judges, OTHER, SERVER6, shows } from "../dialogue.ts";
+
+const CAUSE = "port-refused";
+
+test("the mode is disabled", () => {
+  for (const reply of [
+    "550 Permission denied.", // vsftpd
+    "501 Active mode is disabled", // Pure-FTPd
+    "500 Unable to service PORT commands", // ProFTPD
+    "502 Command not implemented.",
+  ]) {
+    const ftp = new Dialogue().login();
+    const port = ftp.active(51002, undefined, reply);
+    ftp.quit();
+    shows(ftp.channel(), { outcome: "refused", cause: CAUSE, confidence: "certain", evidence: [port.reply] });
+  }
+});
+
+test("a third party's address (FTP bounce), and a port below 1024", () => {
+  const bounce = new Dialogue({ software: "proftpd" }).login();
+  const third = bounce.active(51002, OTHER, "500 Illegal PORT command");
+  bounce.quit();
+  shows(bounce.channel(), {
+    outcome: "refused",
+    cause: CAUSE,
+    confidence: "certain",
+    evidence: [third.command, third.reply],
+    says: /PORT names 198\.51\.100\.77:51002, not the control connection's client 192\.0\.2\.10/,
+  });
+  const low = new Dialogue({ software: "pyftpdlib" }).login();
+  const privileged = low.active(1000, undefined, "501 PORT against the privileged port refused.");
+  low.quit();
+  shows(low.channel(), {
+    outcome: "refused",
+    cause: CAUSE,
+    confidence: "certain",
+    evidence: [privileged.command, privileged.reply],
+    says: /below 1024/,
+  });
+});
+
+test("port 1024 is no longer low", () => {
+  const ftp = new Dialogue().login();
+  const port = ftp.active(1024, undefined, "500 Illegal PORT command.");
+  ftp.quit();
+  shows(ftp.channel(), { outcome: "refused", cause: CAUSE, confidence: "certain", evidence: [port.reply] });
+});
+
+test("522: the wrong family, which is said and not called policy", () => {
+  const ftp = new Dialogue({ client: CLIENT6, server: SERVER6 }).login();
+  const eprt = ftp.extendedActive(51002, undefined, "522 Network protocol not supported, use (1)");
+  ftp.quit();
+  shows(ftp.channel(), {
+    outcome: "refused",
+    cause: CAUSE,
+    confidence: "certain",
+    evidence: [eprt.command, eprt.reply],
+    says: /family that the server does not take/,
+  });
+});
+
+test("501 to a PORT that is right and whose refusal says nothing: likely", () => {
+  const ftp = new Dialogue({ software: "proftpd" }).login();
+  const port = ftp.active(51002, undefined, "501 Illegal PORT command");
+  ftp.quit();
+  shows(ftp.channel(), { outcome: "refused", cause: CAUSE, confidence: "likely", evidence: [port.reply] });
+});
+
+test("silent: a syntax error is the client's", { todo: "outcome.ts: a refusal without a cause is refused" }, () => {
+  const ftp = new Dialogue({ software: "proftpd" }).login();
+  ftp.ask("PORT 192,0,2,10,199", "501 Illegal PORT command");
+  ftp.quit();
+  judges(ftp.channel(), "refused");
+});
+
+test("silent: pyftpdlib's 425 to PORT reports an attempt that failed", () => {
+  const ftp = new Dialogue({ vantage: "server", software: "pyftpdlib" }).login();
+  ftp.ask("PORT 192,0,2,10,199,58");
+  ftp.net.synUnanswered(ftp.ends(51002, {}, "server"));
+  ftp.pause(1).control.server("425 Can't connect to specified address.\r\n");
+  ftp.quit();
+  judges(ftp.channel(), "failed", "active-inbound-blocked");
+});
+
+test("silent: FXP that the server allows", () => {
+  const ftp = new Dialogue({ vantage: "server" }).login();
+  ftp.active(51002, OTHER);
+  ftp.list(ftp.dialBack(51002, { address: OTHER }));
+  ftp.quit();
+  judges(ftp.channel(), "ok");
+});

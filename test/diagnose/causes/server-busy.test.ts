@@ -1,0 +1,78 @@
+import { test } from "node:test";
+import { Dialogue, judges, shows } from "../dialogue.ts";
+
+const CAUSE = "server-busy";
+
+test("421 in place of the greeting: limits and shutdown", () => {
+  for (const reply of [
+    "421 There are too many connected users, please try later.", // vsftpd
+    "421 There are too many connections from your internet address.", // vsftpd
+    "421 1 users (the maximum) are already logged in, sorry", // Pure-FTPd
+    "421 Too many connections (8) from this IP", // Pure-FTPd
+    "421 FTP server shutting down (disk failure) -- please try again later", // ProFTPD
+    "421 Service not available, closing control connection.",
+    "421 Maximum session limit reached.",
+  ]) {
+    const ftp = new Dialogue();
+    const greeting = ftp.control.server(`${reply}\r\n`);
+    ftp.control.finish("server");
+    shows(ftp.session().control, {
+      outcome: "failed",
+      cause: CAUSE,
+      confidence: "certain",
+      evidence: [greeting],
+      says: /reply "421 /,
+    });
+  }
+});
+
+test("530 or 421 to the login, that speaks of limits (ProFTPD)", () => {
+  for (const reply of [
+    "530 Sorry, the maximum number of allowed clients (1) are already connected.",
+    "421 Too many users logged in for this account.",
+  ]) {
+    const ftp = new Dialogue({ software: "proftpd" });
+    ftp.control.server("220 ready\r\n");
+    ftp.ask("USER alice", "331 Password required for alice");
+    const pass = ftp.ask("PASS secret", reply);
+    ftp.control.finish("server");
+    shows(ftp.session().control, { outcome: "failed", cause: CAUSE, confidence: "certain", evidence: [pass.reply] });
+  }
+});
+
+test("silent: pyftpdlib's 421 of a data timeout keeps the control open", () => {
+  const ftp = new Dialogue({ software: "pyftpdlib" }).login();
+  ftp.passive(50002);
+  ftp.ask("LIST", "421 Passive data channel timed out.");
+  ftp.ask("NOOP", "200 I successfully done nothin'.");
+  ftp.quit();
+  const session = ftp.session();
+  judges(session.control, "ok");
+  judges(session.dataChannels[0], "failed", "syn-not-seen");
+});
+
+test("silent: idle timers, a wrong password too often, TLS demanded", () => {
+  const idle = new Dialogue().login().pause(300);
+  idle.control.server("421 Timeout.\r\n");
+  idle.control.finish("server");
+  judges(idle.session().control, "ok");
+
+  const never = new Dialogue();
+  never.control.server("220 ready\r\n");
+  never.pause(60).control.server("421 Login timeout (60 seconds): closing control connection\r\n");
+  never.control.finish("server");
+  judges(never.session().control, "ok");
+
+  const wrong = new Dialogue();
+  wrong.control.server("220 ready\r\n");
+  wrong.ask("USER alice", "331 Password required");
+  wrong.ask("PASS wrong", "530 Maximum login attempts. Disconnecting.");
+  wrong.control.finish("server");
+  judges(wrong.session().control, "failed", "login-failed");
+
+  const tls = new Dialogue({ software: "pure-ftpd" });
+  tls.control.server("220 ready\r\n");
+  tls.ask("USER alice", "421 Sorry, cleartext sessions and weak ciphers are not accepted on this server.");
+  tls.control.finish("server");
+  judges(tls.session().control, "ok");
+});

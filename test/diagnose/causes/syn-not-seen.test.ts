@@ -1,0 +1,184 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { ANSWER_SECONDS } from "../../../src/diagnose/attempt.ts";
+import { CLIENT6, Dialogue, judges, SERVER6, SERVERS, type ServerName, shows } from "../dialogue.ts";
+
+const CAUSE = "syn-not-seen";
+
+/** Some packets that are none of this session's. */
+function otherTraffic(ftp: Dialogue): Dialogue {
+  ftp.net.connect({ client: "192.0.2.11:40100", server: "203.0.113.9:443" }).finish("client");
+  return ftp;
+}
+
+test("server side: 425 and no SYN, in the words of several servers", () => {
+  for (const software of ["vsftpd", "proftpd", "pure-ftpd"] as const) {
+    const ftp = otherTraffic(new Dialogue({ vantage: "server", software })).login();
+    const granted = ftp.passive(50002);
+    ftp.ask("LIST");
+    const failed = ftp.pause(60).control.server(`${SERVERS[software as ServerName].connectFailed}\r\n`);
+    ftp.quit();
+    const first = ftp.control.handshake.syn;
+    shows(ftp.channel(), {
+      outcome: "failed",
+      cause: CAUSE,
+      confidence: "likely",
+      evidence: [granted.reply, failed, first, first],
+      alternatives: ["data-port-filtered"],
+      says: [
+        /no SYN of the client to 203\.0\.113\.5:50002/,
+        /captured at the server.*TTL 57 from the client/,
+        /not filtered/,
+      ],
+    });
+  }
+});
+
+test("client side: the network did not stop it", () => {
+  const ftp = otherTraffic(new Dialogue({ client: CLIENT6, server: SERVER6 })).login();
+  const granted = ftp.extended(50002);
+  ftp.ask("LIST");
+  const failed = ftp.pause(60).control.server("425 Failed to establish connection.\r\n");
+  ftp.quit();
+  const first = ftp.control.handshake.syn;
+  shows(ftp.channel(), {
+    outcome: "failed",
+    cause: CAUSE,
+    confidence: "likely",
+    evidence: [granted.reply, failed, first, first],
+    says: /captured at the client.*the network did not stop it; the client sent no SYN, or sent it by another interface or to itself/,
+  });
+});
+
+test("a capture with nothing but port 21 says so and is only possible", () => {
+  const ftp = new Dialogue({ vantage: "middle" }).login();
+  const granted = ftp.passive(50002);
+  ftp.ask("LIST");
+  const failed = ftp.pause(60).control.server("425 Failed to establish connection.\r\n");
+  ftp.quit();
+  const first = ftp.control.handshake.syn;
+  shows(ftp.channel(), {
+    outcome: "failed",
+    cause: CAUSE,
+    confidence: "possible",
+    evidence: [granted.reply, failed, first, first],
+    says: [/captured between the two/, /it may be filtered to them/],
+  });
+});
+
+test("active mode: granted, 425, and no SYN at the client; pyftpdlib's 425 to PORT itself", () => {
+  const ftp = otherTraffic(new Dialogue()).login();
+  const granted = ftp.active(51002);
+  ftp.ask("LIST");
+  const failed = ftp.pause(60).control.server("425 Failed to establish connection.\r\n");
+  ftp.quit();
+  const first = ftp.control.handshake.syn;
+  shows(ftp.channel(), {
+    outcome: "failed",
+    cause: CAUSE,
+    confidence: "likely",
+    evidence: [granted.reply, failed, first, first],
+    alternatives: ["active-inbound-blocked"],
+    says: /no SYN of the server to 192\.0\.2\.10:51002/,
+  });
+
+  const py = otherTraffic(new Dialogue({ software: "pyftpdlib" })).login();
+  const port = py.active(51002, undefined, "425 Can't connect to specified address.");
+  py.quit();
+  const begin = py.control.handshake.syn;
+  shows(py.channel(), {
+    outcome: "failed",
+    cause: CAUSE,
+    confidence: "likely",
+    evidence: [port.reply, port.reply, begin, begin],
+    alternatives: ["active-inbound-blocked"],
+  });
+});
+
+test("the client leaves without any transfer, or says no more and the capture goes on", () => {
+  const left = new Dialogue().login();
+  const granted = left.passive(50002);
+  left.pause(2).ask("QUIT", "221 Goodbye.");
+  const [, fin] = left.control.finish("server");
+  const first = left.control.handshake.syn;
+  shows(left.channel(), {
+    outcome: "failed",
+    cause: CAUSE,
+    confidence: "possible",
+    evidence: [granted.reply, fin, first, first],
+  });
+
+  const silent = (seconds: number) => {
+    const ftp = new Dialogue().login();
+    ftp.passive(50002);
+    ftp.control.ack("client");
+    ftp.pause(seconds).net.udp({ from: "192.0.2.10:5353", to: "192.0.2.1:53", payload: "other" });
+    return ftp.channel();
+  };
+  judges(silent(ANSWER_SECONDS + 0.1), "failed", CAUSE);
+  const early = silent(ANSWER_SECONDS - 0.5);
+  judges(early, "undetermined");
+  assert.deepEqual(early.limits, ["capture-ends"]);
+});
+
+test("a 227 whose form is wrong is said", () => {
+  const ftp = otherTraffic(new Dialogue()).login();
+  const pasv = ftp.ask("PASV", "227 Entering Passive Mode (203,0,113,5,451,80).");
+  ftp.pause(5).quit();
+  const fin = ftp.net.last - 1;
+  const first = ftp.control.handshake.syn;
+  shows(ftp.channel(), {
+    outcome: "failed",
+    cause: CAUSE,
+    confidence: "possible",
+    evidence: [pasv.reply, pasv.reply, fin, first, first],
+    says: /octet 451 is above 255/,
+  });
+});
+
+test("silent: not attempted, for a later channel served or 550 came first", () => {
+  const ftp = new Dialogue().login();
+  ftp.extended(50002);
+  ftp.passive(50003);
+  ftp.list(ftp.dial(50003));
+  ftp.passive(50004);
+  ftp.ask("RETR nothing", "550 Failed to open file.");
+  ftp.quit();
+  const [unused, used, refused] = ftp.channels();
+  judges(unused, "not-attempted");
+  judges(used, "ok");
+  judges(refused, "refused");
+});
+
+test("silent: the server confirms the transfer, or the capture lost the client's words", () => {
+  const confirmed = new Dialogue().login();
+  confirmed.passive(50002);
+  confirmed.ask("LIST", "150 Here comes the directory listing.", "226 Directory send OK.");
+  confirmed.quit();
+  const channel = confirmed.channel();
+  judges(channel, "ok");
+  assert.equal(channel.connection, null);
+  assert.deepEqual(channel.limits, ["capture-filtered"]);
+
+  const lossy = new Dialogue().login();
+  lossy.passive(50002);
+  const lost = lossy.control.client("RETR something\r\n");
+  lossy.control.server("150 Opening data connection\r\n");
+  lossy.ask("NOOP", "200 ok");
+  lossy.quit();
+  lossy.net.drop(lost);
+  judges(lossy.channels()[0], "undetermined");
+});
+
+test("silent: a reply that speaks of the data connection's TLS", () => {
+  for (const [reply, cause] of [
+    ["522 SSL connection failed: session reuse required", "tls-session-reuse-required"],
+    ["522 SSL handshake failed.", "data-tls-handshake-failed"],
+  ] as const) {
+    const ftp = new Dialogue().secureLogin().clearAgain();
+    ftp.passive(50002);
+    ftp.ask("LIST", "150 Here comes the directory listing.", reply);
+    ftp.quit();
+    judges(ftp.channel(), "failed", cause);
+  }
+});

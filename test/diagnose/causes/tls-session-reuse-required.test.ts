@@ -1,0 +1,129 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { COMPLAINT_BYTES } from "../../../src/diagnose/data-progress.ts";
+import type { TlsVersion } from "../../support/tls-records.ts";
+import { Dialogue, judges, shows, tlsListing } from "../dialogue.ts";
+
+const CAUSE = "tls-session-reuse-required";
+const VERSIONS: readonly TlsVersion[] = ["1.2", "1.3"];
+
+test("said after CCC, in the words of several servers", () => {
+  for (const reply of [
+    "522 SSL connection failed: session reuse required", // vsftpd
+    "425 Unable to build data connection: TLS session of data connection not resumed.", // FileZilla Server 1.x
+    "522 Data connection must use cached TLS session", // z/OS
+    "450 TLS session of data connection has not resumed or the session does not match the control connection",
+  ]) {
+    const ftp = new Dialogue().secureLogin().clearAgain();
+    ftp.passive(50002);
+    const data = ftp.dial(50002);
+    ftp.ask("LIST", "150 Here comes the directory listing.");
+    data.tls();
+    data.finish("server");
+    const failed = ftp.control.server(`${reply}\r\n`);
+    ftp.quit();
+    shows(ftp.channel(), { outcome: "failed", cause: CAUSE, confidence: "certain", evidence: [failed] });
+  }
+});
+
+/** A transfer of vsftpd with require_ssl_reuse: the client makes a new session, vsftpd says 522 and hangs up. */
+function vsftpdHangsUp(version: TlsVersion, resumption: "none" | "session-id" | "psk", secondsLater = 0.02) {
+  const ftp = new Dialogue().secureLogin(version);
+  ftp.askSealed("EPSV", ["229 Entering Extended Passive Mode (|||50002|)"], version);
+  const data = ftp.dial(50002);
+  ftp.askSealed("LIST", ["150 Here comes the directory listing."], version);
+  const flights = data.tls({ version, resumption });
+  data.finish("server");
+  ftp.control.sealed("server", "522 SSL connection failed: session reuse required", version);
+  ftp.pause(secondsLater);
+  const [fin] = ftp.control.finish("server");
+  return { channel: ftp.channel(), last: flights.at(-1)!, fin };
+}
+
+test("by packets: full handshake, no data, and the server hangs up unasked", () => {
+  for (const version of VERSIONS) {
+    const { channel, last, fin } = vsftpdHangsUp(version, "none");
+    shows(channel, {
+      outcome: "failed",
+      cause: CAUSE,
+      confidence: "likely",
+      evidence: [last, fin],
+      alternatives: ["data-tls-handshake-failed"],
+    });
+  }
+});
+
+test("silent: the session was resumed, or the server hangs up later", () => {
+  judges(vsftpdHangsUp("1.2", "session-id").channel, "ok");
+  judges(vsftpdHangsUp("1.3", "psk").channel, "ok");
+  judges(vsftpdHangsUp("1.3", "none", 0.9).channel, "failed", CAUSE);
+  judges(vsftpdHangsUp("1.3", "none", 1.2).channel, "ok");
+});
+
+/** Transfers of a server that goes on: each with a full handshake, nothing on it, and last words of so many bytes. */
+function repeated(times: number, lastWords: number, listing = 0, version: TlsVersion = "1.3") {
+  const ftp = new Dialogue({ software: "proftpd" }).secureLogin(version);
+  const said: number[] = [];
+  const handshakes: number[] = [];
+  for (let i = 0; i < times; i++) {
+    ftp.askSealed("EPSV", [`229 Entering Extended Passive Mode (|||${50002 + i}|)`], version);
+    const data = ftp.dial(50002 + i);
+    ftp.askSealed("LIST", ["150 Opening ASCII mode data connection for file list"], version);
+    handshakes.push(data.tls({ version }).at(-1)!);
+    if (listing > 0) data.sealed("server", listing, version);
+    data.finish("server");
+    said.push(ftp.control.sealed("server", lastWords, version));
+  }
+  ftp.quitSealed();
+  return { channels: ftp.channels(), said, handshakes };
+}
+
+test("by lengths: the server complains after every data connection", () => {
+  const complaint = "425 Unable to build data connection: Operation not permitted\r\n".length;
+  for (const version of VERSIONS) {
+    const { channels, said, handshakes } = repeated(2, complaint, 0, version);
+    channels.forEach((channel, i) => {
+      shows(channel, {
+        outcome: "failed",
+        cause: CAUSE,
+        confidence: "possible",
+        evidence: [handshakes[i], said[i]],
+        says: new RegExp(`have ${complaint} bytes.*all 2 data connections`),
+      });
+    });
+  }
+});
+
+test("silent: once, short words, or one listing that is not empty", () => {
+  for (const { channels } of [repeated(1, 62), repeated(3, COMPLAINT_BYTES - 1), repeated(2, 23), repeated(2, 62, 400)])
+    for (const channel of channels) judges(channel, "ok");
+  judges(repeated(2, COMPLAINT_BYTES).channels[0], "failed", CAUSE);
+});
+
+test("silent: the client rejects the certificate", () => {
+  const ftp = new Dialogue().secureLogin();
+  ftp.askSealed("EPSV", ["229 Entering Extended Passive Mode (|||50002|)"]);
+  const data = ftp.dial(50002);
+  ftp.askSealed("LIST", ["150 Here comes the directory listing."]);
+  data.tls({ version: "1.2" }, 2);
+  data.alert("client", 2, 48);
+  data.finish("client");
+  ftp.control.sealed("server", "522 SSL connection failed");
+  ftp.control.finish("server");
+  judges(ftp.channel(), "failed", "data-tls-handshake-failed");
+});
+
+test("silent: an empty listing without resumption, then QUIT; a listing that works", () => {
+  for (const length of [0, 800]) {
+    const ftp = new Dialogue().secureLogin();
+    ftp.askSealed("EPSV", ["229 Entering Extended Passive Mode (|||50002|)"]);
+    const data = ftp.dial(50002);
+    ftp.askSealed("LIST", ["150 Here comes the directory listing."]);
+    tlsListing(data, length);
+    ftp.control.sealed("server", "226 Directory send OK.\r\n");
+    ftp.quitSealed();
+    const channel = ftp.channel();
+    judges(channel, "ok");
+    assert.deepEqual(channel.evidence, []);
+  }
+});

@@ -1,0 +1,228 @@
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Ajv2020 } from "ajv/dist/2020.js";
+import type { Analysis, AnalysisSummary, Session } from "../../src/analysis.ts";
+import { createAnalyzer } from "../../src/analyze.ts";
+import { CaptureFormatError } from "../../src/capture/capture-format-error.ts";
+import { CaptureOpenError, openCapture } from "../../src/cli/open-capture.ts";
+import type { CreateReportWriter } from "../../src/report/format.ts";
+import { OUTPUT_FORMAT_NAMES, OUTPUT_FORMATS, type OutputFormatName } from "../../src/report/formats.ts";
+import { Chance } from "./chance.ts";
+import type { FuzzInput } from "./fuzz-input.ts";
+
+/** Something that no input may make happen. */
+export interface Problem {
+  readonly kind: "exception" | "time" | "memory" | "output" | "schema" | "chunks";
+  /** The same for the same fault: what a minimised input must still show. */
+  readonly key: string;
+  readonly detail: string;
+}
+
+/** CPU time that a small input may take. */
+export const MAX_SECONDS = 2;
+/** Growth of the process that a small input may cause. */
+export const MAX_BYTES = 200 * 1024 * 1024;
+/** CPU time for a byte of input beyond the first few milliseconds; ordinary captures take a hundredth of it. */
+const MICROSECONDS_A_BYTE = 6;
+const FREE_MICROSECONDS = 150_000;
+/** A damaged gzip file is read again byte by byte around the damage: up to 64 KiB, some 15 µs each. */
+const DAMAGED_FILE_MICROSECONDS = 1_500_000;
+
+type Result = Analysis & AnalysisSummary;
+
+/** Analyses inputs, renders every format and judges what comes out. */
+export class InputChecker {
+  readonly #formats: readonly { readonly name: OutputFormatName; readonly create: CreateReportWriter }[];
+  readonly #isReport: (report: unknown) => boolean;
+  readonly #schemaErrors: () => string;
+
+  /** Use {@link createInputChecker}. */
+  constructor(formats: readonly { name: OutputFormatName; create: CreateReportWriter }[], schema: object) {
+    this.#formats = formats;
+    const validate = new Ajv2020({ strict: false, validateFormats: false }).compile(schema);
+    this.#isReport = (report) => validate(report) === true;
+    this.#schemaErrors = () =>
+      (validate.errors ?? []).map(({ instancePath, message }) => `${instancePath} ${message}`).join("; ");
+  }
+
+  /** @returns undefined when the input was dealt with as documented */
+  async check(input: FuzzInput): Promise<Problem | undefined> {
+    const residentBefore = process.memoryUsage.rss();
+    const first = await this.#timed(input);
+    if (first.problem) return first.problem;
+    const grown = process.memoryUsage.rss() - residentBefore;
+    if (grown > MAX_BYTES)
+      return { kind: "memory", key: "memory", detail: `grew by ${Math.round(grown / 2 ** 20)} MiB` };
+    const free = input.via === "file" ? DAMAGED_FILE_MICROSECONDS : FREE_MICROSECONDS;
+    const allowed = Math.min(MAX_SECONDS * 1e6, free + first.inputBytes * MICROSECONDS_A_BYTE);
+    if (first.microseconds <= allowed) return undefined;
+    // The machine may have been busy with something else: the best of three counts.
+    const again = Math.min((await this.#timed(input)).microseconds, (await this.#timed(input)).microseconds);
+    if (again <= allowed) return undefined;
+    return { kind: "time", key: "time", detail: `${Math.round(again / 1000)} ms of CPU for ${first.inputBytes} bytes` };
+  }
+
+  async #timed(input: FuzzInput): Promise<{ problem: Problem | undefined; microseconds: number; inputBytes: number }> {
+    const before = process.cpuUsage();
+    const tally = { inputBytes: 0 };
+    let problem: Problem | undefined;
+    try {
+      problem = await this.#run(input, tally);
+    } catch (error) {
+      problem = exceptionProblem(error);
+    }
+    const { user, system } = process.cpuUsage(before);
+    return { problem, microseconds: user + system, inputBytes: tally.inputBytes };
+  }
+
+  async #run(input: FuzzInput, tally: { inputBytes: number }): Promise<Problem | undefined> {
+    if (input.via === "file") {
+      const chunks = await chunksOfFile(input.bytes);
+      if (chunks === undefined) return undefined;
+      tally.inputBytes = chunks.reduce((sum, { length }) => sum + length, 0);
+      return this.#judge(analyze([chunks]), input.seed);
+    }
+    tally.inputBytes = input.bytes.length + (input.second?.length ?? 0);
+    const captures = input.second === null ? [[input.bytes]] : [[input.bytes], [input.second]];
+    const result = analyze(captures);
+    const problem = this.#judge(result, input.seed);
+    // Of what is no capture the analyzer has seen as much as it was given.
+    if (problem || input.via !== "chunks" || result.unusable > 0) return problem;
+    const inPieces = analyze([pieces(input.bytes, new Chance(input.seed ^ 0x5eed))]);
+    const [whole, cut] = [JSON.stringify(result), JSON.stringify(inPieces)];
+    return whole === cut ? undefined : { kind: "chunks", key: "chunks", detail: firstDifference(whole, cut) };
+  }
+
+  #judge(result: ReturnType<typeof analyze>, seed: number): Problem | undefined {
+    const { sessions, unusable: _unusable, ...summary } = result;
+    for (const { name, create } of this.#formats) {
+      // The table costs more than all else together: every third run, in turns without and with colour.
+      if (name === "table" && seed % 3 !== 0) continue;
+      const colour = name === "table" && seed % 2 === 0;
+      const writer = create({ width: seed % 4 < 2 ? 80 : 200, colour });
+      const text = [writer.begin(), ...sessions.map((session) => writer.session(session)), writer.end(summary)].join(
+        "",
+      );
+      const wrong = textProblem(name, text, sessions);
+      if (wrong) return { kind: "output", key: `output ${name} ${wrong.slice(0, 6)}`, detail: `${name}: ${wrong}` };
+      if (name === "json" && !this.#isReport(JSON.parse(text)))
+        return {
+          kind: "schema",
+          key: `schema ${this.#schemaErrors().replace(/\d+/g, "")}`,
+          detail: this.#schemaErrors(),
+        };
+    }
+    return undefined;
+  }
+}
+
+/** A checker of all output formats. */
+export async function createInputChecker(): Promise<InputChecker> {
+  const formats = await Promise.all(
+    OUTPUT_FORMAT_NAMES.map(async (name) => ({ name, create: await OUTPUT_FORMATS[name].load() })),
+  );
+  return new InputChecker(formats, JSON.parse(readFileSync("schema/report.schema.json", "utf8")));
+}
+
+/** Feeds captures as the CLI does: whoever is hungry gets its next chunk. A capture that is none is over, the others go on. */
+function analyze(captures: readonly (readonly Uint8Array[])[]): Result & { readonly unusable: number } {
+  const sessions: Session[] = [];
+  const analyzer = createAnalyzer({ keepSessions: false, onSession: (session) => sessions.push(session) });
+  const open = captures.map((chunks, i) => ({
+    chunks,
+    next: 0,
+    over: false,
+    opened: analyzer.beginCapture(`capture-${i}`),
+  }));
+  let unusable = 0;
+  for (let going = true; going; ) {
+    going = false;
+    for (const capture of open) {
+      while (!capture.over && capture.opened.hungry) {
+        going = true;
+        try {
+          if (capture.next < capture.chunks.length) capture.opened.push(capture.chunks[capture.next++]!);
+          else {
+            capture.over = true;
+            capture.opened.end();
+          }
+        } catch (error) {
+          if (!(error instanceof CaptureFormatError)) throw error;
+          capture.over = true;
+          unusable++;
+        }
+      }
+    }
+  }
+  return { ...analyzer.finish(), sessions, unusable };
+}
+
+/** What `openCapture` makes of the bytes as a file; undefined when it cannot be opened. */
+async function chunksOfFile(bytes: Uint8Array): Promise<Uint8Array[] | undefined> {
+  const path = join(tmpdir(), `ftptrace-fuzz-${process.pid}`);
+  writeFileSync(path, bytes);
+  try {
+    const file = await openCapture(path);
+    const chunks: Uint8Array[] = [];
+    for (let chunk = await file.read(); chunk !== null; chunk = await file.read()) chunks.push(chunk.slice());
+    file.close();
+    return chunks;
+  } catch (error) {
+    if (error instanceof CaptureOpenError) return undefined;
+    throw error;
+  } finally {
+    rmSync(path, { force: true });
+  }
+}
+
+/** The bytes cut anywhere, each piece in memory of its own. */
+function pieces(bytes: Uint8Array, chance: Chance): Uint8Array[] {
+  const parts: Uint8Array[] = [];
+  const longest = chance.pick([1, 7, 100, 2000]);
+  for (let at = 0; at < bytes.length; ) {
+    const length = chance.between(1, longest);
+    parts.push(bytes.slice(at, at + length));
+    at += length;
+  }
+  return parts;
+}
+
+function exceptionProblem(error: unknown): Problem {
+  if (!(error instanceof Error)) return { kind: "exception", key: `exception ${String(error)}`, detail: String(error) };
+  const place = /\n\s+at (.*)/.exec(error.stack ?? "")?.[1] ?? "";
+  return {
+    kind: "exception",
+    key: `exception ${error.name} ${place.replace(/:\d+\)?$/, "")}`,
+    detail: error.stack ?? error.message,
+  };
+}
+
+function firstDifference(a: string, b: string): string {
+  let at = 0;
+  while (at < a.length && a[at] === b[at]) at++;
+  return `whole: …${a.slice(Math.max(0, at - 60), at + 100)}… in pieces: …${b.slice(Math.max(0, at - 60), at + 100)}…`;
+}
+
+/** Control characters but line ends, bidi and format characters, halves of surrogate pairs. */
+const UNSAFE_OUTPUT = /(?!\n|\r\n)[\p{Cc}\p{Cf}\p{Cs}\u2028\u2029]/u;
+/** Pieces of `hostile-text.ts` that mean something to a browser. */
+const LIVE_MARKUP = /<img src|<script>alert|<\/pre><\/td>/i;
+const OWN_COLOURS = /\x1b\[[\d;]*m/g;
+
+/** What is wrong with a report, whoever it is meant for; undefined when nothing is. */
+export function textProblem(format: string, text: string, sessions: readonly Session[]): string | undefined {
+  const plain = format === "table" ? text.replace(OWN_COLOURS, "") : text;
+  const unsafe = UNSAFE_OUTPUT.exec(plain);
+  if (unsafe) {
+    const code = unsafe[0].codePointAt(0)!.toString(16);
+    return `U+${code} in ${JSON.stringify(plain.slice(Math.max(0, unsafe.index - 40), unsafe.index + 20))}`;
+  }
+  if (/html|markdown|^md$/.test(format) && LIVE_MARKUP.test(plain)) return "live markup of a stranger";
+  if (format === "json") {
+    const report = JSON.parse(text);
+    if (report.sessions.length !== sessions.length) return `${report.sessions.length} sessions of ${sessions.length}`;
+  }
+  if (/ndjson|^ecs|^ocsf/.test(format)) for (const record of text.split("\n")) if (record !== "") JSON.parse(record);
+  return undefined;
+}
