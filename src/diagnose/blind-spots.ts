@@ -12,7 +12,8 @@ import type { DataProgress } from "./data-progress.ts";
 
 /** The other end acknowledged more than the capture has. (A FIN beyond a hole that is never acknowledged is the network's loss.) */
 function missesTail(half: HalfConnection): boolean {
-  return half.acked > half.highest;
+  // A FIN counts as one byte, also where its acknowledgment stands before it in the file.
+  return half.acked > half.highest + (half.finAt === half.highest ? 1 : 0);
 }
 
 /** Bytes are missing that the other end has: the capture lost them, not the network. */
@@ -46,11 +47,16 @@ export function missesCommandBefore({ control, events, exchanges }: SessionFacts
   return !exchanges.some(({ command, final }) => command !== null && final !== null && final.stamp.packet < packet);
 }
 
+/** Stream offsets count from the SYN. Where that stands behind the first payload in the file, they may count from that payload. */
+function hasBeginning({ baseFromSyn, synPacket, firstPayloadPacket }: HalfConnection): boolean {
+  return baseFromSyn && !(firstPayloadPacket !== 0 && synPacket > firstPayloadPacket);
+}
+
 /** Why absence of anything on a data connection proves nothing; null when it does. */
 export function dataBlindness({ connection }: Pick<DataProgress, "connection">): LimitId | null {
   const { originator, responder } = connection;
   if (originator.packets === 0 || responder.packets === 0) return "one-sided";
-  if (!originator.baseFromSyn || !responder.baseFromSyn) return "midstream";
+  if (!hasBeginning(originator) || !hasBeginning(responder)) return "midstream";
   return missesReceived(originator) || missesReceived(responder) ? "data-gap" : null;
 }
 

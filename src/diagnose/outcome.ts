@@ -168,7 +168,9 @@ function judgeEstablished(context: ChannelContext): Judgement {
     const blindness =
       recordsUnseen ?? controlBlindness(session, "client", since) ?? controlBlindness(session, "server", since);
     if (blindness) return judged("undetermined", blindness);
-    const doubtful = !progress.complete || endsInLongWords(progress, session, handshake);
+    // vsftpd confirms an empty listing in 24 bytes; other servers' confirmations (Pure-FTPd's two lines) may be long.
+    const terse = session.software?.product === "vsftpd";
+    const doubtful = !progress.complete || (terse && endsInLongWords(progress, session, handshake));
     return fineBut(doubtful ? "undetermined" : "ok", "tls-session-reuse-required", "control-idle-timeout");
   }
   if (transfer === null && channel.negotiation !== null) {

@@ -259,9 +259,9 @@ const NO_SECRETS: readonly string[] = [];
 /** How many single words of a secret are looked for besides the whole of it. */
 const MAX_SECRET_WORDS = 4;
 
-/** The whole of a secret and, where it has several words, each of them. */
+/** The whole of a secret and, where it has several words, each of them. A hyphen before a password asks for short replies (wu-ftpd). */
 function words(secret: string): string[] {
-  const whole = secret.trim();
+  const whole = secret.trim().replace(/^-/, "");
   const parts = whole.split(/\s+/, MAX_SECRET_WORDS);
   return parts.length > 1 ? [whole, ...parts] : [whole];
 }

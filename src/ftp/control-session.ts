@@ -1,6 +1,6 @@
 import type { AnomalyLog } from "../anomaly.ts";
 import type { ControlStream, Direction, GapReason, Stamp } from "../tcp/stream-sink.ts";
-import { type Command, parseCommand, secretsOf, withoutSecrets } from "./command.ts";
+import { type Command, isNegotiation, parseCommand, secretsOf, withoutSecrets } from "./command.ts";
 import type { ControlEvent, ReplyEvent } from "./control-event.ts";
 import { ControlFraming } from "./control-framing.ts";
 import { type ControlSecurity, type ControlSecurityState, SecurityTracker } from "./control-security.ts";
@@ -123,7 +123,11 @@ export class ControlSession implements ControlStream {
       this.#tracker.authCommand();
       this.#authEndAt = endAt;
     }
-    this.#onEvent({ kind: "command", verb: command.verb, argument: command.argument, startAt, endAt, stamp, cut });
+    const argument =
+      command.argument === null || isNegotiation(command.verb)
+        ? command.argument
+        : this.#secrets.scrub(command.argument);
+    this.#onEvent({ kind: "command", verb: command.verb, argument, startAt, endAt, stamp, cut });
   }
 
   #serverLine(line: Line): void {

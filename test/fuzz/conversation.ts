@@ -65,7 +65,7 @@ function session(net: CaptureBuilder, chance: Chance, ordinal: number): void {
   });
   if (port === 990 && chance.in(0.7)) control.tls({ version: chance.pick(["1.2", "1.3"] as const) });
   else say(control, "server", `${chance.pick(GREETINGS)}${chance.in(0.1) ? strangeText(chance) : ""}`, chance);
-  const steps = chance.in(0.9) ? chance.between(1, 14) : chance.between(15, 60);
+  const steps = chance.in(0.95) ? chance.between(1, 8) : chance.between(9, 60);
   for (let i = 0; i < steps; i++) step(net, control, client, server, chance);
   if (chance.in(0.6)) control.finish(chance.pick(["client", "server"] as const));
 }

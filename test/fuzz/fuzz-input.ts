@@ -38,7 +38,7 @@ export function loadCorpus(folder: string): CorpusEntry[] {
 }
 
 /** Packets of a fixture that are used at once: large fixtures would make for few runs. */
-const MAX_PACKETS = 120;
+const MAX_PACKETS = 50;
 
 /** The input of a seed. */
 export function fuzzInput(seed: number, corpus: readonly CorpusEntry[]): FuzzInput {

@@ -166,18 +166,34 @@ function later(packet: RawPacket, nanoseconds: number): RawPacket {
   return { ...packet, seconds: packet.seconds + Math.floor(sum / 1e9), nanoseconds: sum % 1e9 };
 }
 
-/** Packets of one end of one connection stand up to {@link MOVED_PLACES} places away from where they were, each with its own time. */
+/**
+ * Packets of one end of one connection stand up to {@link MOVED_PLACES} places away from where they were, each with its own time. None passes a
+ * packet of another moment: capture points reorder by queueing.
+ */
 export function displaced(
   packets: readonly RawPacket[],
   sender: string,
   flow: string,
   random: () => number,
 ): RawPacket[] {
-  const order = packets.map((packet, at) => ({
-    packet,
-    place: packet.sender === sender && packet.flow === flow ? at + (random() * 2 - 1) * MOVED_PLACES : at,
-  }));
-  return order.sort((a, b) => a.place - b.place).map(({ packet }) => packet);
+  const moved = [...packets];
+  packets.forEach((packet) => {
+    if (packet.sender !== sender || packet.flow !== flow) return;
+    const steps = Math.floor(random() * (2 * MOVED_PLACES + 1)) - MOVED_PLACES;
+    let at = moved.indexOf(packet);
+    for (let i = 0; i < Math.abs(steps); i++) {
+      const next = at + Math.sign(steps);
+      if (next < 0 || next >= moved.length || Math.abs(secondsBetween(packet, moved[next])) > MOVED_SECONDS) break;
+      moved[at] = moved[next];
+      moved[next] = packet;
+      at = next;
+    }
+  });
+  return moved;
+}
+
+function secondsBetween(a: RawPacket, b: RawPacket): number {
+  return b.seconds - a.seconds + (b.nanoseconds - a.nanoseconds) / 1e9;
 }
 
 /** The packets in the order given, with the times that stood in these places of the file before. */
@@ -191,6 +207,8 @@ export function withTimesOf(packets: readonly RawPacket[], before: readonly RawP
 
 /** How far a packet is moved at most. */
 export const MOVED_PLACES = 3;
+/** How far in time at most, as long as a queue may hold a packet (seconds). */
+const MOVED_SECONDS = 0.05;
 
 /** Two captures: the packets before this index, and the others. */
 export function split(packets: readonly RawPacket[], index: number): [RawPacket[], RawPacket[]] {
