@@ -17,8 +17,8 @@ import { minimised } from "../test/fuzz/minimise.ts";
 /** Seconds after which a run that does not return is a hang. */
 const HANG_SECONDS = 120;
 /** One run in so many checks that twice the lines take no more than twice the time, or nearly. */
-const DOUBLING_EVERY = 2000;
-const DOUBLING_LINES = 2000;
+const DOUBLING_EVERY = 10_000;
+const DOUBLING_LINES = 1500;
 
 const { values } = parseArgs({
   options: {

@@ -48,7 +48,7 @@ export function fuzzInput(seed: number, corpus: readonly CorpusEntry[]): FuzzInp
   if (way < 10) return { seed, how: `${how}, in chunks`, bytes, second: null, via: "chunks" };
   if (way < 15)
     return { seed, how: `${how}, with another`, bytes, second: capture(corpus, chance).bytes, via: "memory" };
-  if (way < 17) return { seed, how: `${how}, gzip`, bytes: compressed(bytes, chance), second: null, via: "file" };
+  if (way < 16) return { seed, how: `${how}, gzip`, bytes: compressed(bytes, chance), second: null, via: "file" };
   return { seed, how, bytes, second: null, via: "memory" };
 }
 
