@@ -275,8 +275,9 @@ export class PcapngSource implements FrameSource {
         break;
       }
       if (code === OPTION.interfaceName) {
-        const text = new TextDecoder().decode(this.#feed.bytes.subarray(value, value + valueLength));
-        name = text.replace(/\0.*$/s, "").slice(0, MAX_NAME_LENGTH);
+        // No more is decoded than is kept: a slice of a longer text would hold on to all of it.
+        const kept = this.#feed.bytes.subarray(value, value + Math.min(valueLength, 4 * MAX_NAME_LENGTH));
+        name = new TextDecoder().decode(kept).replace(/\0.*$/s, "").slice(0, MAX_NAME_LENGTH);
       } else if (code === OPTION.timeResolution && valueLength >= 1) {
         resolution = view.getUint8(value);
       } else if (code === OPTION.fcsLength && valueLength >= 1) {

@@ -343,9 +343,17 @@ function byName(reply: SpokenReply): ServerIdentity | undefined {
     const match = pattern.exec(text);
     if (!match) continue;
     if (found && found.name !== name) return undefined;
-    found ??= { name, version: match[1]?.replace(/[.-]+$/, "") ?? null, product };
+    found ??= { name, version: match[1] === undefined ? null : versionText(match[1]), product };
   }
   return found;
+}
+
+/** Longer than any version that a server has. */
+const MAX_VERSION_LENGTH = 40;
+
+/** A version without the full stop of its sentence. */
+function versionText(text: string): string {
+  return text.slice(0, MAX_VERSION_LENGTH).replace(/[.-]+$/, "");
 }
 
 function byCode(rows: readonly TextRow[]): ReadonlyMap<number, readonly TextRow[]> {

@@ -20,6 +20,18 @@ export const OUTPUT_FORMATS = {
     summary: "one JSON record a line: session, channel, finding, summary",
     load: async () => (await import("./ndjson.ts")).createNdjsonWriter,
   },
+  ecs: {
+    summary: "for Elastic and OpenSearch: Elastic Common Schema 9.4 events, one a line",
+    load: async () => (await import("./ecs.ts")).createEcsWriter,
+  },
+  ocsf: {
+    summary: "for OCSF pipelines: FTP Activity and Detection Finding events of OCSF 1.8, one a line",
+    load: async () => (await import("./ocsf.ts")).createOcsfWriter,
+  },
+  csv: {
+    summary: "for spreadsheets: one row a data channel or failed control connection",
+    load: async () => (await import("./csv.ts")).createCsvWriter,
+  },
 } as const satisfies Readonly<Record<string, OutputFormat>>;
 
 /** The name of an output format. */

@@ -31,13 +31,20 @@ export function createTableWriter(options: FormatOptions): ReportWriter {
   const ink = options.colour ? COLOURED : PLAIN;
   const groups = new FailureGroups();
   const kept: Session[] = [];
+  let channelRows = 0;
+  let channelsLeftOut = 0;
   return {
     begin: () => "",
     session(session) {
       const failures = failuresOf(session);
       if (kept.length >= MAX_SESSIONS && failures.length === 0) return "";
       const safe = safeData(session);
-      if (kept.length < MAX_SESSIONS) kept.push(safe);
+      if (kept.length < MAX_SESSIONS) {
+        const shown = safe.dataChannels.slice(0, MAX_CHANNEL_ROWS - channelRows);
+        channelRows += shown.length;
+        channelsLeftOut += safe.dataChannels.length - shown.length;
+        kept.push({ ...safe, dataChannels: shown });
+      }
       for (const failure of failuresOf(safe)) groups.add(failure);
       return "";
     },
@@ -51,6 +58,9 @@ export function createTableWriter(options: FormatOptions): ReportWriter {
         droppedNote(groups.dropped, width),
         ...summary.findings.map((finding) => findingBlock(finding, captures, width, ink)),
         sessionTable(kept, summary, width),
+        channelsLeftOut > 0
+          ? `… and ${countOf(channelsLeftOut, "more data channel")}; --format ndjson has them all.`
+          : "",
         anomalyList(summary, width),
       ];
       return `${blocks.filter((block) => block !== "").join("\n\n")}\n`;
@@ -62,6 +72,8 @@ const MIN_WIDTH = 60;
 const MAX_WIDTH = 220;
 /** Sessions that get rows in the table. */
 const MAX_SESSIONS = 1000;
+/** Data channels that do: a million of them in one session would take an hour to lay out. */
+const MAX_CHANNEL_ROWS = 2000;
 /** Evidence lines of one block; a verdict rests on few packets, and a page of them hides the rest. */
 const MAX_EVIDENCE = 12;
 /** Columns of a path that a block shows. */
