@@ -62,7 +62,7 @@ export const ECS_VERSION = "9.4.0";
 
 interface EcsEvent {
   readonly "@timestamp": string;
-  readonly message?: string;
+  readonly [field: string]: unknown;
   readonly ftptrace: object;
 }
 
