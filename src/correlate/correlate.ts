@@ -66,7 +66,20 @@ export function correlate(session: SessionFacts): ChannelFacts[] {
       followedBy: [],
     });
   }
-  return channels.sort((a, b) => channelPacket(a) - channelPacket(b));
+  return inOrder(channels, drafts.length);
+}
+
+/** By packet; but the first `negotiated`, in the order of the dialogue, stay so wherever their packets stand in the file. */
+function inOrder(channels: readonly ChannelFacts[], negotiated: number): ChannelFacts[] {
+  let latest = 0;
+  return channels
+    .map((channel, i) => {
+      const packet = channelPacket(channel);
+      latest = Math.max(latest, packet);
+      return { channel, packet: i < negotiated ? latest : packet };
+    })
+    .sort((a, b) => a.packet - b.packet)
+    .map(({ channel }) => channel);
 }
 
 /** The packet by which channels are ordered: the command's, else the reply's, else the first SYN's. */

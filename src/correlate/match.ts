@@ -1,4 +1,5 @@
 import type { Connection } from "../tcp/connection.ts";
+import { REORDER_SECONDS } from "../tcp/early-packets.ts";
 import type { MatchedConnection, NegotiationFacts } from "./data-channel.ts";
 import { type Candidate, type SessionFacts, timeOf } from "./session-facts.ts";
 
@@ -9,12 +10,6 @@ export interface NegotiationWindow {
   readonly from: number;
   readonly until: number;
 }
-
-/**
- * A SYN may stand in the file this much before the reply that it obeys: capture points reorder by queueing, never by more
- * (seconds).
- */
-export const REORDER_SECONDS = 0.05;
 
 /**
  * A connection on another port than negotiated, between the two hosts, counts as the negotiation's (port mapping) only when it
@@ -189,16 +184,19 @@ function translatedWindow(
   // An attempt that failed is a weak sign: with lines lost it may belong to a negotiation that is not in the capture.
   if (!connection.established && (session.lostBytes || session.cutBytes || session.server.packets === 0)) return -1;
   // A later negotiation, answered or not, is what the client dials for.
-  const superseded = (from: number) =>
+  const superseded = (own: NegotiationFacts, from: number) =>
     windows.some(({ negotiation }) => {
+      if (negotiation === own) return false;
       const asked = negotiation?.command ? timeOf(negotiation.command.stamp) : Number.NEGATIVE_INFINITY;
       return asked > from && asked <= connection.firstTime;
     });
   return windows.findIndex(({ negotiation, from, until }, i) => {
-    if (!negotiation?.granted || !negotiation.advertised || matched[i].length > 0 || superseded(from)) return false;
+    if (!negotiation?.granted || !negotiation.advertised || matched[i].length > 0 || superseded(negotiation, from))
+      return false;
     const dialler = negotiation.mode === "passive" ? session.client : session.server;
     const listener = negotiation.mode === "passive" ? session.server : session.client;
     if (originator.address !== dialler.address || responder.address !== listener.address) return false;
-    return connection.firstTime >= from && connection.firstTime < Math.min(until, from + TRANSLATED_PORT_SECONDS);
+    const sinceGrant = connection.firstTime - from;
+    return sinceGrant >= -REORDER_SECONDS && connection.firstTime < Math.min(until, from + TRANSLATED_PORT_SECONDS);
   });
 }

@@ -1,6 +1,7 @@
 import type { AnomalyLog } from "../anomaly.ts";
 import type { ControlEvent, ReplyEvent } from "../ftp/control-event.ts";
 import { ControlSession } from "../ftp/control-session.ts";
+import { inDialogueOrder } from "../ftp/dialogue-order.ts";
 import { pairExchanges } from "../ftp/exchange.ts";
 import {
   type ParsedEndpoint,
@@ -15,6 +16,7 @@ import { identifyServer } from "../ftp/server-software.ts";
 import { isFtpEvidence, isOtherProtocol } from "../ftp/signature.ts";
 import type { Connection } from "../tcp/connection.ts";
 import type { ConnectionObserver, ConnectionTable } from "../tcp/connection-table.ts";
+import { REORDER_SECONDS } from "../tcp/early-packets.ts";
 import type { ControlStream, Direction, GapReason, Stamp } from "../tcp/stream-sink.ts";
 import type { Watcher } from "../tcp/watchlist.ts";
 import { DataRecords } from "../tls/data-records.ts";
@@ -41,6 +43,8 @@ export const MAX_CANDIDATES = 20_000;
 export const MAX_FOREIGN = 256;
 /** A client dials what it was told at once: a SYN to a foreign host counts only so soon after something the server said. */
 export const FOREIGN_SECONDS = 2;
+/** Data connections that began last, which a session may claim late. */
+const LATEST_CONNECTIONS = 16;
 /** How often the idle limits are looked at (seconds of capture time). */
 const SWEEP_SECONDS = 20;
 
@@ -57,6 +61,9 @@ export class SessionTracker implements ConnectionObserver {
   #table!: ConnectionTable;
   /** Live sessions by the client's initial sequence number: the same session with translated addresses has it too. */
   readonly #bySequence = new Map<number, TrackedSession[]>();
+  /** The data connections that began last, a ring. */
+  readonly #latest: { readonly connection: Connection; readonly records: DataRecords }[] = [];
+  #opened = 0;
   #clock = 0;
   #nextSweep = 0;
 
@@ -95,6 +102,28 @@ export class SessionTracker implements ConnectionObserver {
       holders.push(session);
     }
     connection.owner = holders;
+    this.#latest[this.#opened++ % LATEST_CONNECTIONS] = { connection, records };
+  }
+
+  /**
+   * A session has negotiated a port. A connection to it that stands just before that in the file was given to other sessions: this one is
+   * meant as well, and no session that has fewer of the connection's two hosts.
+   */
+  claimEarly(session: TrackedSession, port: number, time: number): void {
+    for (const { connection, records } of this.#latest) {
+      if (connection.responder.port !== port || Math.abs(connection.firstTime - time) > REORDER_SECONDS) continue;
+      const holders = connection.owner as TrackedSession[];
+      const hosts = session.hostsOf(connection);
+      if (connection.over || holders.length === 0 || holders.includes(session) || hosts === 0) continue;
+      if (holders.some((holder) => holder.hostsOf(connection) > hosts)) continue;
+      for (const holder of [...holders]) {
+        if (holder.hostsOf(connection) === hosts) continue;
+        holder.dropCandidate(connection);
+        holders.splice(holders.indexOf(holder), 1);
+      }
+      session.addCandidate(connection, records, false);
+      holders.push(session);
+    }
   }
 
   controlChanged(connection: Connection): void {
@@ -352,11 +381,28 @@ class TrackedSession implements ControlStream, Watcher {
     if (this.#expectedPorts.has(parsed.port)) this.#table.watchlist.unexpectPort(parsed.port, this);
     this.#expectedPorts.add(parsed.port);
     this.#table.watchlist.expectPort(parsed.port, this);
+    this.#table.followEarlySyns(parsed.port, event.stamp.time);
+    this.#tracker.claimEarly(this, parsed.port, event.stamp.time);
   }
 
   /** Whether this session negotiated the port. */
   expects(port: number): boolean {
     return this.#expectedPorts.has(port);
+  }
+
+  /** How many of the connection's ends are its client or its server. */
+  hostsOf({ originator, responder }: Connection): number {
+    const hosts = [this.clientAddress, this.controlAddress];
+    return Number(hosts.includes(originator.address)) + Number(hosts.includes(responder.address));
+  }
+
+  /** The connection turned out to be another session's. */
+  dropCandidate(connection: Connection): void {
+    this.room++;
+    this.#candidates.splice(
+      this.#candidates.findIndex((candidate) => candidate.connection === connection),
+      1,
+    );
   }
 
   /** @param contested another session between the same hosts may be meant as well */
@@ -413,7 +459,8 @@ class TrackedSession implements ControlStream, Watcher {
     this.#release();
     if (this.#hiddenFrom >= 0) this.#endHidden(Number.POSITIVE_INFINITY);
     if (!this.#isSession()) return undefined;
-    const exchanges = pairExchanges(this.#events);
+    const events = inDialogueOrder(this.#events);
+    const exchanges = pairExchanges(events);
     const user = exchanges.findLast((exchange) => exchange.command?.verb === "USER")?.command?.argument ?? null;
     return {
       id: sessionId(connection),
@@ -421,10 +468,10 @@ class TrackedSession implements ControlStream, Watcher {
       client: connection.originator,
       server: connection.responder,
       security: this.#security,
-      events: this.#events,
+      events,
       exchanges,
       candidates: this.#candidates.sort((a, b) => a.connection.firstPacket - b.connection.firstPacket),
-      software: identifyServer(this.#events.filter((event) => event.kind === "reply")) ?? null,
+      software: identifyServer(events.filter((event) => event.kind === "reply")) ?? null,
       user,
       sameAs: this.twins,
       hidden: this.#hidden,
@@ -432,7 +479,7 @@ class TrackedSession implements ControlStream, Watcher {
       atCaptureEnd,
       lostBytes: this.#lostBytes,
       cutBytes: this.#cutBytes,
-      hasDialogue: this.#events.length > 0,
+      hasDialogue: events.length > 0,
     };
   }
 

@@ -1,7 +1,7 @@
 import type { ChannelMode, MatchedConnection } from "../correlate/data-channel.ts";
-import { REORDER_SECONDS } from "../correlate/match.ts";
 import { timeOf } from "../correlate/session-facts.ts";
 import type { Connection, IcmpError } from "../tcp/connection.ts";
+import { REORDER_SECONDS } from "../tcp/early-packets.ts";
 import type { ChannelContext } from "./context.ts";
 
 /** ICMP codes that end a connection attempt, with what they say (RFC 792, RFC 1812 section 5.2.7.1, RFC 4443 section 3.1). */
@@ -118,9 +118,15 @@ function legacyAttempt({ channel, session }: ChannelContext): Connection | undef
 /** A single unanswered SYN proves nothing when the capture ended, or the client gave up, this soon after it (seconds). */
 export const ANSWER_SECONDS = 3;
 
+/** A SYN sent so often was not answered in time: stacks repeat it after a second (RFC 6298 section 2). */
+export const REPEATED_SYNS = 2;
+/** Repetitions of a SYN that span less than this are copies, or the capture's own, not a stack's back-off (seconds). */
+export const BACKOFF_SECONDS = 0.5;
+
 /** Whether silence after this attempt's SYNs means something: two with back-off, or one and time enough. */
 export function isConclusive(attempt: MatchedConnection, now: number): boolean {
   const { originator } = attempt.connection;
-  if (originator.synCount >= 2 && originator.lastSynTime - originator.synTime >= 0.5) return true;
+  if (originator.synCount >= REPEATED_SYNS && originator.lastSynTime - originator.synTime >= BACKOFF_SECONDS)
+    return true;
   return originator.synCount >= 1 && now - originator.lastSynTime >= ANSWER_SECONDS;
 }

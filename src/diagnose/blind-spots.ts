@@ -47,16 +47,11 @@ export function missesCommandBefore({ control, events, exchanges }: SessionFacts
   return !exchanges.some(({ command, final }) => command !== null && final !== null && final.stamp.packet < packet);
 }
 
-/** Stream offsets count from the SYN. Where that stands behind the first payload in the file, they may count from that payload. */
-function hasBeginning({ baseFromSyn, synPacket, firstPayloadPacket }: HalfConnection): boolean {
-  return baseFromSyn && !(firstPayloadPacket !== 0 && synPacket > firstPayloadPacket);
-}
-
 /** Why absence of anything on a data connection proves nothing; null when it does. */
 export function dataBlindness({ connection }: Pick<DataProgress, "connection">): LimitId | null {
   const { originator, responder } = connection;
   if (originator.packets === 0 || responder.packets === 0) return "one-sided";
-  if (!hasBeginning(originator) || !hasBeginning(responder)) return "midstream";
+  if (!originator.baseFromSyn || !responder.baseFromSyn) return "midstream";
   return missesReceived(originator) || missesReceived(responder) ? "data-gap" : null;
 }
 

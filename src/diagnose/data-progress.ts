@@ -1,8 +1,8 @@
 import type { ChannelFacts } from "../correlate/data-channel.ts";
-import type { SessionFacts } from "../correlate/session-facts.ts";
+import { type SessionFacts, timeOf } from "../correlate/session-facts.ts";
 import type { Connection } from "../tcp/connection.ts";
 import type { HalfConnection, Reset } from "../tcp/half-connection.ts";
-import type { DataRecord, DataRecords } from "../tls/data-records.ts";
+import { type DataRecord, type DataRecords, wasSentAfter } from "../tls/data-records.ts";
 
 /** Retransmissions of the same unacknowledged data, and the time they span, that make a stall rather than a loss. */
 export const STALL_RETRANSMISSIONS = 3;
@@ -156,20 +156,20 @@ export function handshakeOf(progress: DataProgress): DataHandshake | undefined {
     finished = finishedAt >= 0;
     resumed = answer?.preSharedKey === true;
     const clientData = clientSealed.slice(finishedAt + 1).some((record) => !isCloseNotify(record));
-    const afterFinish = finishedAt >= 0 ? clientSealed[finishedAt].packet : Number.POSITIVE_INFINITY;
+    const finish = clientSealed[finishedAt];
     const serverAfter = serverRecords.filter(
-      (record) => record.contentType === 23 && record.packet > afterFinish && !isCloseNotify(record),
+      (record) => record.contentType === 23 && finish && wasSentAfter(record, finish) && !isCloseNotify(record),
     );
     hasData = finished && (clientData || !areTickets(serverAfter));
   } else {
     finished =
       clientRecords.some((record) => record.contentType === 20) &&
       serverRecords.some((record) => record.contentType === 20);
-    const clientChange = clientRecords.find((record) => record.contentType === 20)?.packet ?? Number.POSITIVE_INFINITY;
-    const serverChange = serverRecords.find((record) => record.contentType === 20)?.packet ?? Number.POSITIVE_INFINITY;
+    const clientChange = clientRecords.find((record) => record.contentType === 20);
+    const serverChange = serverRecords.find((record) => record.contentType === 20);
     // The server changes its cipher first only in an abbreviated handshake (RFC 5246 section 7.3).
     resumed =
-      serverChange < clientChange ||
+      (serverChange !== undefined && (clientChange === undefined || !wasSentAfter(serverChange, clientChange))) ||
       (hello !== null && answer !== null && hello.sessionId !== "" && hello.sessionId === answer.sessionId);
     hasData = all.some((record) => record.contentType === 23);
   }
@@ -197,10 +197,15 @@ export const SEAL_BYTES: Readonly<Record<number, number>> = { 772: 17, 771: 24 }
  * directory)." is as long as its demand for session resumption: this makes a good end doubtful, it proves no bad one.
  */
 export function endsInLongWords({ records }: DataProgress, session: SessionFacts, handshake: DataHandshake): boolean {
-  const last = records.records.at(-1);
-  const next = session.events.find(
-    (event) => event.kind === "tls-record" && event.contentType === 23 && event.stamp.packet > (last?.packet ?? 0),
+  const lastTime = records.records.at(-1)?.time ?? 0;
+  const said = session.events.filter((event) => event.kind === "tls-record" && event.contentType === 23);
+  // The turn in which the data connection ended: from the transfer command to the client's next words.
+  const asked = said.findLastIndex(
+    (event) => event.kind === "tls-record" && event.direction === "client" && timeOf(event.stamp) < lastTime,
   );
-  if (next?.kind !== "tls-record" || next.direction !== "server") return false;
-  return next.length - (SEAL_BYTES[handshake.version] ?? Number.POSITIVE_INFINITY) >= COMPLAINT_BYTES;
+  const answers = said.slice(asked + 1);
+  const next = answers.findIndex((event) => event.kind === "tls-record" && event.direction === "client");
+  const last = answers.slice(0, next < 0 ? undefined : next).at(-1);
+  if (last?.kind !== "tls-record") return false;
+  return last.length - (SEAL_BYTES[handshake.version] ?? Number.POSITIVE_INFINITY) >= COMPLAINT_BYTES;
 }

@@ -1,8 +1,9 @@
 import { isPrivateUse } from "../address.ts";
 import type { ChannelFacts, TransferFacts } from "../correlate/data-channel.ts";
-import { timeOf } from "../correlate/session-facts.ts";
+import { type SessionFacts, timeOf } from "../correlate/session-facts.ts";
 import type { ReplyEvent } from "../ftp/control-event.ts";
-import { ANSWER_SECONDS, attemptState, isConclusive } from "./attempt.ts";
+import { REORDER_SECONDS } from "../tcp/early-packets.ts";
+import { ANSWER_SECONDS, attemptState, isConclusive, REPEATED_SYNS } from "./attempt.ts";
 import { controlBlindness, dataBlindness, missesCommandBefore, recordBlindness } from "./blind-spots.ts";
 import type { CauseId, LimitId } from "./cause.ts";
 import type { ChannelContext } from "./context.ts";
@@ -106,7 +107,7 @@ function judgeAttempt(context: ChannelContext): Judgement {
   if (capture.cutIcmp) return judged("undetermined", "snaplen-cut");
   if (!isConclusive(attempt, capture.now)) return judged("undetermined", "capture-ends");
   // Sent once and not again, though there was time for it: something told the client to stop, and this capture does not have it.
-  if (attempt.connection.originator.synCount < 2 && !saidToHaveFailed(channel))
+  if (attempt.connection.originator.synCount < REPEATED_SYNS && !saidToHaveFailed(channel))
     return judged("undetermined", "one-sided");
   return judged("trouble");
 }
@@ -188,8 +189,10 @@ function judgeEstablished(context: ChannelContext): Judgement {
     return fineBut(clean ? "ok" : "undetermined", "control-idle-timeout");
   }
   if (isSilent(context)) {
-    // Nobody repeats anything, and what was said about it cannot be read: a user who pauses looks the same.
-    return channel.hidden ? fineBut("undetermined", "control-idle-timeout") : lacking(dataBlindness(progress));
+    if (!channel.hidden) return lacking(dataBlindness(progress));
+    // Nobody repeats anything, and what was said about it cannot be read: a user who pauses looks the same until an end gives up.
+    if (!isGivenUp(context) || dataBlindness(progress)) return fineBut("undetermined", "control-idle-timeout");
+    return fineBut("undetermined", "control-idle-timeout", "data-stalled");
   }
   if (!progress.connection.closed) return judged("undetermined", "capture-ends");
   return channel.hidden ? judged("ok") : judged("undetermined", "capture-ends");
@@ -207,10 +210,14 @@ function unheardWords({ session, channel }: ChannelContext): LimitId | null {
   return controlBlindness(session, "client", granted) ?? controlBlindness(session, "server", asked);
 }
 
-/** The client had time for more, or said more, since the grant. */
+/** What clients still say between the negotiation and the transfer (curl: TYPE, SIZE, REST). */
+const PREPARES: ReadonlySet<string> = new Set(["TYPE", "SIZE", "MDTM", "REST", "MODE", "STRU", "OPTS", "ALLO", "NOOP"]);
+
+/** The client had time for more, or went on to something else, since the grant. */
 function isOver({ session, channel, capture }: ChannelContext): boolean {
   const left = session.client.finTime !== 0 || session.client.resetCount > 0;
-  return left || channel.followedBy.length > 0 || capture.now - channel.from >= ANSWER_SECONDS;
+  const wentOn = channel.followedBy.some(({ command }) => command !== null && !PREPARES.has(command.verb));
+  return left || wentOn || capture.now - channel.from >= ANSWER_SECONDS;
 }
 
 function oneSided({ sender, receiver }: DataProgress): LimitId | null {
@@ -318,14 +325,41 @@ function contradictsSuccess(context: ChannelContext): boolean {
   return isTruncated(context);
 }
 
-/** The size that the server announced in `150 … (N bytes)`; -1 when it did not. */
-export function announcedSize(transfer: TransferFacts): number {
+/** How long a file is, and which reply says so. */
+export interface AnnouncedSize {
+  readonly bytes: number;
+  readonly reply: ReplyEvent;
+}
+
+/** The size that the server announced: in `150 … (N bytes)`, or by SIZE before (Pure-FTPd's 150 has none). */
+export function announcedSize(session: SessionFacts, transfer: TransferFacts): AnnouncedSize | undefined {
   for (const reply of transfer.replies) {
     // The last: a file may be named "notes (9000 bytes).txt".
     const match = reply.code < 200 ? [...reply.lines.join(" ").matchAll(/\((\d{1,15}) bytes\)/gi)].at(-1) : undefined;
-    if (match) return Number(match[1]);
+    if (match) return { bytes: Number(match[1]), reply };
   }
-  return -1;
+  return sizeAsked(session, transfer);
+}
+
+/** Verbs after which a name may stand for another file, or for another length of it (RFC 959 section 4.1, RFC 3659 section 4). */
+const CHANGES_FILES: ReadonlySet<string> = new Set(
+  "CWD XCWD CDUP XCUP REIN USER TYPE STOR STOU APPE DELE RNTO SITE".split(" "),
+);
+
+/**
+ * What SIZE said of the same name. It depends on the type in force (RFC 3659 section 4), so nothing that changes type, folder or file may
+ * have been said between; and a file may still have been cut short by others, which is why more than `possible` cannot come of it.
+ */
+function sizeAsked({ exchanges }: SessionFacts, { command }: TransferFacts): AnnouncedSize | undefined {
+  const before = exchanges.filter((exchange) => exchange.command && exchange.command.startAt < command.startAt);
+  const asked = before.findLastIndex(
+    (exchange) => exchange.command?.verb === "SIZE" && exchange.command.argument === command.argument,
+  );
+  const reply = before[asked]?.final;
+  if (reply?.code !== 213 || before[asked].replyLost) return undefined;
+  if (before.slice(asked + 1).some((exchange) => CHANGES_FILES.has(exchange.command!.verb))) return undefined;
+  const match = /^\s*(\d{1,15})\s*$/.exec(reply.lines.join(" "));
+  return match ? { bytes: Number(match[1]), reply } : undefined;
 }
 
 /** `150 Opening BINARY mode data connection …`: the type in force, where the TYPE command is not in the capture. */
@@ -346,9 +380,9 @@ export function isTruncated(context: ChannelContext): boolean {
 function isShort({ session, channel }: ChannelContext, bytes: number): boolean {
   const { transfer } = channel;
   if (transfer?.command.verb !== "RETR" || transfer.restartAt > 0) return false;
-  const size = announcedSize(transfer);
+  const size = announcedSize(session, transfer);
   const progress = progressOf(channel, session);
-  if (size < 0 || bytes >= size || !progress || progress.tls || dataBlindness(progress)) return false;
+  if (!size || bytes >= size.bytes || !progress || progress.tls || dataBlindness(progress)) return false;
   // A lost REST or transfer command would make it another file, or the rest of one.
   if (missesCommandBefore(session, transfer.command.stamp.packet)) return false;
   const type = session.exchanges.findLast(
@@ -379,6 +413,14 @@ export function isSilent(context: ChannelContext): boolean {
   return ended - moved >= SILENCE_SECONDS;
 }
 
+/** An end closed the data connection under the sender, or left altogether. */
+function isGivenUp({ session, channel }: ChannelContext): boolean {
+  const { sender, receiver, connection } = progressOf(channel, session)!;
+  const closed = receiver.finPacket !== 0 || connection.originator.resetCount + connection.responder.resetCount > 0;
+  const left = session.client.finPacket !== 0 || session.client.resetCount > 0 || session.server.finPacket !== 0;
+  return sender.finPacket === 0 && (closed || left);
+}
+
 /** A negative reply that says the client is to blame for asking, not the network. */
 export function isProtection(transfer: TransferFacts | null): boolean {
   return mayMean(transfer?.final, "protection-required");
@@ -392,6 +434,6 @@ function resetAfter({ session }: ChannelContext, { connection }: DataProgress): 
   const reset = session.server.resets[0];
   if (!reset || session.client.finPacket !== 0 || session.server.finPacket !== 0) return false;
   // The client left first: the server's reset answers that.
-  if (session.client.resetCount > 0 && session.client.resets[0].packet < reset.packet) return false;
+  if (session.client.resetCount > 0 && session.client.resets[0].time <= reset.time + REORDER_SECONDS) return false;
   return Math.abs(reset.time - connection.lastTime) <= CONSEQUENCE_SECONDS;
 }

@@ -158,6 +158,9 @@ export function isOwnReason(reply: ReplyEvent, command: CommandEvent | null = nu
   return !mayMean(reply, "protection-required", command) && !mayMean(reply, "session-reuse-required", command);
 }
 
+/** Ports below this one are the system's; servers refuse them in PORT against bounce attacks (RFC 2577 section 3). */
+export const UNPRIVILEGED_PORT = 1024;
+
 /** PORT or EPRT turned down for what the server allows at all, not for the address: mode, command or address family. */
 const MODE_DISABLED =
   /disabled|not (allowed|implemented|supported|understood|recognized)|permission denied|operation not permitted|unknown command|unable to service|epsv all|network protocol|< ?1024|privileged port|between 1024/i;

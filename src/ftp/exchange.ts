@@ -102,37 +102,11 @@ function fits(command: CommandEvent, code: number): boolean {
   return completes.includes(code);
 }
 
-/**
- * Commands and what the server said in the order in which the two ends lived them: a reply stands behind every command that its segment
- * acknowledges, and before all others, wherever the packets stand in the file.
- */
-function inDialogueOrder(events: readonly ControlEvent[]): ControlEvent[] {
-  const commands = events.filter((event) => event.kind === "command");
-  const answers = events.filter(
-    (event) => event.kind !== "command" && (event.kind === "reply" || event.direction === "server"),
-  );
-  const ordered: ControlEvent[] = [];
-  let next = 0;
-  for (const answer of answers) {
-    const { acknowledged, packet } = answer.kind === "reply" ? answer.firstStamp : answer.stamp;
-    while (next < commands.length) {
-      const command = commands[next];
-      const before = acknowledged >= 0 ? command.endAt <= acknowledged : command.stamp.packet < packet;
-      if (!before) break;
-      ordered.push(command);
-      next++;
-    }
-    ordered.push(answer);
-  }
-  ordered.push(...commands.slice(next));
-  return ordered;
-}
-
 /** Acknowledgments may be one higher than the last command's end: a FIN counts as one byte. */
 const FIN_BYTES = 1;
 
 /**
- * Pairs commands with replies. Acknowledgments tell what a reply can answer and what the client had read when it sent a command, so that a
+ * Pairs commands with replies, given in the order of `inDialogueOrder`. Acknowledgments tell what a reply can answer and what the client had read when it sent a command, so that a
  * hole in either stream costs the exchange that it swallowed and no other:
  *
  * ```
@@ -148,8 +122,11 @@ export function pairExchanges(events: readonly ControlEvent[]): Exchange[] {
   const waiting: OpenExchange[] = [];
   /** End of what the capture has of the client's stream so far. */
   let clientEnd = 0;
-  const ordered = inDialogueOrder(events);
-  for (const [place, event] of ordered.entries()) {
+  const dialogue = events.filter(
+    (event) =>
+      event.kind === "command" || event.kind === "reply" || (event.kind !== "odd-line" && event.direction === "server"),
+  );
+  for (const [place, event] of dialogue.entries()) {
     if (event.kind === "command") {
       const exchange: OpenExchange = { command: event, replies: [], final: null, replyLost: false, behindHole: false };
       exchanges.push(exchange);
@@ -158,7 +135,7 @@ export function pairExchanges(events: readonly ControlEvent[]): Exchange[] {
       continue;
     }
     if (event.kind === "gap") {
-      const hole = beginOfHole(ordered, place, event.length);
+      const hole = beginOfHole(dialogue, place, event.length);
       for (const exchange of waiting) exchange.behindHole ||= exchange.command!.stamp.acknowledged <= hole;
       continue;
     }
@@ -199,9 +176,9 @@ export function pairExchanges(events: readonly ControlEvent[]): Exchange[] {
  * Offset at which a hole in the server's stream begins, or a later one: what follows it is the next thing known. Infinite where nothing
  * follows.
  */
-function beginOfHole(ordered: readonly ControlEvent[], place: number, length: number): number {
-  for (let i = place + 1; i < ordered.length; i++) {
-    const event = ordered[i];
+function beginOfHole(dialogue: readonly ControlEvent[], place: number, length: number): number {
+  for (let i = place + 1; i < dialogue.length; i++) {
+    const event = dialogue[i];
     if (event.kind === "command" || event.kind === "gap" || event.kind === "tls-hello") continue;
     return event.startAt - length;
   }

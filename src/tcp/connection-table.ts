@@ -4,6 +4,7 @@ import { type PacketView, TcpFlag } from "../decode/packet-view.ts";
 import { maximumSegmentSize, timestampValue, windowScale } from "../decode/tcp.ts";
 import { Connection, MAX_ICMP_ERRORS } from "./connection.ts";
 import { CopyMemory } from "./copy-memory.ts";
+import { EarlyPackets } from "./early-packets.ts";
 import { type HalfConnection, MAX_RESETS, MAX_SYN_TIMES } from "./half-connection.ts";
 import { ControlReassembler, DeliveredBytes } from "./reassembler.ts";
 import type { ControlStream, Stamp } from "./stream-sink.ts";
@@ -32,6 +33,11 @@ export interface PayloadSignature {
   recognise(bytes: Uint8Array, at: number, length: number): "client" | "server" | undefined;
 }
 
+/** First byte of a TLS handshake record (RFC 8446 section 5.1), and how the table of first bytes marks it. */
+const TLS_HANDSHAKE = 22;
+const HELLO = 2;
+/** Bytes of a hello that are kept: all that is read of it. */
+const MAX_HELLO = 2048;
 /** Buckets of the connection table. */
 const BUCKETS = 65_536;
 
@@ -44,6 +50,10 @@ export class ConnectionTable {
   readonly synMemory = new SynMemory();
   readonly #copies = new CopyMemory();
   readonly #delivered = new DeliveredBytes();
+  readonly #earlySyns = new EarlyPackets();
+  readonly #earlyResets = new EarlyPackets();
+  readonly #earlyErrors = new EarlyPackets();
+  readonly #earlyHellos = new EarlyPackets(MAX_HELLO);
   readonly #observer: ConnectionObserver;
   readonly #signature: PayloadSignature;
   readonly #anomalies: AnomalyLog;
@@ -66,7 +76,8 @@ export class ConnectionTable {
   ) {
     this.#observer = observer;
     this.#signature = signature;
-    this.#firstByte = signature.firstByte;
+    this.#firstByte = signature.firstByte.slice();
+    if (this.#firstByte[TLS_HANDSHAKE] === 0) this.#firstByte[TLS_HANDSHAKE] = HELLO;
     this.#anomalies = anomalies;
     for (const port of controlPorts) {
       this.#controlPort[port] = 1;
@@ -84,8 +95,12 @@ export class ConnectionTable {
       this.#syn(view);
       return;
     }
+    if ((flags & TcpFlag.rst) !== 0 && this.#earlyReset(view)) return;
     this.sawOtherTcp = true;
-    if (view.payloadCaptured >= 4 && this.#firstByte[view.bytes[view.payloadAt]] === 1) this.#unknownPayload(view);
+    if (view.payloadCaptured < 4) return;
+    const firstByte = this.#firstByte[view.bytes[view.payloadAt]];
+    if (firstByte === 1) this.#unknownPayload(view);
+    else if (firstByte === HELLO && this.watchlist.watchesHosts) this.#earlyHello(view);
   }
 
   /** @returns whether the segment was one of a followed connection, or of a control connection joined midstream */
@@ -123,6 +138,56 @@ export class ConnectionTable {
     return this.#joinMidstream(view, hash, sourceKey, destinationKey, toServer, false);
   }
 
+  /** A RST of no followed connection: its SYN may stand behind it. @returns whether it comes from or goes to a control port */
+  #earlyReset(view: PacketView): boolean {
+    const sourceKey = addressKey(view.bytes, view.sourceAt, view.ipVersion);
+    const destinationKey = addressKey(view.bytes, view.destinationAt, view.ipVersion);
+    this.#earlyResets.keep(connectionHash(sourceKey, view.sourcePort, destinationKey, view.destinationPort), view);
+    return (this.#controlPort[view.sourcePort] | this.#controlPort[view.destinationPort]) === 1;
+  }
+
+  /** What may be the ClientHello of a data connection whose SYN stands behind it: without it nothing else of its TLS can be read. */
+  #earlyHello(view: PacketView): void {
+    if (view.bytes[view.payloadAt + 1] !== 3) return;
+    const sourceKey = addressKey(view.bytes, view.sourceAt, view.ipVersion);
+    const destinationKey = addressKey(view.bytes, view.destinationAt, view.ipVersion);
+    this.#earlyHellos.keep(connectionHash(sourceKey, view.sourcePort, destinationKey, view.destinationPort), view);
+  }
+
+  /** What followed this SYN or SYN-ACK but stands before it in the file. */
+  #followEarlyPackets(syn: PacketView, hash: number, time: number): void {
+    const { sourcePort, destinationPort, sequence } = syn;
+    const resets = this.#earlyResets.take(
+      time,
+      (view, hashOf) =>
+        hashOf === hash && view.sourcePort === destinationPort && view.acknowledgment === (sequence + 1) >>> 0,
+    );
+    for (const reset of resets) this.#segmentOfInterest(reset);
+    const errors = this.#earlyErrors.take(
+      time,
+      (view, hashOf) => hashOf === hash && view.quotedSourcePort === sourcePort && view.quotedSequence === sequence,
+    );
+    for (const error of errors) this.icmpError(error);
+    // The hello comes from who sent the SYN, or from who a SYN-ACK goes to.
+    const answered = (syn.flags & TcpFlag.ack) !== 0;
+    const helloPort = answered ? destinationPort : sourcePort;
+    const helloSequence = answered ? syn.acknowledgment : (sequence + 1) >>> 0;
+    const hellos = this.#earlyHellos.take(
+      time,
+      (view, hashOf) => hashOf === hash && view.sourcePort === helloPort && view.sequence === helloSequence,
+    );
+    for (const hello of hellos) this.#segmentOfInterest(hello);
+  }
+
+  /**
+   * A port has been negotiated: SYNs and SYN-ACKs for it that stand just before that in the file are looked at again.
+   * @param time when it was (seconds)
+   */
+  followEarlySyns(port: number, time: number): void {
+    for (const early of this.#earlySyns.take(time, (view) => responderPortOf(view) === port))
+      if (!this.#segmentOfInterest(early)) this.#syn(early);
+  }
+
   /** Whether a SYN begins another connection on the same addresses and ports. */
   #isNewConnection(connection: Connection, view: PacketView, forward: boolean): boolean {
     if (connection.over) return true;
@@ -152,9 +217,8 @@ export class ConnectionTable {
     const isControl = this.#controlPort[responderPort] === 1;
     if (!isControl && !this.watchlist.mayMatch(originatorKey, responderKey, responderPort)) {
       this.sawOtherTcp = true;
-      if (answered) return;
       const hash = connectionHash(sourceKey, view.sourcePort, destinationKey, view.destinationPort);
-      this.synMemory.remember(hash, sourceKey, destinationKey, view);
+      if (answered || this.synMemory.remember(hash, sourceKey, destinationKey, view)) this.#earlySyns.keep(hash, view);
       return;
     }
     const originator = formatAddress(bytes, answered ? view.destinationAt : view.sourceAt, ipVersion);
@@ -163,7 +227,7 @@ export class ConnectionTable {
     const time = view.seconds + view.nanoseconds / 1e9;
     const watchers = this.#watchersOf(originator, originatorPort, responder, responderPort, isControl, time);
     if (!isControl && watchers.length === 0) {
-      if (!answered) this.synMemory.remember(hash, sourceKey, destinationKey, view);
+      if (answered || this.synMemory.remember(hash, sourceKey, destinationKey, view)) this.#earlySyns.keep(hash, view);
       return;
     }
     const role = watchers.length > 0 ? "data" : "control";
@@ -197,6 +261,7 @@ export class ConnectionTable {
       );
     }
     this.#follow(connection, view, !answered);
+    this.#followEarlyPackets(view, hash, time);
   }
 
   /** Who wants this new connection as a data connection; empty for a control connection. */
@@ -428,13 +493,18 @@ export class ConnectionTable {
     half.lastIpId = view.ipId;
 
     const isSyn = (flags & TcpFlag.syn) !== 0;
-    if (isSyn) this.#noteSyn(half, view, time);
+    if (isSyn) {
+      this.#noteSyn(half, view, time);
+      // Its first payload only stood before the handshake.
+      if (connection.originator.baseFromSyn && connection.responder.baseFromSyn) connection.midstream = false;
+    }
     if ((flags & TcpFlag.ack) !== 0) {
-      if (other.base < 0 && isSyn) {
+      if (other.base < 0) {
+        // Joined midstream the acknowledgment is where the other stream goes on, or has gone on a few places ahead in the file.
         other.base = view.acknowledgment;
-        other.baseFromSyn = true;
+        other.baseFromSyn = isSyn;
       }
-      if (other.base >= 0) other.acknowledged(other.offsetOf(view.acknowledgment), packet, time);
+      other.acknowledged(other.offsetOf(view.acknowledgment), packet, time);
     }
     this.#noteWindow(half, view, time);
 
@@ -445,12 +515,9 @@ export class ConnectionTable {
       const at = half.offsetOf(payloadSequence);
       if (view.payloadCaptured < length) connection.cutPayloads++;
       half.sent(at, length, packet, time);
+      const acknowledged = other.base >= 0 && (flags & TcpFlag.ack) !== 0 ? other.offsetOf(view.acknowledgment) : -1;
       if (connection.reassembler !== null) {
-        const stamp: Stamp = {
-          packet,
-          time,
-          acknowledged: other.base >= 0 && (flags & TcpFlag.ack) !== 0 ? other.offsetOf(view.acknowledgment) : -1,
-        };
+        const stamp: Stamp = { packet, time, acknowledged };
         connection.reassembler.segment(
           half,
           at,
@@ -469,6 +536,7 @@ export class ConnectionTable {
           view.payloadAt + view.payloadCaptured,
           packet,
           time,
+          acknowledged,
         );
         if (!more) connection.tap = null;
       }
@@ -479,7 +547,10 @@ export class ConnectionTable {
         half.finPacket = packet;
         half.finTime = time;
         if (half.base < 0) half.base = payloadSequence;
-        half.finAt = half.offsetOf(payloadSequence) + length;
+        half.endsAt(
+          half.offsetOf(payloadSequence) + length,
+          other.base >= 0 && (flags & TcpFlag.ack) !== 0 ? other.offsetOf(view.acknowledgment) : -1,
+        );
       }
     }
     connection.reassembler?.advance(time);
@@ -497,10 +568,11 @@ export class ConnectionTable {
       half.maximumSegmentSize = maximumSegmentSize(view);
       half.windowScale = windowScale(view);
       half.hasTimestamps = timestampValue(view) >= 0;
-      if (half.base < 0 || !half.baseFromSyn) {
-        // Offsets counted so far start at the first payload seen, which a late SYN leaves where it is.
-        if (half.payloadPackets === 0) half.base = (view.sequence + 1) >>> 0;
-        half.baseFromSyn = true;
+      if (!half.baseFromSyn) {
+        const base = (view.sequence + 1) >>> 0;
+        // Offsets may already count from a first payload or acknowledgment, which a SYN late in the file leaves where it is.
+        half.baseFromSyn = half.payloadPackets === 0 || half.base === base;
+        if (half.payloadPackets === 0) half.base = base;
       }
     }
     if (half.synTimes.length < MAX_SYN_TIMES) half.synTimes.push(time);
@@ -552,7 +624,13 @@ export class ConnectionTable {
       if (connection.role === "control") this.#observer.controlChanged(connection);
       return;
     }
+    this.#earlyErrors.keep(hash, view);
   }
+}
+
+/** Port of the end that a SYN goes to, or that a SYN-ACK comes from. */
+function responderPortOf(view: PacketView): number {
+  return (view.flags & TcpFlag.ack) !== 0 ? view.sourcePort : view.destinationPort;
 }
 
 /** A keep-alive repeats the last byte already acknowledged (RFC 9293 section 3.8.4). */

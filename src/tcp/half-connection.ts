@@ -41,6 +41,8 @@ export class HalfConnection {
   bytes = 0;
   /** Bytes of holes not (yet) seen below {@link highest}. */
   missing = 0;
+  /** Where they are: the latest of them, null when there is none. */
+  #holes: Hole[] | null = null;
   payloadPackets = 0;
   firstPayloadPacket = 0;
   firstPayloadTime = 0;
@@ -48,8 +50,9 @@ export class HalfConnection {
   lastNewPayloadTime = 0;
   retransmissions = 0;
 
-  // What is unacknowledged now: reset whenever the other end acknowledges something new
+  // What is repeated in vain now: reset as soon as the other end acknowledges any of it
   stalledRetransmissions = 0;
+  #stalledAt = 0;
   stalledFirstPacket = 0;
   stalledFirstTime = 0;
   stalledLastPacket = 0;
@@ -76,6 +79,8 @@ export class HalfConnection {
   finCount = 0;
   /** Stream offset of the FIN; -1 before it. */
   finAt = -1;
+  /** How much of the other end's stream the FIN acknowledged, its FIN counting one byte; -1 when unknown. */
+  finAcknowledged = -1;
   /** The FIN was acknowledged. */
   finAcked = false;
   resets: Reset[] = [];
@@ -101,6 +106,17 @@ export class HalfConnection {
     return this.highest + sequenceDistance(sequence, reference);
   }
 
+  /** Lets offsets count from this one on: what was `at` is now `at - offset`. */
+  rebase(offset: number): void {
+    this.base = (this.base + offset) >>> 0;
+    this.highest -= offset;
+    if (this.acked >= 0) this.acked = Math.max(0, this.acked - offset);
+    if (this.finAt >= 0) this.finAt -= offset;
+    this.#stalledAt -= offset;
+    this.#largerEnd -= offset;
+    this.#holes = this.#holes?.map(({ from, to }) => ({ from: from - offset, to: to - offset })) ?? null;
+  }
+
   /** Notes payload at stream offset `at`. @returns whether it brought bytes not seen before */
   sent(at: number, length: number, packet: number, time: number): boolean {
     const end = at + length;
@@ -112,7 +128,7 @@ export class HalfConnection {
     if (length > this.largestSegment) this.largestSegment = length;
     if (end > this.highest) {
       if (at > this.highest) {
-        this.missing += at - this.highest;
+        this.#openHole(this.highest, at);
         this.bytes += length;
       } else this.bytes += end - this.highest;
       this.highest = end;
@@ -124,12 +140,11 @@ export class HalfConnection {
       }
       return true;
     }
-    if (this.missing > 0 && at > this.acked) {
-      // Below the highest and not acknowledged: it fills a hole (reordering), or repeats; holes are filled first.
-      const filled = Math.min(this.missing, length);
+    if (this.#holes !== null) {
+      const filled = this.#fillHoles(at, end);
       this.missing -= filled;
       this.bytes += filled;
-      if (filled === length && this.stalledRetransmissions === 0) return true;
+      if (filled === length) return true;
     }
     this.retransmissions++;
     if (end > this.acked) {
@@ -138,7 +153,8 @@ export class HalfConnection {
         this.stalledFirstTime = time;
         this.stalledSmallest = length;
         this.stalledLargest = length;
-      }
+        this.#stalledAt = at;
+      } else if (at < this.#stalledAt) this.#stalledAt = at;
       this.stalledRetransmissions++;
       this.stalledLastPacket = packet;
       this.stalledLastTime = time;
@@ -146,6 +162,32 @@ export class HalfConnection {
       if (length > this.stalledLargest) this.stalledLargest = length;
     }
     return false;
+  }
+
+  #openHole(from: number, to: number): void {
+    this.missing += to - from;
+    this.#holes ??= [];
+    if (this.#holes.length >= MAX_HOLES) this.#holes.shift();
+    this.#holes.push({ from, to });
+  }
+
+  /** @returns how many bytes of `at` … `end` had been missing */
+  #fillHoles(at: number, end: number): number {
+    let filled = 0;
+    const left: Hole[] = [];
+    for (const hole of this.#holes!) {
+      const from = Math.max(hole.from, at);
+      const to = Math.min(hole.to, end);
+      if (from >= to) {
+        left.push(hole);
+        continue;
+      }
+      filled += to - from;
+      if (hole.from < from) left.push({ from: hole.from, to: from });
+      if (to < hole.to) left.push({ from: to, to: hole.to });
+    }
+    this.#holes = left.length > 0 ? left : null;
+    return filled;
   }
 
   /** Notes that the other end acknowledged this half's stream up to `offset` (one more than the last byte; the FIN counts one). */
@@ -158,11 +200,29 @@ export class HalfConnection {
     this.acked = offset;
     this.ackedTime = time;
     this.ackedPacket = packet;
-    this.stalledRetransmissions = 0;
+    // An acknowledgment of less stands late in the file, or is of what was sent before.
+    if (offset > this.#stalledAt) this.stalledRetransmissions = 0;
     if (this.#largerLength !== 0 && offset >= this.#largerEnd) {
       if (this.#largerLength > this.largestAcked) this.largestAcked = this.#largerLength;
       this.#largerLength = 0;
     }
+  }
+
+  /** Notes the FIN, at this offset, and what it acknowledges; its own acknowledgment may stand before it in the file. */
+  endsAt(offset: number, acknowledged: number): void {
+    this.finAt = offset;
+    this.finAcknowledged = acknowledged;
+    if (this.acked <= offset) return;
+    this.finAcked = true;
+    this.acked = offset;
+  }
+
+  /** Whether this end closed its stream before it had seen the other end's FIN; of FINs that cross, the first in the file counts. */
+  closedBefore(other: HalfConnection): boolean {
+    if (this.finPacket === 0) return false;
+    if (other.finPacket === 0) return true;
+    if (this.finAcknowledged > other.finAt) return false;
+    return other.finAcknowledged > this.finAt || this.finPacket < other.finPacket;
   }
 
   /** Bytes sent and not acknowledged. */
@@ -183,6 +243,14 @@ export interface Reset {
   readonly otherHighest: number;
 }
 
+/** Bytes not seen, by stream offset. */
+interface Hole {
+  readonly from: number;
+  readonly to: number;
+}
+
+/** How many holes of one stream are known by their place; what was missing in older ones stays missing. */
+const MAX_HOLES = 16;
 /** How many resets of one end are kept; all are counted. */
 export const MAX_RESETS = 4;
 /** How many SYN times of one end are kept; all are counted. */

@@ -10,7 +10,7 @@ export const MAX_PENDING_SEGMENTS = 64;
  * After the other end has acknowledged a hole, so many more segments of the connection may pass before the hole counts as
  * lost by the capture: packets are often written to the file a few places late.
  */
-export const LATE_SEGMENTS = 8;
+export const LATE_SEGMENTS = 16;
 /** A hole that nobody filled for so long (seconds of capture time) is lost. */
 export const HOLE_SECONDS = 10;
 /** Joined midstream: so many segments are looked at before the lowest of them is taken for the start. */
@@ -77,7 +77,7 @@ export class ControlReassembler {
         stream.nextAt = 0;
       } else {
         this.#hold(stream, at, bytes, from, to, length, stamp);
-        if (stream.pending.length >= MIDSTREAM_SEGMENTS) this.#start(stream);
+        if (stream.pending.length >= MIDSTREAM_SEGMENTS) this.#startBoth();
         return;
       }
     }
@@ -99,8 +99,8 @@ export class ControlReassembler {
 
   /** No more segments: what is held is delivered, holes become gaps. */
   finish(): void {
+    this.#startBoth();
     for (const stream of [this.#client, this.#server]) {
-      if (!stream.started) this.#start(stream);
       while (stream.pending.length > 0) this.#giveUpHole(stream, "lost");
     }
   }
@@ -109,7 +109,8 @@ export class ControlReassembler {
     if (stream.pending.length === 0) return;
     if (!stream.started) {
       stream.waited++;
-      if (stream.waited > LATE_SEGMENTS || time - stream.pending[0].stamp.time > 1) this.#start(stream);
+      if (stream.half.baseFromSyn) this.#start([stream]);
+      else if (stream.waited > LATE_SEGMENTS || time - stream.pending[0].stamp.time > 1) this.#startBoth();
       return;
     }
     // "lost by the capture": the receiver has the bytes that we have not
@@ -118,11 +119,29 @@ export class ControlReassembler {
       this.#giveUpHole(stream, "lost");
   }
 
-  #start(stream: StreamAssembly): void {
-    stream.started = true;
-    stream.waited = 0;
-    stream.nextAt = stream.half.baseFromSyn ? 0 : (stream.pending[0]?.at ?? 0);
-    this.#drain(stream);
+  /** Begins what was joined midstream, both directions at once: their acknowledgments count from each other's beginnings. */
+  #startBoth(): void {
+    this.#start([this.#client, this.#server].filter((stream) => !stream.started));
+  }
+
+  #start(streams: readonly StreamAssembly[]): void {
+    for (const stream of streams) {
+      const beginning = stream.half.baseFromSyn ? 0 : (stream.pending[0]?.at ?? 0);
+      if (beginning !== 0) this.#rebase(stream, stream === this.#client ? this.#server : this.#client, beginning);
+      stream.started = true;
+      stream.waited = 0;
+    }
+    for (const stream of streams) this.#drain(stream);
+  }
+
+  /** Lets a stream count from this offset on: a segment, early in the file, told it where to begin, and what came before stood behind. */
+  #rebase(stream: StreamAssembly, other: StreamAssembly, beginning: number): void {
+    stream.half.rebase(beginning);
+    for (const segment of stream.pending) segment.at -= beginning;
+    for (const segment of other.pending) {
+      const { acknowledged } = segment.stamp;
+      if (acknowledged !== -1) segment.stamp = { ...segment.stamp, acknowledged: acknowledged - beginning };
+    }
   }
 
   #hold(

@@ -31,9 +31,13 @@ export interface ControlStream {
   gap(direction: Direction, length: number, reason: GapReason, stamp: Stamp): void;
 }
 
-/** Sees the payload of a data connection as it passes, nothing is kept for it. `offset` is the stream offset of `from`. */
+/** Sees the payload of a data connection as it passes, nothing is kept for it. */
 export interface PayloadTap {
-  /** @returns false when it has seen enough and wants no more */
+  /**
+   * @param offset the stream offset of `from`
+   * @param acknowledged how much of the other end's stream the segment acknowledges, as in {@link Stamp}
+   * @returns false when it has seen enough and wants no more
+   */
   payload(
     fromOriginator: boolean,
     offset: number,
@@ -42,5 +46,6 @@ export interface PayloadTap {
     to: number,
     packet: number,
     time: number,
+    acknowledged: number,
   ): boolean;
 }

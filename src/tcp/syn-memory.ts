@@ -45,11 +45,12 @@ export class SynMemory {
    * Takes the view itself: numbers beyond 31 bits passed one by one would be allocated, four million times in a SYN flood.
    * @param hash the connection hash of the table
    * @param view a SYN of its originator
+   * @returns false for one of a scan or flood
    */
-  remember(hash: number, originatorKey: number, responderKey: number, view: PacketView): void {
+  remember(hash: number, originatorKey: number, responderKey: number, view: PacketView): boolean {
     if (this.#isFlood(originatorKey, responderKey, view)) {
       this.flooded++;
-      return;
+      return false;
     }
     const entries = this.#entries;
     const at = (hash & MASK) * FIELDS;
@@ -57,7 +58,7 @@ export class SynMemory {
     if (entries[at + PACKET] !== 0) {
       const same =
         entries[at] === originatorKey && entries[at + RESPONDER] === responderKey && entries[at + PORTS] === ports;
-      if (same && entries[at + SEQUENCE] === (view.sequence | 0)) return; // a retransmission: the first SYN counts
+      if (same && entries[at + SEQUENCE] === (view.sequence | 0)) return true; // a retransmission: the first SYN counts
       if (!same) this.overwritten++;
     }
     entries[at] = originatorKey;
@@ -68,6 +69,7 @@ export class SynMemory {
     entries[at + NANOSECONDS] = view.nanoseconds;
     entries[at + PACKET] = packetNumberOf(view.packet);
     entries[at + CAPTURE] = captureIndexOf(view.packet);
+    return true;
   }
 
   /** Counts the SYN; true when its source or its target has had too many in this second. */

@@ -45,6 +45,10 @@ class WatcherIndex {
     if (list.length === 0) this.#watchers.delete(key);
   }
 
+  get size(): number {
+    return this.#watchers.size;
+  }
+
   get(key: string): readonly Watcher[] {
     return this.#watchers.get(key) ?? NOBODY;
   }
@@ -97,6 +101,11 @@ export class Watchlist {
     const at = list.indexOf(watcher);
     if (at >= 0) list.splice(at, 1);
     if (list.length === 0) this.#ports.delete(port);
+  }
+
+  /** Whether any host is watched for what it opens to others: some control connection cannot be read. */
+  get watchesHosts(): boolean {
+    return this.#hosts.size > 0;
   }
 
   /** Cheap: false means that nobody wants a SYN between these hosts to this port. */

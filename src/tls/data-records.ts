@@ -1,4 +1,4 @@
-import type { PayloadTap } from "../tcp/stream-sink.ts";
+import type { PayloadTap, Stamp } from "../tcp/stream-sink.ts";
 import { helloFromFirstBytes, type TlsHello } from "./hello.ts";
 import { looksLikeRecordHeader } from "./record.ts";
 
@@ -10,8 +10,21 @@ export interface DataRecord {
   readonly length: number;
   readonly packet: number;
   readonly time: number;
+  /** Stream offset behind it. */
+  readonly endAt: number;
+  /** How much of the other end's stream the segment that holds its header's last byte acknowledges; -1 when unknown. */
+  readonly acknowledged: number;
   /** Level and description of an alert sent in the clear (length 2), e.g. 0x0233 fatal decrypt_error; -1 otherwise. */
   readonly alert: number;
+}
+
+/**
+ * Whether a record was sent by an end that had received the other end's record, as acknowledgments tell; where they do not, whether it stands
+ * behind it in the file.
+ */
+export function wasSentAfter(record: DataRecord, other: DataRecord): boolean {
+  if (record.acknowledged >= other.endAt) return true;
+  return record.acknowledged < 0 && record.packet > other.packet;
 }
 
 /** How many record headers of a data connection are kept. */
@@ -38,9 +51,10 @@ export class DataRecords implements PayloadTap {
     to: number,
     packet: number,
     time: number,
+    acknowledged: number,
   ): boolean {
     const walk = fromOriginator ? this.originator : this.responder;
-    walk.segment(this.records, offset, bytes, from, to, packet, time);
+    walk.segment(this.records, offset, bytes, from, to, { packet, time, acknowledged });
     return !(this.originator.done && this.responder.done);
   }
 
@@ -71,7 +85,7 @@ export class RecordWalk {
   #headerLength = 0;
   #start: Uint8Array | null = null;
   #startLength = 0;
-  #held: { offset: number; bytes: Uint8Array; packet: number; time: number }[] = [];
+  #held: { offset: number; bytes: Uint8Array; stamp: Stamp }[] = [];
 
   constructor(fromOriginator: boolean) {
     this.#fromOriginator = fromOriginator;
@@ -87,15 +101,7 @@ export class RecordWalk {
     return this.#nextRecordAt;
   }
 
-  segment(
-    records: DataRecord[],
-    offset: number,
-    bytes: Uint8Array,
-    from: number,
-    to: number,
-    packet: number,
-    time: number,
-  ): void {
+  segment(records: DataRecord[], offset: number, bytes: Uint8Array, from: number, to: number, stamp: Stamp): void {
     if (this.done || offset + (to - from) <= this.#wanted) return;
     if (offset > this.#wanted) {
       if (this.#held.length >= MAX_HELD_SEGMENTS) {
@@ -103,15 +109,15 @@ export class RecordWalk {
         this.#held = [];
         return;
       }
-      this.#held.push({ offset, bytes: bytes.slice(from, to), packet, time });
+      this.#held.push({ offset, bytes: bytes.slice(from, to), stamp });
       this.#held.sort((a, b) => a.offset - b.offset);
       return;
     }
-    this.#walk(records, offset, bytes, from, to, packet, time);
+    this.#walk(records, offset, bytes, from, to, stamp);
     while (this.#held.length > 0 && this.#held[0].offset <= this.#wanted && !this.done) {
       const next = this.#held.shift()!;
       if (next.offset + next.bytes.length > this.#wanted)
-        this.#walk(records, next.offset, next.bytes, 0, next.bytes.length, next.packet, next.time);
+        this.#walk(records, next.offset, next.bytes, 0, next.bytes.length, next.stamp);
     }
   }
 
@@ -121,15 +127,7 @@ export class RecordWalk {
     return this.#nextRecordAt + this.#headerLength;
   }
 
-  #walk(
-    records: DataRecord[],
-    offset: number,
-    bytes: Uint8Array,
-    from: number,
-    to: number,
-    packet: number,
-    time: number,
-  ): void {
+  #walk(records: DataRecord[], offset: number, bytes: Uint8Array, from: number, to: number, stamp: Stamp): void {
     if (this.state === "undecided" && this.#headerLength === 0 && this.#start === null) {
       // Cleartext at first sight, before anything is set up to follow records.
       const first = bytes[from - offset];
@@ -168,7 +166,8 @@ export class RecordWalk {
       }
       if (records.length < MAX_DATA_RECORDS) {
         const alert = this.#headerLength === 7 ? (this.#header[5] << 8) | this.#header[6] : -1;
-        records.push({ fromOriginator: this.#fromOriginator, contentType, length, packet, time, alert });
+        const endAt = this.#nextRecordAt + 5 + length;
+        records.push({ fromOriginator: this.#fromOriginator, contentType, length, ...stamp, endAt, alert });
       }
       this.#nextRecordAt += 5 + length;
       this.#headerLength = 0;

@@ -4,6 +4,8 @@ import { type AcrossRule, keptAt, SessionTally } from "./across-rule.ts";
 
 /** So many sessions of one source that all end in a refused login are password guessing, not a user who forgot. */
 export const GUESSING_SESSIONS = 5;
+/** Someone who is let in once in so many times mistypes. */
+export const REFUSALS_PER_LOGIN = 4;
 
 /** Many sessions from one client to one server, each with a login that is turned down and none that is let in. */
 export class BruteForce implements AcrossRule {
@@ -35,7 +37,7 @@ export class BruteForce implements AcrossRule {
 
   findings(): AcrossFinding[] {
     return [...this.#pairs.values()]
-      .filter(({ failed, succeeded }) => failed >= GUESSING_SESSIONS && failed > 4 * succeeded)
+      .filter(({ failed, succeeded }) => failed >= GUESSING_SESSIONS && failed > REFUSALS_PER_LOGIN * succeeded)
       .map(({ failed, client, server, tally }) => ({
         id: "brute-force",
         title: `${client} was refused a login at ${server} in ${failed} sessions: password guessing, no fault of a data channel`,

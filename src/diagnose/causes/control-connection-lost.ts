@@ -25,7 +25,8 @@ export const rule: SessionRule = ({ session }) => {
       ],
     };
   }
-  const waiting = session.exchanges.some((exchange) => exchange.command !== null && exchange.final === null);
+  // An earlier command without its reply is one whose reply was lost: the dialogue went on after it.
+  const waiting = session.exchanges.findLast((exchange) => exchange.command !== null)?.final === null;
   const quit = session.exchanges.some((exchange) => exchange.command?.verb === "QUIT");
   // A reset after QUIT is how some ends close, and encrypted a QUIT cannot be told from any other command.
   if (end.kind !== "reset" || !waiting || quit || encrypted) return undefined;

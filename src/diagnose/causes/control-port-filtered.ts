@@ -1,17 +1,24 @@
-import { ANSWER_SECONDS, attemptState } from "../attempt.ts";
+import { ANSWER_SECONDS, attemptState, REPEATED_SYNS } from "../attempt.ts";
 import type { SessionRule } from "../context.ts";
 import { endpointText, synText } from "../wording.ts";
 
-/** A SYN to the control port and no answer of any kind. One SYN at the end of the capture proves nothing. */
+/** With fewer SYNs than this the capture has to go on for {@link ANSWER_SECONDS} after the last: an answer may come behind its end. */
+export const ENOUGH_SYNS = 3;
+
+/**
+ * SYNs to the control port and no answer of any kind. A stack repeats its first SYN after a second (RFC 6298 section 2): where it did not,
+ * something told it to stop, or the capture lost packets, and nobody is accused.
+ */
 export const rule: SessionRule = ({ session, capture }) => {
   const { control } = session;
   if (control.midstream || attemptState(control) !== "unanswered" || capture.cutIcmp) return undefined;
   const { synCount, lastSynTime } = control.originator;
-  if (synCount < 2 && capture.now - lastSynTime < ANSWER_SECONDS) return undefined;
+  if (synCount < REPEATED_SYNS || (synCount < ENOUGH_SYNS && capture.now - lastSynTime < ANSWER_SECONDS))
+    return undefined;
   return {
     outcome: "failed",
     cause: "control-port-filtered",
-    confidence: synCount >= 2 ? "likely" : "possible",
+    confidence: "likely",
     facts: [
       {
         packet: control.firstPacket,

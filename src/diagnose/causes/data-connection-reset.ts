@@ -19,9 +19,11 @@ export const rule: ChannelRule = (context) => {
   const origin = resetOrigin(reset, half);
   const gaveUp = half === progress.client && half === progress.receiver && origin.who === "host";
   if (gaveUp && channel.hidden) return undefined;
-  // All that was sent had been acknowledged, and the receiver's own host resets: the FIN before it may only be lost.
-  if (channel.hidden && half === progress.receiver && origin.who === "host" && progress.sender.unacknowledged === 0)
-    return undefined;
+  // All that was sent had been acknowledged, or the sender had finished, and the receiver's own host resets: the FIN before it, or the
+  // acknowledgment, may only be lost.
+  const { sender } = progress;
+  const sentAll = sender.unacknowledged === 0 || (sender.finPacket !== 0 && sender.finPacket < reset.packet);
+  if (channel.hidden && half === progress.receiver && origin.who === "host" && sentAll) return undefined;
   const who = half === progress.client ? "client's" : "server's";
   const facts = [
     {

@@ -44,7 +44,5 @@ function droppedByServer({ channel, session }: ChannelContext): boolean {
   const progress = progressOf(channel, session);
   if (!progress || progress.server.bytes > 0) return false;
   const { client, server } = progress;
-  return (
-    server.resetCount > 0 || (server.finPacket !== 0 && (client.finPacket === 0 || server.finPacket < client.finPacket))
-  );
+  return server.resetCount > 0 || server.closedBefore(client);
 }

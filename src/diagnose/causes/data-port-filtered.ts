@@ -1,4 +1,4 @@
-import { attemptOf, attemptState } from "../attempt.ts";
+import { attemptOf, attemptState, REPEATED_SYNS } from "../attempt.ts";
 import type { ChannelRule } from "../context.ts";
 import { controlEnd } from "../control-end.ts";
 import type { Fact } from "../verdict.ts";
@@ -33,7 +33,7 @@ export const rule: ChannelRule = (context) => {
   return {
     outcome: "failed",
     cause: "data-port-filtered",
-    confidence: attempt.originator.synCount >= 2 ? "likely" : "possible",
+    confidence: attempt.originator.synCount >= REPEATED_SYNS ? "likely" : "possible",
     facts,
     contributing: channel.hidden ? ["control-encrypted"] : [],
     alternatives: [

@@ -1,7 +1,7 @@
 import { classifyAddress, formatEndpoint, isPrivateUse } from "../../address.ts";
 import { attemptState } from "../attempt.ts";
 import type { ChannelContext, ChannelRule } from "../context.ts";
-import { refusesMode, reportsAttempt } from "../reply-text.ts";
+import { refusesMode, reportsAttempt, UNPRIVILEGED_PORT } from "../reply-text.ts";
 import { shareNetwork } from "../vantage.ts";
 import type { Fact } from "../verdict.ts";
 import { endpointText, replyText, synText } from "../wording.ts";
@@ -32,7 +32,7 @@ export const rule: ChannelRule = (context) => {
   // A refusal that reports no attempt must be about the address.
   const dialled = refusal !== null && reportsAttempt(refusal);
   if (refusal !== null && !dialled && (!ADDRESS_REFUSALS.has(refusal.code) || refusesMode(refusal))) return undefined;
-  if (port < 1024 && refusal !== null) return undefined; // refused for the port (RFC 2577), whatever the address
+  if (port < UNPRIVILEGED_PORT && refusal !== null) return undefined; // refused for the port (RFC 2577), whatever the address
   const target = formatEndpoint({ address, port });
   const facts: Fact[] = [
     {

@@ -1,6 +1,6 @@
 import { formatEndpoint } from "../../address.ts";
 import type { ChannelRule } from "../context.ts";
-import { refusesMode, reportsAttempt } from "../reply-text.ts";
+import { refusesMode, reportsAttempt, UNPRIVILEGED_PORT } from "../reply-text.ts";
 import type { Fact } from "../verdict.ts";
 import { replyText } from "../wording.ts";
 
@@ -26,7 +26,7 @@ export const rule: ChannelRule = ({ channel, session }) => {
       ? `${verb} names an address of a family that the server does not take`
       : foreign
         ? `${verb} names ${named}, not the control connection's client ${session.client.address}`
-        : advertised && advertised.port < 1024
+        : advertised && advertised.port < UNPRIVILEGED_PORT
           ? `${verb} names ${named}, a port below 1024 (RFC 2577)`
           : undefined;
   if (why !== undefined && command) facts.unshift({ packet: command.stamp.packet, says: why });

@@ -84,8 +84,7 @@ function complaint(channel: ChannelFacts, session: SessionFacts): { packet: numb
   const handshake = progress && handshakeOf(progress);
   if (!progress || !handshake?.finished || handshake.resumed || handshake.hasData || handshake.alert) return undefined;
   const { client, server } = progress;
-  const serverEnded = server.finPacket !== 0 && (client.finPacket === 0 || server.finPacket < client.finPacket);
-  if (!serverEnded) return undefined;
+  if (!server.closedBefore(client)) return undefined;
   const next = session.events.find(
     (event) => event.kind === "tls-record" && event.contentType === 23 && event.stamp.packet > server.finPacket,
   );
@@ -97,7 +96,7 @@ function complaint(channel: ChannelFacts, session: SessionFacts): { packet: numb
 /** The packet with which the server closed the control connection without a word from the client since the data connection. */
 function serverHangsUp({ channel, session }: ChannelContext): number | undefined {
   const { client, server } = session;
-  if (server.finPacket === 0 || (client.finPacket !== 0 && client.finPacket < server.finPacket)) return undefined;
+  if (!server.closedBefore(client)) return undefined;
   const since = channel.connection!.connection.firstPacket;
   const said = session.events.filter((event) => event.kind === "tls-record" && event.stamp.packet > since);
   // The transfer command itself may follow the SYN; a QUIT comes after the transfer's last reply.

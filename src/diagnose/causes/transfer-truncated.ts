@@ -5,7 +5,7 @@ import type { Fact } from "../verdict.ts";
 import { endpointText, replyText } from "../wording.ts";
 
 /**
- * Fewer bytes than announced, closed in order with a FIN, and 226 all the same. Silent with REST, ASCII type and TLS (`outcome.ts`), and where
+ * Fewer bytes than announced (by the 150, or by SIZE), closed in order with a FIN, and 226 all the same. Silent with REST, ASCII type and TLS (`outcome.ts`), and where
  * a RST cut the stream: `data-connection-reset`, which is asked first.
  */
 export const rule: ChannelRule = (context) => {
@@ -14,15 +14,17 @@ export const rule: ChannelRule = (context) => {
   if (!transfer || !isPositive(transfer) || !isTruncated(context)) return undefined;
   const { sender } = progressOf(channel, session)!;
   if (sender.finAt < 0) return undefined;
-  const [announced] = transfer.replies;
+  const announced = announcedSize(session, transfer)!;
+  const bySize = announced.reply.code === 213;
   const facts: Fact[] = [
-    { packet: announced.stamp.packet, says: replyText(announced) },
+    { packet: announced.reply.stamp.packet, says: `${bySize ? "SIZE: " : ""}${replyText(announced.reply)}` },
     {
       packet: sender.finPacket,
-      says: `FIN from ${endpointText(sender)}: the data ends after ${sender.finAt} of ${announcedSize(transfer)} bytes`,
+      says: `FIN from ${endpointText(sender)}: the data ends after ${sender.finAt} of ${announced.bytes} bytes`,
     },
   ];
-  if (transfer.final && transfer.final !== announced)
+  if (transfer.final && transfer.final !== announced.reply)
     facts.push({ packet: transfer.final.stamp.packet, says: replyText(transfer.final) });
-  return { outcome: "failed", cause: "transfer-truncated", confidence: "likely", facts };
+  // Between SIZE and RETR the file itself may have become shorter; 150 speaks of what was opened.
+  return { outcome: "failed", cause: "transfer-truncated", confidence: bySize ? "possible" : "likely", facts };
 };

@@ -1,0 +1,85 @@
+import { emptyPacketView, type PacketView } from "../decode/packet-view.ts";
+
+/**
+ * Capture points with several queues write packets a few places away from where they belong: a RST before the SYN that it answers, a SYN
+ * before the 227 that it obeys. The last few such packets that belonged to nobody when they passed are kept here, to be followed after all
+ * once it is known to whom they belong.
+ */
+
+/** So much earlier than what explains it (seconds) may a packet stand in the file: queues hold a packet no longer. */
+export const REORDER_SECONDS = 0.05;
+/** Packets kept of each kind. */
+const KEPT = 16;
+/** Longest options of a TCP header. */
+const MAX_OPTIONS = 40;
+/** Where the payload stands in a kept packet: behind four addresses and the options. */
+const PAYLOAD_AT = 64 + MAX_OPTIONS;
+
+/** A ring of packets of one kind, overwritten oldest first; nothing is allocated once it is full. */
+export class EarlyPackets {
+  readonly #slots: EarlyPacket[] = [];
+  readonly #payloadBytes: number;
+  #next = 0;
+
+  /** @param payloadBytes how much payload of a packet is kept */
+  constructor(payloadBytes = 0) {
+    this.#payloadBytes = payloadBytes;
+  }
+
+  /** Keeps a copy of the packet's headers and of the payload's beginning. @param hash the connection hash of the table */
+  keep(hash: number, view: PacketView): void {
+    let slot = this.#slots[this.#next];
+    if (slot === undefined) {
+      slot = { hash, view: { ...emptyPacketView(), bytes: new Uint8Array(PAYLOAD_AT + this.#payloadBytes) } };
+      this.#slots.push(slot);
+    }
+    slot.hash = hash;
+    copyPacket(view, slot.view);
+    this.#next = (this.#next + 1) % KEPT;
+  }
+
+  /** Takes out the packets that fit and stand within {@link REORDER_SECONDS} of `time` (seconds), the oldest first. */
+  take(time: number, fits: (view: PacketView, hash: number) => boolean): PacketView[] {
+    const taken: PacketView[] = [];
+    for (const { view, hash } of this.#slots) {
+      if (view.packet === 0 || !fits(view, hash)) continue;
+      if (Math.abs(view.seconds + view.nanoseconds / 1e9 - time) > REORDER_SECONDS) continue;
+      taken.push({ ...view, bytes: view.bytes.slice() });
+      view.packet = 0;
+    }
+    return taken.sort((a, b) => a.packet - b.packet);
+  }
+}
+
+interface EarlyPacket {
+  hash: number;
+  /** Its packet number is 0 when it has been taken. */
+  readonly view: PacketView;
+}
+
+/** Addresses at 0 and 16, quoted addresses at 32 and 48, TCP options from 64 on, then as much payload as there is room for. */
+function copyPacket(from: PacketView, to: PacketView): void {
+  const { bytes } = to;
+  const length = from.ipVersion === 4 ? 4 : 16;
+  for (let i = 0; i < length; i++) {
+    bytes[i] = from.bytes[from.sourceAt + i];
+    bytes[16 + i] = from.bytes[from.destinationAt + i];
+    bytes[32 + i] = from.bytes[from.quotedSourceAt + i];
+    bytes[48 + i] = from.bytes[from.quotedDestinationAt + i];
+  }
+  const optionsLength = Math.min(from.optionsLength, MAX_OPTIONS);
+  for (let i = 0; i < optionsLength; i++) bytes[64 + i] = from.bytes[from.optionsAt + i];
+  const payloadCaptured = Math.min(from.payloadCaptured, bytes.length - PAYLOAD_AT);
+  for (let i = 0; i < payloadCaptured; i++) bytes[PAYLOAD_AT + i] = from.bytes[from.payloadAt + i];
+  Object.assign(to, from, {
+    bytes,
+    sourceAt: 0,
+    destinationAt: 16,
+    quotedSourceAt: 32,
+    quotedDestinationAt: 48,
+    optionsAt: 64,
+    optionsLength,
+    payloadAt: PAYLOAD_AT,
+    payloadCaptured,
+  });
+}
