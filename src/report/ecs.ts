@@ -14,8 +14,6 @@ import {
   controlFields,
   durationNanoseconds,
   EVENT_SCHEMA_VERSION,
-  type EventFormatOptions,
-  type EventSource,
   type EventWeight,
   endsOf,
   epochNanoseconds,
@@ -35,7 +33,7 @@ import {
   verdictFields,
   weightOf,
 } from "./event.ts";
-import type { ReportWriter } from "./format.ts";
+import type { FormatOptions, ReportSource, ReportWriter } from "./format.ts";
 import { describeNegotiation, describeTransfer } from "./phrases.ts";
 
 /**
@@ -43,7 +41,7 @@ import { describeNegotiation, describeTransfer } from "./phrases.ts";
  * for each data channel; findings over several sessions and the captures themselves follow at the end. What failed for a cause is
  * of kind `alert`, all else of kind `event`. What ECS has no field for stands under `ftptrace`. The mapping is in docs/siem.md.
  */
-export function createEcsWriter(options: EventFormatOptions): ReportWriter {
+export function createEcsWriter(options: FormatOptions): ReportWriter {
   return {
     begin: () => "",
     session: (session) =>
@@ -83,7 +81,7 @@ const OUTCOMES = {
 /** `event.severity` and `event.risk_score`: the low and medium of Elastic's detection rules. */
 const SEVERITIES = { none: 0, low: 21, medium: 47 } as const satisfies Readonly<Record<EventWeight, number>>;
 
-function sessionEvent(session: Session, source: EventSource): EcsEvent {
+function sessionEvent(session: Session, source: ReportSource): EcsEvent {
   const { control } = session;
   const { client, server, outcome, cause } = control;
   return {
@@ -116,7 +114,7 @@ function sessionEvent(session: Session, source: EventSource): EcsEvent {
   };
 }
 
-function channelEvent(session: Session, channel: DataChannel, source: EventSource): EcsEvent {
+function channelEvent(session: Session, channel: DataChannel, source: ReportSource): EcsEvent {
   const { control } = session;
   const { outcome, cause, connection } = channel;
   const window = channelWindow(control, channel);
@@ -161,7 +159,7 @@ function channelMessage(channel: DataChannel): string {
     : `FTP data channel ${outcome}: ${causeTitle(cause)} (${what})`;
 }
 
-function findingEvents(summary: AnalysisSummary, source: EventSource): EcsEvent[] {
+function findingEvents(summary: AnalysisSummary, source: ReportSource): EcsEvent[] {
   return timedFindings(summary).map(({ finding, window }) => ({
     ...base(window, source, finding.evidence[0]?.capture ?? 0),
     message: finding.title,
@@ -201,7 +199,7 @@ const FINDING_SEVERITIES = {
 } as const satisfies Readonly<Record<Confidence, number>>;
 
 /** One event for each capture: what was read, and what of it was damaged. One without packets has no time and gives none. */
-function captureEvents({ captures, anomalies }: AnalysisSummary, source: EventSource): EcsEvent[] {
+function captureEvents({ captures, anomalies }: AnalysisSummary, source: ReportSource): EcsEvent[] {
   return captures.flatMap((capture, i) => {
     const { start, end } = capture;
     if (start === null || end === null) return [];
@@ -215,7 +213,7 @@ function captureEvent(
   index: number,
   window: TimeWindow,
   anomalies: readonly Anomaly[],
-  source: EventSource,
+  source: ReportSource,
 ): EcsEvent {
   const { name, format, packets, bytes, linkTypes, limits } = capture;
   return {
@@ -240,7 +238,7 @@ function captureEvent(
   } as EcsEvent;
 }
 
-function base({ start }: TimeWindow, source: EventSource, capture: number) {
+function base({ start }: TimeWindow, source: ReportSource, capture: number) {
   const name = captureNameOf(source, capture);
   return {
     "@timestamp": start,
@@ -315,7 +313,7 @@ function ftpRoles(control: Control, channel: DataChannel | null) {
   };
 }
 
-function ruleFields(cause: CauseId | null, { toolVersion }: EventSource) {
+function ruleFields(cause: CauseId | null, { toolVersion }: ReportSource) {
   if (cause === null) return undefined;
   return { id: cause, name: causeTitle(cause), category: causeGroup(cause), ruleset: "ftptrace", version: toolVersion };
 }

@@ -3,7 +3,7 @@ import { type Endpoint, formatAddress, parseAddress } from "../address.ts";
 import type { AnalysisSummary, CaptureSummary, Control, DataChannel, Evidence, Finding, Session } from "../analysis.ts";
 import type { CauseId, LimitId } from "../diagnose/cause.ts";
 import { CAUSE_GROUPS, CAUSE_TEXT } from "../diagnose/cause-text.ts";
-import type { FormatOptions } from "./format.ts";
+import type { ReportSource } from "./format.ts";
 import { safeData, safeJson } from "./safe-text.ts";
 
 /**
@@ -11,21 +11,11 @@ import { safeData, safeJson } from "./safe-text.ts";
  * time, the two ends of a data channel, and lines that no collector cuts.
  */
 
-/** What a writer of events can say about its source, if it is told: reports hand sessions out before either is in a summary. */
-export interface EventSource {
-  readonly toolVersion?: string;
-  /** Names of the captures, by their index in the report. */
-  readonly captureNames?: readonly string[];
-}
-
-/** The options of a format that writes events. */
-export type EventFormatOptions = FormatOptions & EventSource;
-
 /** Version of the fields under `ftptrace`, in all three formats; fields may be added under the same version. */
 export const EVENT_SCHEMA_VERSION = "1";
 
 /** The name of the capture that a packet is in; undefined when it is unknown or standard input. */
-export function captureNameOf({ captureNames }: EventSource, capture: number): string | undefined {
+export function captureNameOf({ captureNames }: ReportSource, capture: number): string | undefined {
   const name = captureNames?.[capture];
   return name === "-" ? undefined : name;
 }

@@ -1,7 +1,14 @@
 import type { AnalysisSummary, Session } from "../analysis.ts";
 
-/** What an output format may take into account about where its text goes. */
-export interface FormatOptions {
+/** What a format can say about the source of a report, if it is told: sessions are handed out before there is a summary. */
+export interface ReportSource {
+  readonly toolVersion?: string;
+  /** Names of the captures, by their index in the report. */
+  readonly captureNames?: readonly string[];
+}
+
+/** What an output format may take into account about where its text comes from and goes to. */
+export interface FormatOptions extends ReportSource {
   /** Columns of the terminal. */
   readonly width: number;
   /** Whether ANSI colours are wanted. */

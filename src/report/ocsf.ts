@@ -11,8 +11,6 @@ import {
   controlFields,
   dataPortOf,
   EVENT_SCHEMA_VERSION,
-  type EventFormatOptions,
-  type EventSource,
   type EventWeight,
   endsOf,
   epochMilliseconds,
@@ -34,7 +32,7 @@ import {
   weightOf,
 } from "./event.ts";
 import { type Failure, failuresOf } from "./failure.ts";
-import type { ReportWriter } from "./format.ts";
+import type { FormatOptions, ReportSource, ReportWriter } from "./format.ts";
 import { describeNegotiation } from "./phrases.ts";
 
 /**
@@ -43,7 +41,7 @@ import { describeNegotiation } from "./phrases.ts";
  * Finding (2004) that names the activity it is about. What OCSF has no attribute for stands under `unmapped.ftptrace`. The
  * mapping is in docs/siem.md.
  */
-export function createOcsfWriter(options: EventFormatOptions): ReportWriter {
+export function createOcsfWriter(options: FormatOptions): ReportWriter {
   return {
     begin: () => "",
     session: (session) =>
@@ -154,7 +152,7 @@ interface MetadataFacts {
   readonly capture: number;
 }
 
-function metadata({ uid, correlation, code, window, capture }: MetadataFacts, source: EventSource) {
+function metadata({ uid, correlation, code, window, capture }: MetadataFacts, source: ReportSource) {
   return {
     version: OCSF_VERSION,
     uid,
@@ -167,7 +165,7 @@ function metadata({ uid, correlation, code, window, capture }: MetadataFacts, so
   };
 }
 
-function ftpActivity(session: Session, channel: DataChannel, source: EventSource): OcsfEvent {
+function ftpActivity(session: Session, channel: DataChannel, source: ReportSource): OcsfEvent {
   const { control } = session;
   const { outcome, cause, connection, negotiation, transfer } = channel;
   const window = channelWindow(control, channel);
@@ -221,7 +219,7 @@ function ftpActivity(session: Session, channel: DataChannel, source: EventSource
   } as OcsfEvent;
 }
 
-function diagnosisFinding(session: Session, failure: Failure, source: EventSource): OcsfEvent {
+function diagnosisFinding(session: Session, failure: Failure, source: ReportSource): OcsfEvent {
   const { control } = session;
   const { channel, cause, confidence } = failure;
   const window = channel ? channelWindow(control, channel) : { start: control.start, end: control.end };
@@ -269,7 +267,7 @@ function diagnosisFinding(session: Session, failure: Failure, source: EventSourc
   } as OcsfEvent;
 }
 
-function acrossFindings(summary: AnalysisSummary, source: EventSource): OcsfEvent[] {
+function acrossFindings(summary: AnalysisSummary, source: ReportSource): OcsfEvent[] {
   return timedFindings(summary).map(({ finding, window }) => {
     const uid = findingEventId(finding, window);
     const severity = finding.confidence === "possible" ? SEVERITIES.low : SEVERITIES.medium;

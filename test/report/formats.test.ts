@@ -14,6 +14,9 @@ const VARIANTS: readonly { format: OutputFormatName; width: number; file: string
   { format: "table", width: 200, file: "table-200.txt" },
   { format: "json", width: 80, file: "json" },
   { format: "ndjson", width: 80, file: "ndjson" },
+  { format: "ecs", width: 80, file: "ecs.ndjson" },
+  { format: "ocsf", width: 80, file: "ocsf.ndjson" },
+  { format: "csv", width: 80, file: "csv" },
 ];
 
 for (const [name, analysis] of Object.entries(SAMPLES)) {
@@ -30,8 +33,8 @@ for (const [name, analysis] of Object.entries(SAMPLES)) {
     for (const { format, width } of VARIANTS) {
       const text = await render(analysis, format, { width, colour: false });
       assert.doesNotMatch(text, /\p{Cs}/u);
-      assert.doesNotMatch(text.replaceAll("\n", ""), /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\ufffe]/u);
-      assert.ok(text.endsWith("\n"));
+      assert.doesNotMatch(text.replaceAll(format === "csv" ? "\r\n" : "\n", ""), /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\ufffe]/u);
+      assert.ok(text === "" || text.endsWith("\n"));
     }
   });
 
