@@ -253,6 +253,13 @@ const CASES: Readonly<Record<string, Case>> = {
       }
     },
   },
+  "negotiations granted, never used": {
+    n: 10_000,
+    make(capture, n) {
+      const talk = session(capture);
+      for (let i = 0; i < n; i++) talk.server("227 Entering Passive Mode (203,0,113,5,195,80)\r\n");
+    },
+  },
   "negotiations never granted": {
     n: 10_000,
     make(capture, n) {

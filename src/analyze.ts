@@ -11,6 +11,8 @@ import { AnomalyLog } from "./anomaly.ts";
 import { type CaptureReader, createCaptureReader } from "./capture/capture-reader.ts";
 import { emptyFrame, packetReference } from "./capture/frame.ts";
 import { linkTypeName } from "./capture/link-type.ts";
+import type { Conversation } from "./conversation.ts";
+import { conversationOf } from "./conversation-record.ts";
 import { AttemptLedger } from "./correlate/attempt-ledger.ts";
 import { correlate } from "./correlate/correlate.ts";
 import type { SessionFacts } from "./correlate/session-facts.ts";
@@ -33,11 +35,14 @@ export const VERSION = "0.1.0";
 /** Ports on which a connection is a control connection whatever is said there: ftp, ftps (IANA), and the usual alternative. */
 export const CONTROL_PORTS: readonly number[] = [21, 990, 2121];
 
+/** How often in capture time it is looked for what is due. */
+const TICK_NANOSECONDS = 2 ** 25;
+
 export interface AnalyzeOptions {
   /** Further control ports. */
   readonly ftpPorts?: readonly number[];
-  /** Gets each session as it settles. */
-  readonly onSession?: (session: Session) => void;
+  /** Gets each session as it settles, and what its ends did for those who want it: to be asked for at once or never. */
+  readonly onSession?: (session: Session, conversation: () => Conversation) => void;
   /** False: sessions are handed to `onSession` and forgotten, so memory does not grow with their number. Default true. */
   readonly keepSessions?: boolean;
 }
@@ -96,7 +101,12 @@ class CaptureAnalyzer implements Analyzer {
   readonly #across = createAcrossRules();
   readonly #counts = new Counts();
   #seconds = Number.NEGATIVE_INFINITY;
+  /** Nanoseconds within the current second at which the next tick is due. */
+  #nextTick = 0;
+  /** The latest time seen at a tick, or at the end: not that of each packet, and so the same however the bytes are cut into chunks. */
   #lastTime = 0;
+  /** Any TCP was read. */
+  #sawTcp = false;
   /** The link type seen last that we do read. */
   #readableLinkType = -1;
   readonly #unreadable = new Map<number, { count: number; packet: number }>();
@@ -120,6 +130,11 @@ class CaptureAnalyzer implements Analyzer {
   finish(): Analysis & AnalysisSummary {
     for (const capture of this.#captures) if (capture.state !== "over") capture.abandon();
     this.#run();
+    for (const { reader } of this.#captures) {
+      const { last } = reader.summary;
+      if (last) this.#lastTime = Math.max(this.#lastTime, last.seconds + last.nanoseconds / 1e9);
+    }
+    this.#decoder.finish();
     this.#tracker.finish();
     this.#ledger.finish();
     for (const [linkType, { count, packet }] of this.#unreadable) {
@@ -128,6 +143,7 @@ class CaptureAnalyzer implements Analyzer {
         "link",
         packet,
         `${count} packets of link type ${linkTypeName(linkType)} (${linkType}) are not read`,
+        count,
       );
     }
     return {
@@ -182,19 +198,28 @@ class CaptureAnalyzer implements Analyzer {
     }
     do {
       if (limit?.isBefore(capture)) return;
-      if (frame.seconds > this.#seconds) {
-        this.#seconds = frame.seconds;
-        this.#tracker.tick(frame.seconds);
-        this.#ledger.tick(frame.seconds);
-      }
+      if (frame.seconds > this.#seconds || frame.nanoseconds >= this.#nextTick) this.#tick(frame);
       const kind = this.#decoder.decode(frame, index, this.#view);
-      if (kind === PacketKind.tcp) this.#table.segment(this.#view);
-      else if (kind === PacketKind.icmpError) this.#table.icmpError(this.#view);
+      if (kind === PacketKind.tcp) {
+        this.#sawTcp = true;
+        this.#table.segment(this.#view);
+      } else if (kind === PacketKind.icmpError) this.#table.icmpError(this.#view);
       else if (frame.linkType !== this.#readableLinkType)
         this.#noteLinkType(frame.linkType, packetReference(index, frame.packetNumber));
     } while (reader.next(frame));
-    this.#lastTime = Math.max(this.#lastTime, frame.seconds + frame.nanoseconds / 1e9);
     capture.ranDry();
+  }
+
+  /** Capture time went on. */
+  #tick({ seconds, nanoseconds }: Instant): void {
+    this.#nextTick = nanoseconds + TICK_NANOSECONDS;
+    this.#lastTime = Math.max(this.#lastTime, seconds + nanoseconds / 1e9);
+    // Clocks step back; time here does not.
+    if (seconds < this.#seconds) return;
+    this.#tracker.tick(seconds, nanoseconds);
+    if (seconds === this.#seconds) return;
+    this.#seconds = seconds;
+    this.#ledger.tick(seconds);
   }
 
   #noteLinkType(linkType: number, packet: number): void {
@@ -213,24 +238,19 @@ class CaptureAnalyzer implements Analyzer {
       sawOtherTcp: this.#table.sawOtherTcp,
       cutIcmp: this.#anomalies.count("icmp-header-cut") > 0,
       now,
-      limits: this.#captureLimits(),
     };
     const diagnosis = diagnose(facts, correlate(facts), capture);
     const session = sessionRecord(diagnosis);
     for (const rule of this.#across) rule.add(diagnosis);
     this.#counts.add(session);
-    this.#options.onSession?.(session);
+    this.#options.onSession?.(session, () => conversationOf(diagnosis));
     if (this.#options.keepSessions !== false) this.#sessions.push(session);
-  }
-
-  #captureLimits(): LimitId[] {
-    return this.#table.sawOtherTcp ? [] : ["capture-filtered"];
   }
 
   #summaryOf({ name, reader }: CaptureSource): CaptureSummary {
     const { format, linkTypes, packets, bytes, first, last, truncated } = reader.summary;
     const limits: LimitId[] = [];
-    if (!this.#table.sawOtherTcp && packets > 0) limits.push("capture-filtered");
+    if (this.#sawTcp && !this.#table.sawOtherTcp && packets > 0) limits.push("capture-filtered");
     if (truncated) limits.push("truncated-file");
     return {
       name,

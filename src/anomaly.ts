@@ -28,14 +28,15 @@ export class AnomalyLog {
   /**
    * @param packet a {@link ./capture/frame.ts packet reference} (capture index × 2³² + packet number)
    * @param detail text, or a function that makes it: it runs only for the first of its code
+   * @param times how often it occurred, where that is noted once for all
    */
-  note(code: string, layer: AnomalyLayer, packet: number, detail: string | (() => string)): void {
+  note(code: string, layer: AnomalyLayer, packet: number, detail: string | (() => string), times = 1): void {
     const known = this.#byCode.get(code);
     if (known) {
-      known.count++;
+      known.count += times;
       return;
     }
-    this.#byCode.set(code, { layer, count: 1, packet, detail: typeof detail === "string" ? detail : detail() });
+    this.#byCode.set(code, { layer, count: times, packet, detail: typeof detail === "string" ? detail : detail() });
   }
 
   /** How often `code` was noted. */

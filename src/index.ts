@@ -10,6 +10,7 @@ export {
   VERSION,
 } from "./analyze.ts";
 export { CaptureFormatError } from "./capture/capture-format-error.ts";
+export type { Conversation, ConversationEvent, Party } from "./conversation.ts";
 export {
   CAUSE_IDS,
   type CauseId,

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { basename, dirname, join, relative } from "node:path";
 import { test } from "node:test";
+import { LOOK_ALIKES } from "../fixtures/lab/look-alikes.ts";
 import { VERSION } from "../src/analyze.ts";
 import { CAUSE_IDS, CONTRIBUTING_IDS } from "../src/diagnose/cause.ts";
 import { CAUSE_TEXT, CONTRIBUTING_TEXT } from "../src/diagnose/cause-text.ts";
@@ -19,10 +20,12 @@ const RANK = [
   ["ftp"],
   ["correlate"],
   ["diagnose"],
-  ["analysis.ts"],
+  ["analysis.ts", "conversation.ts"],
   ["report"],
-  ["session-record.ts", "finding-record.ts"],
+  ["advise"],
+  ["session-record.ts", "conversation-record.ts", "finding-record.ts"],
   ["analyze.ts"],
+  ["extract"],
   ["index.ts"],
   ["cli"],
 ];
@@ -130,6 +133,73 @@ test("each cause has its test", () => {
     CAUSE_IDS.filter((id) => !existsSync(`test/diagnose/causes/${id}.test.ts`)),
     [],
   );
+});
+
+/** What the truth of each recording blames, and what else it permits. */
+const blamed = new Map(
+  readdirSync("fixtures")
+    .filter((name) => name.endsWith(".truth.json"))
+    .map((name) => {
+      const { sessions } = JSON.parse(readFileSync(join("fixtures", name), "utf8")) as {
+        sessions: { control: Blame; channels: (Blame & { contributing: string[] })[] }[];
+      };
+      const blames = sessions.flatMap(({ control, channels }) => [control, ...channels]);
+      const named = sessions.flatMap(({ channels }) => channels.flatMap(({ contributing }) => contributing));
+      return [
+        name.slice(0, -".truth.json".length),
+        {
+          causes: [...blames.map(({ cause }) => cause), ...named],
+          permitted: blames.flatMap(({ acceptableCauses }) => acceptableCauses),
+        },
+      ] as const;
+    }),
+);
+
+interface Blame {
+  readonly cause: string | null;
+  readonly acceptableCauses: readonly (string | null)[];
+}
+
+test("each cause has a recording that shows it", () => {
+  const shown = new Set([...blamed.values()].flatMap(({ causes }) => causes));
+  assert.deepEqual(
+    [...CAUSE_IDS, ...CONTRIBUTING_IDS].filter((id) => !shown.has(id)),
+    [],
+  );
+});
+
+test("each look-alike has a recording or a test in which the cause stays silent, or says why not", () => {
+  const wrong: string[] = [];
+  for (const id of [...CAUSE_IDS, ...CONTRIBUTING_IDS]) {
+    const page = readFileSync(`docs/causes/${id}.md`, "utf8");
+    const [, section = ""] = /^## Not to be confused with\n([\s\S]*?)^## /m.exec(page) ?? [];
+    const rows = new Map(Object.entries(LOOK_ALIKES[id] ?? {}));
+    for (const [, entry] of section.matchAll(/^- ([\s\S]*?)(?=\n- |\n*$(?![\s\S]))/gm)) {
+      const [, bold] = /^\*\*([\s\S]*?)\*\*/.exec(entry) ?? [];
+      const [, another] = /^\[`([a-z-]+)`\]/.exec(entry) ?? [];
+      const words = another ?? (bold ?? entry).replace(/\s+/g, " ");
+      const row = rows.get(words);
+      rows.delete(words);
+      if (!row && another !== undefined) {
+        const silent = [...blamed.values()].some(
+          ({ causes, permitted }) => causes.includes(another) && !causes.includes(id) && !permitted.includes(id),
+        );
+        if (!silent) wrong.push(`${id}: no recording shows ${another} and not it`);
+      } else if (!row) wrong.push(`${id}: no row for: ${words}`);
+      else if ("recording" in row) {
+        const truth = blamed.get(row.recording);
+        if (!truth) wrong.push(`${id}: ${row.recording} does not exist`);
+        else if (truth.causes.includes(id) || truth.permitted.includes(id))
+          wrong.push(`${id}: ${row.recording} is not free of it`);
+      } else if ("title" in row) {
+        const file = join("test", row.file);
+        const titles = existsSync(file) ? readFileSync(file, "utf8").match(/\btest\(\s*["`].*/g) : null;
+        if (!titles?.some((title) => title.includes(row.title))) wrong.push(`${id}: ${file} has no test: ${row.title}`);
+      }
+    }
+    wrong.push(...[...rows.keys()].map((words) => `${id}: its page does not say: ${words}`));
+  }
+  assert.deepEqual(wrong, []);
 });
 
 test("each cause has its page, in one form, and every page its cause", () => {

@@ -9,6 +9,7 @@ import type { ControlEvent } from "../src/ftp/control-event.ts";
 import { ControlSession } from "../src/ftp/control-session.ts";
 import { OUTPUT_FORMAT_NAMES, OUTPUT_FORMATS } from "../src/report/formats.ts";
 import { runCli, temporaryFolder } from "./cli/run-cli.ts";
+import { ALL_SESSIONS, extract } from "./extract/extract.ts";
 import { CaptureBuilder, type CaptureOptions, type Connection } from "./support/capture-builder.ts";
 
 /** A secret that must be in nothing that the program says, and does not look like anything else. */
@@ -30,6 +31,7 @@ async function outputs(capture: Uint8Array, options: AnalyzeOptions = {}): Promi
     const parts = [writer.begin(), ...sessions.map((session) => writer.session(session)), writer.end(result)];
     said[name] = parts.join("");
   }
+  said["extract"] = Buffer.from(extract(capture, ALL_SESSIONS, options).bytes).toString("latin1");
   return said;
 }
 
@@ -345,7 +347,7 @@ test("secrets are in no event of the model, so that no new output can print them
   });
   const say = (direction: "client" | "server", text: string) => {
     const bytes = Buffer.from(text, "latin1");
-    session.data(direction, bytes, 0, bytes.length, { packet: 1, time: 1, acknowledged: -1 });
+    session.data(direction, bytes, 0, bytes.length, { packet: 1, time: 1, acknowledged: -1, ttl: 64 });
   };
   say("server", "220 ready\r\n");
   for (const { says, echo } of Object.values(ECHOES)) {
@@ -381,7 +383,7 @@ test("what is no secret is left as it is", () => {
   });
   const say = (direction: "client" | "server", text: string) => {
     const bytes = Buffer.from(text, "latin1");
-    session.data(direction, bytes, 0, bytes.length, { packet: 1, time: 1, acknowledged: -1 });
+    session.data(direction, bytes, 0, bytes.length, { packet: 1, time: 1, acknowledged: -1, ttl: 64 });
   };
   for (const password of ["anonymous", "50000", "195", "x"]) say("client", `PASS ${password}\r\n`);
   for (const line of kept) say("server", `${line}\r\n`);

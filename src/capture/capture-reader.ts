@@ -25,7 +25,7 @@ export interface CaptureReaderSummary {
   readonly last: Instant | null;
   /** The bytes ended inside a record. */
   readonly truncated: boolean;
-  /** Reading stopped at a length that cannot be. */
+  /** A length that cannot be was met: what stands behind it was skipped, or not read at all. */
   readonly damaged: boolean;
 }
 
@@ -67,9 +67,15 @@ export interface CaptureReader {
  * @param captureIndex index into the report's captures
  * @param anomalies gets `truncated-file`, `record-length-invalid`, `block-length-invalid`, `section-invalid`,
  *   `timestamp-invalid`, `no-timestamp`, `captured-exceeds-original`, `interface-unknown`, `interface-limit`, `option-invalid`
+ * @param options.strict damage ends the capture; else reading goes on where a plausible record stands behind it
  */
-export function createCaptureReader(name: string, captureIndex: number, anomalies: AnomalyLog): CaptureReader {
-  return new FormatDetectingReader({ name, index: captureIndex, anomalies });
+export function createCaptureReader(
+  name: string,
+  captureIndex: number,
+  anomalies: AnomalyLog,
+  { strict = false }: { readonly strict?: boolean } = {},
+): CaptureReader {
+  return new FormatDetectingReader({ name, index: captureIndex, anomalies, strict });
 }
 
 /** Formats that people hand in for a capture, by their first bytes (as latin1). */

@@ -8,6 +8,8 @@ export interface CaptureContext {
   /** Index into the report's captures. */
   readonly index: number;
   readonly anomalies: AnomalyLog;
+  /** Damage ends the capture, instead of being stepped over to where a plausible record stands. */
+  readonly strict: boolean;
 }
 
 /** An interface that a capture describes. Classic pcap has one, without a name. */
@@ -23,13 +25,19 @@ export interface FrameSource {
   readonly interfaces: readonly CaptureInterface[];
   /** Whether the frames have a capture time; false until the first that has. */
   readonly timeKnown: boolean;
-  /** Reading stopped at a length that cannot be. */
+  /** A length that cannot be was met: what stands behind it was skipped, or not read at all. */
   readonly damaged: boolean;
   /** Fills `frame` with the next packet; false when that takes more bytes. */
   next(frame: Frame): boolean;
-  /** What the stream breaks off in, e.g. `packet 7`; null when it ends behind a whole record. */
+  /**
+   * To be called once, at the end of the bytes.
+   * @returns what the stream breaks off in, e.g. `packet 7`; null when it ends behind a whole record, or in damage that was noted
+   */
   unfinished(): string | null;
 }
+
+/** Bytes in which the next record is searched for at once. */
+export const SEARCH_BYTES = 4096;
 
 /**
  * The largest captured length of a packet, in bytes: libpcap's MAXIMUM_SNAPLEN, and Wireshark's limit too. Writers keep to it

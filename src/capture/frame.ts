@@ -19,6 +19,8 @@ export interface Frame {
   fcsLength: number;
   /** 1-based number of the packet within its capture, as Wireshark shows it. */
   packetNumber: number;
+  /** Which of the capture's interfaces, in the order in which they are described, over all sections; 0 for classic pcap. */
+  interfaceIndex: number;
 }
 
 /** A frame that no reader has filled yet. */
@@ -33,6 +35,7 @@ export function emptyFrame(): Frame {
     linkType: 0,
     fcsLength: 0,
     packetNumber: 0,
+    interfaceIndex: 0,
   };
 }
 

@@ -2,7 +2,13 @@ import type { ByteFeed } from "./byte-feed.ts";
 import { CaptureFormatError } from "./capture-format-error.ts";
 import type { Frame } from "./frame.ts";
 import { packetReference } from "./frame.ts";
-import { type CaptureContext, type CaptureInterface, type FrameSource, maxFrameBytes } from "./frame-source.ts";
+import {
+  type CaptureContext,
+  type CaptureInterface,
+  type FrameSource,
+  maxFrameBytes,
+  SEARCH_BYTES,
+} from "./frame-source.ts";
 import { canonicalLinkType } from "./link-type.ts";
 
 /*
@@ -35,6 +41,15 @@ const AIX_LINK_TYPES: ReadonlyMap<number, number> = new Map([
 ]);
 
 const FCS_LENGTH_PRESENT = 0x04000000;
+
+/** A record behind damage is taken for one only if its time is that close to the last one's: chance hits it once in 10¹³ bytes. */
+const RESUME_SECONDS = 3600;
+
+/** A record whose length cannot be, and what it claims. */
+interface Damage {
+  readonly offset: number;
+  readonly problem: string;
+}
 
 /** A variant and the byte order in which its magic number was found. */
 export interface PcapMagic {
@@ -74,6 +89,10 @@ export class PcapSource implements FrameSource {
   /** Version 2.3 was written with both orders (libpcap sf-pcap.c): the captured length is the smaller one. */
   readonly #lengthsMaySwap: boolean;
   #packetNumber = 0;
+  /** Of the last packet. */
+  #seconds = 0;
+  /** While the next record is searched for. */
+  #damage: Damage | null = null;
 
   /** Takes the file header, whose bytes are all in the feed's window. @throws CaptureFormatError for an unknown version */
   constructor(feed: ByteFeed, context: CaptureContext, { variant, littleEndian }: PcapMagic) {
@@ -107,6 +126,7 @@ export class PcapSource implements FrameSource {
   next(frame: Frame): boolean {
     const feed = this.#feed;
     const headerLength = this.#recordHeaderLength;
+    if (this.#damage !== null && !this.#resume(this.#damage)) return false;
     if (feed.limit - feed.at < headerLength && !feed.more(headerLength)) return false;
     let view = feed.view;
     let at = feed.at;
@@ -118,7 +138,7 @@ export class PcapSource implements FrameSource {
       original = captured;
       captured = smaller;
     }
-    if (captured > this.#maxFrameBytes) return this.#stop(captured);
+    if (captured > this.#maxFrameBytes) return this.#damaged(captured) && this.next(frame);
     const length = headerLength + captured;
     if (feed.limit - at < length) {
       if (!feed.more(length)) return false;
@@ -138,29 +158,73 @@ export class PcapSource implements FrameSource {
     if (fraction < this.#fractionsPerSecond) frame.nanoseconds = fraction * this.#nanosecondsPerFraction;
     else this.#carryFraction(frame, fraction);
     if (captured > original) this.#noteLonger(frame);
+    this.#seconds = frame.seconds;
     feed.at = at + length;
     return true;
   }
 
   unfinished(): string | null {
-    return this.#feed.pending > 0 ? `packet ${this.#packetNumber + 1}` : null;
+    if (this.#damage === null) return this.#feed.pending > 0 ? `packet ${this.#packetNumber + 1}` : null;
+    this.#noteDamage(this.#damage, "nothing behind it is read");
+    return null;
   }
 
-  /** A length that cannot be: there is no way to find the next record, so the capture ends here. */
-  #stop(captured: number): false {
-    const { index, anomalies } = this.#context;
-    const offset = this.#feed.offset;
+  /** A length that cannot be. @returns whether a record has been found to go on with */
+  #damaged(captured: number): boolean {
+    const damage = {
+      offset: this.#feed.offset,
+      problem: `packet ${this.#packetNumber + 1} claims ${captured} captured bytes (at most ${this.#maxFrameBytes})`,
+    };
     this.damaged = true;
-    this.#feed.stop();
-    anomalies.note(
+    // Without a packet before there is no time to know a record by.
+    if (this.#context.strict || this.#packetNumber === 0) {
+      this.#feed.stop();
+      this.#noteDamage(damage, "nothing behind it is read");
+      return false;
+    }
+    this.#damage = damage;
+    this.#feed.at++;
+    return this.#resume(damage);
+  }
+
+  /** Searches for the next record; false when that takes more bytes. */
+  #resume(damage: Damage): boolean {
+    const feed = this.#feed;
+    const headerLength = this.#recordHeaderLength;
+    for (;;) {
+      const enough = feed.limit - feed.at >= SEARCH_BYTES || feed.more(SEARCH_BYTES);
+      const last = feed.limit - headerLength;
+      while (feed.at <= last && !this.#isPlausible(feed.view, feed.at)) feed.at++;
+      if (feed.at <= last) break;
+      if (!enough) return false;
+    }
+    this.#damage = null;
+    const { offset } = feed;
+    this.#noteDamage(damage, `${offset - damage.offset} bytes skipped, reading goes on at offset ${offset}`);
+    return true;
+  }
+
+  /** Whether a record header may stand at `at`. */
+  #isPlausible(view: DataView, at: number): boolean {
+    const littleEndian = this.#littleEndian;
+    const captured = view.getUint32(at + this.#capturedAt, littleEndian);
+    if (captured === 0 || captured > this.#maxFrameBytes) return false;
+    const original = view.getUint32(at + this.#originalAt, littleEndian);
+    if (original < captured || original > this.#maxFrameBytes) return false;
+    const seconds = view.getUint32(at, littleEndian);
+    return (
+      Math.abs(seconds - this.#seconds) <= RESUME_SECONDS &&
+      view.getUint32(at + 4, littleEndian) < this.#fractionsPerSecond
+    );
+  }
+
+  #noteDamage({ offset, problem }: Damage, consequence: string): void {
+    this.#context.anomalies.note(
       "record-length-invalid",
       "capture",
-      packetReference(index, 0),
-      () =>
-        `offset ${offset}: packet ${this.#packetNumber + 1} claims ${captured} captured bytes (at most ` +
-        `${this.#maxFrameBytes}); nothing behind it is read`,
+      packetReference(this.#context.index, 0),
+      () => `offset ${offset}: ${problem}; ${consequence}`,
     );
-    return false;
   }
 
   /** More than a second's worth of micro- or nanoseconds: some writers forget to carry. */

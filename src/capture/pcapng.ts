@@ -2,7 +2,14 @@ import type { ByteFeed } from "./byte-feed.ts";
 import { CaptureFormatError } from "./capture-format-error.ts";
 import type { Frame } from "./frame.ts";
 import { packetReference } from "./frame.ts";
-import { type CaptureContext, type CaptureInterface, type FrameSource, maxFrameBytes } from "./frame-source.ts";
+import {
+  type CaptureContext,
+  type CaptureInterface,
+  type FrameSource,
+  MAX_FRAME_BYTES,
+  maxFrameBytes,
+  SEARCH_BYTES,
+} from "./frame-source.ts";
 import { canonicalLinkType } from "./link-type.ts";
 
 /*
@@ -54,6 +61,12 @@ const MAX_BLOCK_BYTES = 16 * 1024 * 1024;
 /** Largest block that is only stepped over, in bytes; costs no memory. About Wireshark's MAX_BLOCK_SIZE. */
 const MAX_SKIPPED_BLOCK_BYTES = 129 * 1024 * 1024;
 
+/** Blocks that reading may go on with behind damage: those of the draft, and custom blocks. */
+const KNOWN_BLOCKS: readonly number[] = [1, 2, 3, 4, 5, 6, 10, 0x00000bad, 0x40000bad];
+
+/** Largest of them that is believed there: a frame of the largest kind, and options. */
+const MAX_RESUMED_BLOCK_BYTES = MAX_FRAME_BYTES + 65_536;
+
 /** Interfaces remembered per capture: a file of nothing but Interface Description Blocks must not fill the memory. */
 const MAX_INTERFACES = 65_536;
 
@@ -61,6 +74,8 @@ const MAX_INTERFACES = 65_536;
 const MAX_NAME_LENGTH = 128;
 
 interface Interface {
+  /** Among all of the capture. */
+  readonly index: number;
   readonly linkType: number;
   /** 0: no limit. */
   readonly snaplen: number;
@@ -106,6 +121,8 @@ export class PcapngSource implements FrameSource {
   #skipLeft = 0;
   #skippedLength = 0;
   #skippedIsNumbered = false;
+  /** While the next block is searched for: where the damage is, and what. */
+  #damage: { readonly offset: number; readonly problem: string } | null = null;
 
   constructor(feed: ByteFeed, context: CaptureContext) {
     this.#feed = feed;
@@ -115,7 +132,11 @@ export class PcapngSource implements FrameSource {
   next(frame: Frame): boolean {
     const feed = this.#feed;
     for (;;) {
-      if (this.#skippedLength > 0 && !this.#stepOver()) return false;
+      if (this.#damage !== null && !this.#resume(this.#damage)) return false;
+      if (this.#skippedLength > 0 && !this.#stepOver()) {
+        if (this.#damage === null) return false;
+        continue;
+      }
       if (feed.limit - feed.at < MIN_BLOCK_BYTES && !feed.more(MIN_BLOCK_BYTES)) return false;
       const type = feed.view.getUint32(feed.at, this.#littleEndian);
       if (type === BLOCK.sectionHeader && !this.#setByteOrder()) return false;
@@ -123,16 +144,22 @@ export class PcapngSource implements FrameSource {
       const declared = feed.view.getUint32(feed.at + 4, littleEndian);
       const minimum = type === BLOCK.enhancedPacket ? MIN_PACKET_BLOCK_BYTES : minimumLength(type);
       if (minimum === 0) {
-        if (!this.#beginStepOver(type, declared)) return false;
+        this.#beginStepOver(type, declared);
         continue;
       }
-      if (declared < minimum || declared > MAX_BLOCK_BYTES) return this.#stopAtLength(type, declared);
+      if (declared < minimum || declared > MAX_BLOCK_BYTES) {
+        this.#wrongLength(type, declared);
+        continue;
+      }
       // Some writers leave the padding out of the total length, though not out of the file; Wireshark copes with them too.
       const length = (declared + 3) & ~3;
       if (feed.limit - feed.at < length && !feed.more(length)) return false;
       const { view, at } = feed;
       const trailer = view.getUint32(at + length - 4, littleEndian);
-      if (trailer !== declared && trailer !== length) return this.#stopAtTrailer(declared, trailer);
+      if (trailer !== declared && trailer !== length) {
+        this.#wrongTrailer(declared, trailer);
+        continue;
+      }
       if (type === BLOCK.enhancedPacket || type === BLOCK.packet) {
         feed.at = at + length;
         if (this.#packet(frame, view, at, type, length)) return true;
@@ -154,6 +181,10 @@ export class PcapngSource implements FrameSource {
     const { name } = this.#context;
     if (this.#sections === 0 && !this.damaged) {
       throw new CaptureFormatError(name, this.#feed.received, "the capture ends inside the pcapng section header");
+    }
+    if (this.#damage !== null) {
+      this.#noteDamage("block-length-invalid", this.#damage, "nothing behind it is read");
+      return null;
     }
     if (this.#skippedLength === 0 && this.#feed.pending === 0) return null;
     return `a block behind packet ${this.#packetNumber}`;
@@ -201,15 +232,16 @@ export class PcapngSource implements FrameSource {
     return true;
   }
 
-  #fill(frame: Frame, start: number, captured: number, original: number, { linkType, fcsLength }: Interface): void {
+  #fill(frame: Frame, start: number, captured: number, original: number, source: Interface): void {
     frame.bytes = this.#feed.bytes;
     frame.start = start;
     frame.capturedLength = captured;
     frame.originalLength = original;
     frame.seconds = this.#seconds;
     frame.nanoseconds = this.#nanoseconds;
-    frame.linkType = linkType;
-    frame.fcsLength = fcsLength;
+    frame.linkType = source.linkType;
+    frame.fcsLength = source.fcsLength;
+    frame.interfaceIndex = source.index;
     frame.packetNumber = this.#packetNumber;
     if (captured > original) this.#noteLonger(captured, original);
   }
@@ -293,6 +325,7 @@ export class PcapngSource implements FrameSource {
     }
     const decimal = resolution <= 9;
     this.#sectionInterfaces.push({
+      index: this.interfaces.length,
       linkType,
       snaplen: view.getUint32(at + 12, littleEndian),
       fcsLength,
@@ -329,40 +362,44 @@ export class PcapngSource implements FrameSource {
     this.#nanoseconds = Number(((ticks % perSecond) * 1_000_000_000n) / perSecond);
   }
 
-  /** A block that is not read, at the feed's `at`; false (and stopped) when its length cannot be. */
-  #beginStepOver(type: number, declared: number): boolean {
-    if (declared < MIN_BLOCK_BYTES || declared > MAX_SKIPPED_BLOCK_BYTES) return this.#stopAtLength(type, declared);
+  /** A block that is not read, at the feed's `at`. */
+  #beginStepOver(type: number, declared: number): void {
+    if (declared < MIN_BLOCK_BYTES || declared > MAX_SKIPPED_BLOCK_BYTES) {
+      this.#wrongLength(type, declared);
+      return;
+    }
     this.#skipLeft = ((declared + 3) & ~3) - MIN_BLOCK_BYTES;
     this.#skippedLength = declared;
     this.#skippedIsNumbered = OTHER_NUMBERED_BLOCKS.includes(type);
     this.#feed.at += 8;
-    return true;
   }
 
-  /** Goes on stepping over a block; true when all of it, trailer included, is behind. */
+  /** Goes on stepping over a block; true when all of it, trailer included, is behind; false also when the trailer is wrong. */
   #stepOver(): boolean {
     this.#skipLeft = this.#feed.skip(this.#skipLeft);
     if (this.#skipLeft > 0 || (this.#feed.limit - this.#feed.at < 4 && !this.#feed.more(4))) return false;
     const declared = this.#skippedLength;
     const trailer = this.#feed.view.getUint32(this.#feed.at, this.#littleEndian);
     this.#skippedLength = 0;
-    if (trailer !== declared && trailer !== ((declared + 3) & ~3)) return this.#stopAtTrailer(declared, trailer);
+    if (trailer !== declared && trailer !== ((declared + 3) & ~3)) {
+      this.#wrongTrailer(declared, trailer);
+      return false;
+    }
     if (this.#skippedIsNumbered) this.#packetNumber++;
     this.#feed.at += 4;
     return true;
   }
 
-  #stopAtLength(type: number, declared: number): false {
-    const problem = `block type 0x${type.toString(16)} claims a length of ${declared} bytes`;
-    return this.#stop(problem, "block-length-invalid");
+  #wrongLength(type: number, declared: number): void {
+    this.#damaged(`block type 0x${type.toString(16)} claims a length of ${declared} bytes`);
   }
 
-  #stopAtTrailer(declared: number, trailer: number): false {
-    return this.#stop(`a block begins with length ${declared} and ends with ${trailer}`, "block-length-invalid");
+  #wrongTrailer(declared: number, trailer: number): void {
+    this.#damaged(`a block begins with length ${declared} and ends with ${trailer}`);
   }
 
   /**
-   * There is no way to find the next block, so the capture ends here.
+   * The capture ends here.
    * @throws CaptureFormatError when not even the first section could be read
    */
   #stop(problem: string, code: string): false {
@@ -371,13 +408,63 @@ export class PcapngSource implements FrameSource {
     this.damaged = true;
     this.#feed.stop();
     if (this.#sections === 0) throw new CaptureFormatError(name, offset, problem);
-    this.#context.anomalies.note(
-      code,
-      "capture",
-      packetReference(this.#context.index, 0),
-      () => `offset ${offset}: ${problem}; nothing behind it is read`,
-    );
+    this.#noteDamage(code, { offset, problem }, "nothing behind it is read");
     return false;
+  }
+
+  /** Damage at the feed's `at`: from here on the next block is searched for, unless reading is to stop. */
+  #damaged(problem: string): void {
+    if (this.#context.strict || this.#sections === 0) {
+      this.#stop(problem, "block-length-invalid");
+      return;
+    }
+    this.damaged = true;
+    this.#damage = { offset: this.#feed.offset, problem };
+    this.#feed.at++;
+  }
+
+  /** Searches for the next block; false when that takes more bytes. */
+  #resume(damage: { readonly offset: number; readonly problem: string }): boolean {
+    const feed = this.#feed;
+    for (;;) {
+      const enough = feed.limit - feed.at >= SEARCH_BYTES || feed.more(SEARCH_BYTES);
+      while (feed.limit - feed.at >= MIN_BLOCK_BYTES) {
+        const length = this.#plausibleLength(feed.view, feed.at);
+        if (length > 0) {
+          if (feed.limit - feed.at < length && !feed.more(length)) return false;
+          if (feed.view.getUint32(feed.at + length - 4, this.#littleEndian) === length) {
+            this.#damage = null;
+            const { offset } = feed;
+            const consequence = `${offset - damage.offset} bytes skipped, reading goes on at offset ${offset}`;
+            this.#noteDamage("block-length-invalid", damage, consequence);
+            return true;
+          }
+        }
+        feed.at++;
+      }
+      if (!enough) return false;
+    }
+  }
+
+  /** The length of the block that may stand at `at`; 0 when none may. A section in the other byte order is not looked for. */
+  #plausibleLength(view: DataView, at: number): number {
+    const type = view.getUint32(at, this.#littleEndian);
+    const isSection = type === BLOCK.sectionHeader && view.getUint32(at + 8, this.#littleEndian) === BYTE_ORDER_MAGIC;
+    if (!isSection && !KNOWN_BLOCKS.includes(type)) return 0;
+    const length = view.getUint32(at + 4, this.#littleEndian);
+    if (length % 4 !== 0 || length < Math.max(MIN_BLOCK_BYTES, minimumLength(type))) return 0;
+    if (type === BLOCK.enhancedPacket && view.getUint32(at + 8, this.#littleEndian) >= this.#sectionInterfaces.length)
+      return 0;
+    return length <= MAX_RESUMED_BLOCK_BYTES ? length : 0;
+  }
+
+  #noteDamage(
+    code: string,
+    { offset, problem }: { readonly offset: number; readonly problem: string },
+    consequence: string,
+  ): void {
+    const detail = () => `offset ${offset}: ${problem}; ${consequence}`;
+    this.#context.anomalies.note(code, "capture", packetReference(this.#context.index, 0), detail);
   }
 
   #rejectInterface(id: number): false {

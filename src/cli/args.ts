@@ -1,5 +1,7 @@
-import { Command, InvalidArgumentError, Option } from "commander";
+import { Argument, Command, InvalidArgumentError, Option } from "commander";
+import type { Wanted } from "../extract/evidence-plan.ts";
 import { OUTPUT_FORMAT_NAMES, OUTPUT_FORMATS, type OutputFormatName } from "../report/formats.ts";
+import type { Loudness } from "./complaints.ts";
 
 /** What `ftptrace analyze` was asked for. */
 export interface AnalyzeRequest {
@@ -11,10 +13,33 @@ export interface AnalyzeRequest {
   readonly width: number | null;
   /** Null: standard output. */
   readonly output: string | null;
+  /** Where an HTML report goes beside it; null: nowhere. */
+  readonly htmlReport: string | null;
+  /** Only the session with this id, or whose id begins so, as a conversation; null: the whole report. */
+  readonly session: string | null;
   readonly force: boolean;
   readonly failOn: "failed" | "any" | null;
   /** Read every capture once more with pcap-parser and compare. */
   readonly crossCheck: boolean;
+  /** Who finds the packets in the bytes: our reader or the package pcap-parser. */
+  readonly reader: ReaderName;
+  readonly loudness: Loudness;
+}
+
+/** Readers of captures, the default first. */
+export const READER_NAMES = ["own", "pcap-parser"] as const;
+export type ReaderName = (typeof READER_NAMES)[number];
+
+/** What `ftptrace extract` was asked for. */
+export interface ExtractRequest extends Pick<AnalyzeRequest, "files" | "ftpPorts" | "output" | "force" | "loudness"> {
+  readonly wanted: Wanted;
+  readonly headersOnly: boolean;
+}
+
+/** What `ftptrace advise` was asked for. */
+export interface AdviseRequest
+  extends Pick<AnalyzeRequest, "files" | "ftpPorts" | "width" | "output" | "force" | "loudness"> {
+  readonly format: "text" | "json";
 }
 
 /** What `ftptrace explain` was asked for. */
@@ -26,10 +51,19 @@ export interface ExplainRequest {
   readonly width: number | null;
 }
 
+/** Shells for which there is a completion script. */
+export const SHELLS = ["bash", "zsh", "fish"] as const;
+export type Shell = (typeof SHELLS)[number];
+
 /** What runs for each command; each loads what it needs only when it runs, so that `--help` is quick. */
 export interface CommandHandlers {
   analyze(request: AnalyzeRequest): Promise<void>;
+  extract(request: ExtractRequest): Promise<void>;
+  advise(request: AdviseRequest): Promise<void>;
   explain(request: ExplainRequest): Promise<void>;
+  /** @param program the whole tree, to be described */
+  completion(program: Command, shell: Shell): Promise<void>;
+  manual(program: Command): Promise<void>;
 }
 
 /** Where help and errors about usage are written. */
@@ -59,19 +93,33 @@ export function createProgram(version: string, handlers: CommandHandlers, output
     )
     .argument("<file...>", "captures, in any order")
     .addOption(new Option("-f, --format <name>", "output format").choices(OUTPUT_FORMAT_NAMES).default("table"))
-    .option("-p, --ftp-port <port>", "a control port besides 21, 990 and 2121; may be repeated", collectPort)
+    .addOption(ftpPortOption())
     .addOption(colorOption("colours in the table"))
-    .option("--width <columns>", "columns of the table (default: the terminal's, else 80)", parseWidth)
-    .option("-o, --output <file>", "write the report to a file, whole or not at all (- is standard output)")
-    .option("--force", "let --output replace a file")
+    .addOption(widthOption())
+    .addOption(outputOption("report"))
+    .addOption(new Option("--report <file.html>", "also write a page for a postmortem: one HTML file, no script"))
+    .addOption(
+      new Option(
+        "-s, --session <id>",
+        "print this session as a conversation; the beginning of an id will do",
+      ).conflicts("format"),
+    )
+    .addOption(forceOption())
     .addOption(
       new Option(
         "--fail-on <what>",
         "exit with 1 if a channel or control connection failed (failed), or also if one was refused or remains undetermined (any)",
       ).choices(["failed", "any"]),
     )
+    .addOption(
+      new Option("--reader <name>", "who finds the packets; pcap-parser reads classic pcap with microseconds")
+        .choices(READER_NAMES)
+        .default("own"),
+    )
     .option("--cross-check", "read classic captures once more with pcap-parser; exit with 70 if the two readers differ")
-    .addHelpText("after", () => `\nFormats:\n${formatList()}\n${EXIT_STATUS_HELP}`);
+    .addOption(quietOption())
+    .addOption(verboseOption())
+    .addHelpText("after", () => `\nFormats:\n${formatList()}\n\nExit status:\n${exitStatusList()}`);
   analyze.action((files: string[], options: AnalyzeOptionValues) =>
     handlers.analyze({
       files,
@@ -80,11 +128,67 @@ export function createProgram(version: string, handlers: CommandHandlers, output
       color: options.color,
       width: options.width ?? null,
       output: options.output === "-" ? null : (options.output ?? null),
+      htmlReport: options.report ?? null,
+      session: options.session ?? null,
       force: options.force ?? false,
       failOn: options.failOn ?? null,
       crossCheck: options.crossCheck ?? false,
+      reader: options.reader,
+      loudness: loudnessOf(options),
     }),
   );
+  configured(program.command("extract"), output)
+    .summary("write the packets of a session, with comments, to a pcapng file")
+    .description(
+      "Writes the packets that matter as they were captured (time, interface, length) to a pcapng file. Comments say what single packets show and " +
+        "what the verdict is, for Wireshark to display. Passwords are overwritten in place, so some checksums are wrong.",
+    )
+    .argument("<file...>", "captures, in any order")
+    .addOption(new Option("-s, --session <id>", "this session; the beginning of an id will do").conflicts("failed"))
+    .addOption(new Option("--failed", "all sessions in which a data channel or the control connection failed"))
+    .addOption(new Option("--headers-only", "leave the payload of all TCP segments out"))
+    .addOption(ftpPortOption())
+    .addOption(outputOption("extract").makeOptionMandatory())
+    .addOption(forceOption())
+    .addOption(quietOption())
+    .addOption(verboseOption())
+    .action((files: string[], options: ExtractOptionValues, command: Command) => {
+      if (options.session === undefined && !options.failed) command.error("error: give --session <id> or --failed");
+      return handlers.extract({
+        files,
+        wanted: options.session === undefined ? "failed" : { sessionId: options.session },
+        headersOnly: options.headersOnly ?? false,
+        ftpPorts: options.ftpPort ?? [],
+        output: options.output === "-" ? null : options.output,
+        force: options.force ?? false,
+        loudness: loudnessOf(options),
+      });
+    });
+  configured(program.command("advise"), output)
+    .summary("say which firewall and NAT openings the sessions need")
+    .description(
+      "Says, from what the captures show, what the firewalls and NATs on both sides have to let pass in active and passive mode, " +
+        "as words, as rules (nftables, iptables, Cisco ASA, security group) and as server settings, and what of it is assumed.",
+    )
+    .argument("<file...>", "captures, in any order")
+    .addOption(new Option("-f, --format <name>", "output format").choices(["text", "json"]).default("text"))
+    .addOption(ftpPortOption())
+    .addOption(widthOption())
+    .addOption(outputOption("advice"))
+    .addOption(forceOption())
+    .addOption(quietOption())
+    .addOption(verboseOption())
+    .action((files: string[], options: AdviseOptionValues) =>
+      handlers.advise({
+        files,
+        format: options.format,
+        ftpPorts: options.ftpPort ?? [],
+        width: options.width ?? null,
+        output: options.output === "-" ? null : (options.output ?? null),
+        force: options.force ?? false,
+        loudness: loudnessOf(options),
+      }),
+    );
   configured(program.command("explain"), output)
     .summary("explain what a cause means, how it shows and how to mend it")
     .description(
@@ -92,10 +196,19 @@ export function createProgram(version: string, handlers: CommandHandlers, output
     )
     .argument("[id]", "as a report names it, e.g. pasv-private-address")
     .addOption(colorOption("colours"))
-    .option("--width <columns>", "columns (default: the terminal's, else 80)", parseWidth)
+    .addOption(widthOption())
     .action((id: string | undefined, { color, width }: Pick<AnalyzeOptionValues, "color" | "width">) =>
       handlers.explain({ id: id ?? null, color, width: width ?? null }),
     );
+  configured(program.command("completion"), output)
+    .summary("print a script that lets the shell complete commands and options")
+    .description("Prints a completion script. Its first lines say how the shell loads it.")
+    .addArgument(new Argument("<shell>", "the shell").choices(SHELLS))
+    .action((shell: Shell) => handlers.completion(program, shell));
+  configured(program.command("manual"), output)
+    .summary("print the manual page")
+    .description("Prints the manual page as roff, for man(1): ftptrace manual | man -l -")
+    .action(() => handlers.manual(program));
   return program;
 }
 
@@ -103,26 +216,84 @@ function colorOption(what: string): Option {
   return new Option("--color <when>", what).choices(["auto", "always", "never"]).default("auto");
 }
 
-interface AnalyzeOptionValues {
+function ftpPortOption(): Option {
+  return new Option("-p, --ftp-port <port>", "a control port besides 21, 990 and 2121; may be repeated").argParser(
+    collectPort,
+  );
+}
+
+function widthOption(): Option {
+  return new Option("--width <columns>", "columns (default: the terminal's, else 80)").argParser(parseWidth);
+}
+
+function outputOption(what: string): Option {
+  return new Option("-o, --output <file>", `write the ${what} to a file, whole or not at all (- is standard output)`);
+}
+
+function forceOption(): Option {
+  return new Option("--force", "let --output replace a file");
+}
+
+function quietOption(): Option {
+  return new Option("-q, --quiet", "say nothing but why the exit status is not 0: no progress, no notes").conflicts(
+    "verbose",
+  );
+}
+
+function verboseOption(): Option {
+  return new Option("-v, --verbose", "also say what was read, every kind of anomaly, and the time it took");
+}
+
+interface LoudnessValues {
+  quiet?: boolean;
+  verbose?: boolean;
+}
+
+function loudnessOf({ quiet, verbose }: LoudnessValues): Loudness {
+  return quiet ? "quiet" : verbose ? "verbose" : "normal";
+}
+
+interface ExtractOptionValues extends LoudnessValues {
+  session?: string;
+  failed?: boolean;
+  headersOnly?: boolean;
+  ftpPort?: number[];
+  output: string;
+  force?: boolean;
+}
+
+interface AdviseOptionValues extends LoudnessValues {
+  format: "text" | "json";
+  ftpPort?: number[];
+  width?: number;
+  output?: string;
+  force?: boolean;
+}
+
+interface AnalyzeOptionValues extends LoudnessValues {
   format: OutputFormatName;
   ftpPort?: number[];
   color: "auto" | "always" | "never";
   width?: number;
   output?: string;
+  report?: string;
+  session?: string;
   force?: boolean;
   failOn?: "failed" | "any";
   crossCheck?: boolean;
+  reader: ReaderName;
 }
 
-const EXIT_STATUS_HELP = `
-Exit status:
-  0   analysed (failed channels are a result, not an error; see --fail-on)
-  1   --fail-on was given and applies
-  2   wrong usage
-  3   an input is no capture or cannot be read; the others were analysed
-  4   an input was analysed only in part: cut off or damaged
-  70  a bug in ftptrace, or --cross-check found that the readers differ
-  74  the report could not be written`;
+/** What each exit status says, for the help and the manual page. */
+export const EXIT_STATUS: readonly (readonly [status: string, meaning: string])[] = [
+  ["0", "analysed (failed channels are a result, not an error; see --fail-on)"],
+  ["1", "--fail-on was given and applies"],
+  ["2", "wrong usage"],
+  ["3", "an input is no capture or cannot be read; the others were analysed"],
+  ["4", "an input was analysed only in part: cut off or damaged"],
+  ["70", "a bug in ftptrace, or --cross-check found that the readers differ"],
+  ["74", "the output could not be written"],
+];
 
 function configured(command: Command, { writeOut, writeErr }: UsageOutput): Command {
   return command
@@ -137,6 +308,10 @@ function configured(command: Command, { writeOut, writeErr }: UsageOutput): Comm
 
 function formatList(): string {
   return OUTPUT_FORMAT_NAMES.map((name) => `  ${name.padEnd(7)} ${OUTPUT_FORMATS[name].summary}`).join("\n");
+}
+
+function exitStatusList(): string {
+  return EXIT_STATUS.map(([status, meaning]) => `  ${status.padEnd(3)} ${meaning}`).join("\n");
 }
 
 function collectPort(text: string, ports: readonly number[] = []): number[] {

@@ -1,9 +1,17 @@
-import { EventEmitter } from "node:events";
-import { createRequire } from "node:module";
 import { AnomalyLog } from "../anomaly.ts";
 import { createCaptureReader } from "../capture/capture-reader.ts";
 import { emptyFrame, type Frame } from "../capture/frame.ts";
 import { openCapture } from "./open-capture.ts";
+import {
+  FILE_HEADER_BYTES,
+  HandFedParser,
+  isReadByPcapParser,
+  loadPcapParser,
+  type ParsedPacket,
+  PCAP_PARSER_READS,
+  type PcapParser,
+  RECORD_HEADER_BYTES,
+} from "./pcap-parser.ts";
 
 /** What came of reading a capture with two readers. */
 export interface CrossCheckResult {
@@ -30,7 +38,8 @@ export async function crossCheck(path: string, load: () => PcapParser = loadPcap
     let start = 0;
     let vouchedFor = FILE_HEADER_BYTES;
     for (let chunk = await capture.read(); chunk !== null; chunk = await capture.read()) {
-      if (start === 0 && !isClassic(chunk)) return { agrees: true, says: NOT_READ };
+      if (start === 0 && !isReadByPcapParser(chunk))
+        return { agrees: true, says: `not cross-checked: ${PCAP_PARSER_READS}` };
       // The second reader keeps what it is given, and the chunk is overwritten.
       const copy = Buffer.from(chunk);
       reader.push(chunk);
@@ -51,53 +60,15 @@ export async function crossCheck(path: string, load: () => PcapParser = loadPcap
   }
 }
 
-const FILE_HEADER_BYTES = 24;
-const RECORD_HEADER_BYTES = 16;
-const NOT_READ = "not cross-checked: pcap-parser reads only classic pcap 2.4 with microseconds";
-
-/** Classic pcap with microseconds, either byte order, version 2.4: what pcap-parser is made for. Older ones swap the two lengths. */
-function isClassic(head: Uint8Array): boolean {
-  if (head.length < FILE_HEADER_BYTES) return false;
-  const view = new DataView(head.buffer, head.byteOffset, head.length);
-  const littleEndian = view.getUint32(0, true) === 0xa1b2c3d4;
-  if (!littleEndian && view.getUint32(0) !== 0xa1b2c3d4) return false;
-  return view.getUint16(4, littleEndian) === 2 && view.getUint16(6, littleEndian) === 4;
-}
-
-/** A packet as pcap-parser hands it out; it has no declarations of its own. */
-export interface ParsedPacket {
-  readonly header: {
-    readonly timestampSeconds: number;
-    readonly timestampMicroseconds: number;
-    readonly capturedLength: number;
-    readonly originalLength: number;
-  };
-  readonly data: Buffer;
-}
-
-/** What we use of pcap-parser. */
-export interface PcapParser {
-  /** Emits `packet` with a {@link ParsedPacket} for each, and `error`. */
-  parse(input: EventEmitter): EventEmitter;
-}
-
-/** The package itself, loaded only when it is asked for. */
-export function loadPcapParser(): PcapParser {
-  return createRequire(import.meta.url)("pcap-parser");
-}
-
-/** pcap-parser, fed by hand: it takes a stream's `data` events and answers each at once with the packets it completes. */
+/** Compares what pcap-parser finds with what is expected of it. */
 class SecondReader {
   compared = 0;
-  readonly #stream = Object.assign(new EventEmitter(), { pause() {}, resume() {} });
+  readonly #parser: HandFedParser;
   #expected: (ParsedPacket & { readonly number: number })[] = [];
   #problem: string | null = null;
 
   constructor(parser: PcapParser) {
-    parser
-      .parse(this.#stream)
-      .on("packet", (packet: ParsedPacket) => this.#compare(packet))
-      .on("error", (error: Error) => this.#differ(`pcap-parser says: ${error.message}`));
+    this.#parser = new HandFedParser(parser);
   }
 
   /** A packet that our reader found in the bytes that come next. */
@@ -116,7 +87,8 @@ class SecondReader {
 
   /** Gives it the next bytes. @returns the first difference so far, or null */
   read(bytes: Buffer): string | null {
-    if (bytes.length > 0) this.#stream.emit("data", bytes);
+    for (const packet of this.#parser.read(bytes)) this.#compare(packet);
+    if (this.#parser.problem !== null) this.#differ(this.#parser.problem);
     const [missing] = this.#expected;
     if (missing) this.#differ(`packet ${missing.number} is found by ftptrace only`);
     return this.#problem;

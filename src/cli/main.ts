@@ -40,9 +40,25 @@ async function run(words: readonly string[]): Promise<ExitCode> {
         const { analyzeCommand } = await import("./analyze-command.ts");
         exitCode = await analyzeCommand(request);
       },
+      async extract(request) {
+        const { extractCommand } = await import("./extract-command.ts");
+        exitCode = await extractCommand(request);
+      },
+      async advise(request) {
+        const { adviseCommand } = await import("./advise-command.ts");
+        exitCode = await adviseCommand(request);
+      },
       async explain(request) {
         const { explainCommand } = await import("./explain-command.ts");
         explainCommand(request);
+      },
+      async completion(tree, shell) {
+        const { completionCommand } = await import("./completion-command.ts");
+        completionCommand(tree, shell);
+      },
+      async manual(tree) {
+        const { manualCommand } = await import("./manual-command.ts");
+        manualCommand(tree, ownVersion());
       },
     },
     {

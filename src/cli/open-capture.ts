@@ -112,6 +112,7 @@ export async function firstInstant(path: string): Promise<Instant | null> {
         if (seconds !== 0 || nanoseconds !== 0) return { seconds, nanoseconds };
       }
     }
+    if (capture.problem !== null && reader.summary.format === null) throw new CaptureOpenError(path, capture.problem);
     reader.end();
     return reader.summary.first;
   } finally {
@@ -330,35 +331,45 @@ async function* gunzip(source: ByteSource): AsyncGenerator<Uint8Array, string | 
     }
     return null;
   } catch (error) {
+    if (error instanceof AfterLastMember) return error.message;
     const code = codeOf(error);
     if (code === "Z_BUF_ERROR") return `the gzip data ends early, after ${source.position} bytes`;
     if (!code.startsWith("Z_")) return `reading failed at byte ${source.position}: ${plainWords(error)}`;
     const again = source.again();
-    if (again !== null) yield* gunzipUpToDamage(again, stream.bytesWritten, delivered);
-    return `damaged gzip data behind byte ${stream.bytesWritten}: ${plainWords(error)}`;
+    const place =
+      again === null
+        ? `behind byte ${stream.bytesWritten}`
+        : `at byte ${yield* gunzipUpToDamage(again, stream.bytesWritten, delivered)}`;
+    return `damaged gzip data ${place}: ${plainWords(error)}`;
   } finally {
     stream.destroy();
   }
 }
+
+/** Something other than padding follows the gzip data. */
+class AfterLastMember extends Error {}
 
 /**
  * zlib throws away the output of the call in which it meets the damage: all of a small capture. So the file is read once more,
  * and around the damage in steps so small that next to nothing is lost.
  * @param soundBytes compressed bytes known to be sound
  * @param delivered decompressed bytes that are not to be delivered again
+ * @returns the offset in the file at which the damage shows
  */
 async function* gunzipUpToDamage(
   source: ByteSource,
   soundBytes: number,
   delivered: number,
-): AsyncGenerator<Uint8Array> {
+): AsyncGenerator<Uint8Array, number> {
   const stream = createGunzip({ chunkSize: GUNZIP_CHUNK_BYTES });
+  let damagedAt = 0;
   async function* steps(): AsyncGenerator<Uint8Array> {
     let at = 0;
     for await (const chunk of compressedChunks(source)) {
       const sound = Math.min(Math.max(soundBytes - at, 0), chunk.length);
       if (sound > 0) yield chunk.subarray(0, sound);
       for (let step = sound; step < chunk.length; step += DAMAGE_STEP_BYTES) {
+        damagedAt = at + step;
         yield chunk.subarray(step, step + DAMAGE_STEP_BYTES);
       }
       at += chunk.length;
@@ -376,19 +387,27 @@ async function* gunzipUpToDamage(
   } finally {
     stream.destroy();
   }
+  return damagedAt;
 }
 
 /**
  * What comes out of `stream` when `chunks` go in, one after the other. The stream's own iterator would do, but it drops what is
- * buffered when an error comes.
+ * buffered when an error comes. Zeros after the data are the padding of tapes and disks, which gzip(1) passes over too.
+ * @throws AfterLastMember when something else follows the padding
  */
 async function* pumpThrough(stream: Gunzip, chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
   const output: Uint8Array[] = [];
   let failure: Error | null = null;
+  let ended = false;
   let wake: () => void = () => {};
   stream.on("data", (chunk: Uint8Array) => output.push(chunk));
   stream.on("error", (error) => {
     failure = error;
+    wake();
+  });
+  // At padding zlib ends before its input does, and never calls back for the write.
+  stream.on("end", () => {
+    ended = true;
     wake();
   });
   const run = (start: (done: () => void) => void): Promise<void> =>
@@ -396,12 +415,20 @@ async function* pumpThrough(stream: Gunzip, chunks: AsyncIterable<Uint8Array>): 
       wake = resolve;
       start(resolve);
     });
+  let given = 0;
   for await (const chunk of chunks) {
-    await run((done) => stream.write(chunk, () => done()));
+    if (!ended) await run((done) => stream.write(chunk, () => done()));
     yield* output.splice(0);
     if (failure) throw failure;
+    if (ended) {
+      const padding = chunk.subarray(Math.max(stream.bytesWritten - given, 0));
+      const other = padding.findIndex((byte) => byte !== 0);
+      const at = given + chunk.length - padding.length + other;
+      if (other >= 0) throw new AfterLastMember(`after the padding of the gzip data, byte ${at} begins something else`);
+    }
+    given += chunk.length;
   }
-  await run((done) => stream.once("end", done).end());
+  if (!ended) await run((done) => stream.once("end", done).end());
   yield* output.splice(0);
   if (failure) throw failure;
 }

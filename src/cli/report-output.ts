@@ -6,7 +6,7 @@ import { UsageError } from "./usage-error.ts";
 /** Where a report goes. */
 export interface ReportOutput {
   /** Resolves when more may be written. */
-  write(text: string): Promise<void>;
+  write(data: string | Uint8Array): Promise<void>;
   /** All has been written: a file takes its name now. */
   commit(): void;
   /** Nothing is left behind. */
@@ -21,8 +21,8 @@ export class ReportOutputError extends Error {
 /** Standard output, waiting whenever its reader is slower than we are. */
 export function standardOutput(): ReportOutput {
   return {
-    async write(text) {
-      if (!process.stdout.write(text)) await once(process.stdout, "drain");
+    async write(data) {
+      if (!process.stdout.write(data)) await once(process.stdout, "drain");
     },
     commit() {},
     discard() {},
@@ -49,8 +49,8 @@ export function fileOutput(path: string, force: boolean): ReportOutput {
     open = false;
   };
   return {
-    async write(text) {
-      attempt(path, () => writeWhole(descriptor, text));
+    async write(data) {
+      attempt(path, () => writeWhole(descriptor, data));
     },
     commit() {
       attempt(path, () => {
@@ -73,8 +73,8 @@ export function fileOutput(path: string, force: boolean): ReportOutput {
 function specialFileOutput(path: string): ReportOutput {
   const descriptor = attempt(path, () => openSync(path, "w"));
   return {
-    async write(text) {
-      attempt(path, () => writeWhole(descriptor, text));
+    async write(data) {
+      attempt(path, () => writeWhole(descriptor, data));
     },
     commit: () => closeSync(descriptor),
     discard() {},
@@ -82,8 +82,8 @@ function specialFileOutput(path: string): ReportOutput {
 }
 
 /** writeSync may write only a part, e.g. when a disk fills up. */
-function writeWhole(descriptor: number, text: string): void {
-  const bytes = Buffer.from(text, "utf8");
+function writeWhole(descriptor: number, data: string | Uint8Array): void {
+  const bytes = typeof data === "string" ? Buffer.from(data, "utf8") : data;
   for (let at = 0; at < bytes.length; ) at += writeSync(descriptor, bytes, at);
 }
 
@@ -104,4 +104,19 @@ function attempt<T>(path: string, action: () => T): T {
     const code = (error as NodeJS.ErrnoException).code ?? "";
     throw new ReportOutputError(`${path}: ${REASONS[code] ?? (error as Error).message}`, { cause: error });
   }
+}
+
+/** An interrupted run leaves no temporary file; the signal then does what it would have done. @returns what ends the watch */
+export function discardOnSignal(output: ReportOutput): () => void {
+  const signals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+  const onSignal = (signal: NodeJS.Signals) => {
+    output.discard();
+    stopListening();
+    process.kill(process.pid, signal);
+  };
+  const stopListening = () => {
+    for (const signal of signals) process.off(signal, onSignal);
+  };
+  for (const signal of signals) process.on(signal, onSignal);
+  return stopListening;
 }

@@ -50,6 +50,7 @@ export interface MatchedConnection {
 
 /** A negotiation that only the lengths of TLS records speak of. */
 export interface InferredNegotiation {
+  readonly mode: ChannelMode;
   readonly commandPacket: number;
   readonly replyPacket: number;
   /** Bytes of plaintext, the cipher's overhead taken off. */

@@ -1,5 +1,5 @@
 import type { TlsRecordEvent } from "../ftp/control-event.ts";
-import type { InferredNegotiation } from "./data-channel.ts";
+import type { ChannelMode, InferredNegotiation } from "./data-channel.ts";
 import { type SessionFacts, timeOf } from "./session-facts.ts";
 
 /** Bytes of `PASV` or `EPSV` with its line end. */
@@ -13,8 +13,15 @@ const REPLY_BYTES = { least: 40, most: 56 } as const;
 export const DIALLING_SECONDS = 5;
 
 /**
- * From record lengths under an encrypted control connection: a command as long as PASV, a reply as long as a 227 or 229, then silence,
- * then the client leaves, and no connection at all is seen. Reported as `possible` and never more.
+ * Bytes of the replies that grant PORT, line end included: `200 PORT command successful` (ProFTPD, Pure-FTPd), the same with a full stop
+ * (FileZilla Server, IIS), and vsftpd's, which advises PASV (PEERS C).
+ */
+const PORT_REPLY_BYTES: ReadonlySet<number> = new Set([29, 30, 51]);
+
+/**
+ * From record lengths under an encrypted control connection, where no connection at all is seen. Passive: a command as long as PASV, a reply as
+ * long as a 227 or 229, then silence, then the client leaves. Active: a command as long as PORT with the client's own address, a reply as long as
+ * its 200, then a command that the server never answers, then the client leaves. Reported as `possible` and never more.
  *
  * Silent where the cipher's overhead is not known, where anything was dialled, where the client went on at once (the transfer worked, or the
  * capture holds no data connections), and where the capture ends in the silence.
@@ -23,32 +30,98 @@ export function inferNegotiation(session: SessionFacts): InferredNegotiation | u
   if (session.lostBytes || session.cutBytes || session.hidden.length === 0) return undefined;
   const overhead = recordOverhead(session);
   if (overhead === undefined) return undefined;
-  const records = session.events.filter(
-    (event) => event.kind === "tls-record" && event.contentType === 23,
-  ) as TlsRecordEvent[];
-  const replyAt = records.findLastIndex((record) => record.direction === "server" && !isCloseNotify(record, overhead));
-  const reply = records[replyAt];
-  const command = records[replyAt - 1];
-  if (!reply || command?.direction !== "client" || command.length - overhead !== COMMAND_BYTES) return undefined;
-  const replyBytes = reply.length - overhead;
-  if (replyBytes < REPLY_BYTES.least || replyBytes > REPLY_BYTES.most) return undefined;
-  const grantedAt = timeOf(reply.stamp);
-  const after = records[replyAt + 1];
-  const leftAt = Math.min(
-    after ? timeOf(after.stamp) : Number.POSITIVE_INFINITY,
-    session.client.finTime || Number.POSITIVE_INFINITY,
-  );
-  if (!Number.isFinite(leftAt) || leftAt - grantedAt < DIALLING_SECONDS) return undefined;
-  const dialled = session.candidates.some(({ connection }) => connection.lastTime >= grantedAt);
+  const words = session.events
+    .filter((event) => event.kind === "tls-record" && event.contentType === 23)
+    .map((event) => wordOf(event as TlsRecordEvent, overhead));
+  const replyAt = words.findLastIndex((word) => !word.fromClient && word.bytes !== CLOSE_NOTIFY_BYTES);
+  const reply = words[replyAt];
+  const command = words[replyAt - 1];
+  if (!reply || !command?.fromClient) return undefined;
+  const mode = grantedMode(session, words, replyAt);
+  if (mode === undefined) return undefined;
+  const waits = mode === "passive" ? reply : words[replyAt + 1];
+  const after = words[words.indexOf(waits) + 1];
+  const leftAt = Math.min(after?.time ?? Number.POSITIVE_INFINITY, session.client.finTime || Number.POSITIVE_INFINITY);
+  if (!Number.isFinite(leftAt) || leftAt - waits.time < DIALLING_SECONDS) return undefined;
+  const dialled = session.candidates.some(({ connection }) => connection.lastTime >= reply.time);
   if (dialled) return undefined;
   return {
-    commandPacket: command.stamp.packet,
-    replyPacket: reply.stamp.packet,
-    commandBytes: COMMAND_BYTES,
-    replyBytes,
-    waitedSeconds: leftAt - grantedAt,
-    grantedAt,
+    mode,
+    commandPacket: command.packet,
+    replyPacket: reply.packet,
+    commandBytes: command.bytes,
+    replyBytes: reply.bytes,
+    waitedSeconds: leftAt - waits.time,
+    grantedAt: reply.time,
   };
+}
+
+/** A sealed line as far as it can be seen. */
+interface SealedWord {
+  readonly fromClient: boolean;
+  readonly bytes: number;
+  readonly packet: number;
+  readonly time: number;
+}
+
+function wordOf({ direction, length, stamp }: TlsRecordEvent, overhead: number): SealedWord {
+  return { fromClient: direction === "client", bytes: length - overhead, packet: stamp.packet, time: timeOf(stamp) };
+}
+
+/** Whether these two words are a command and a reply as long as PASV or EPSV and their grant. */
+function looksPassive(command: SealedWord | undefined, reply: SealedWord | undefined): boolean {
+  return (
+    command?.fromClient === true &&
+    command.bytes === COMMAND_BYTES &&
+    reply?.fromClient === false &&
+    reply.bytes >= REPLY_BYTES.least &&
+    reply.bytes <= REPLY_BYTES.most
+  );
+}
+
+/** Whether these two words are a command as long as PORT with this client's address, and a reply as long as its 200. */
+function looksActive(address: string, command: SealedWord | undefined, reply: SealedWord | undefined): boolean {
+  const bytes = portCommandBytes(address);
+  return (
+    bytes !== undefined &&
+    command?.fromClient === true &&
+    command.bytes >= bytes.least &&
+    command.bytes <= bytes.most &&
+    reply?.fromClient === false &&
+    PORT_REPLY_BYTES.has(reply.bytes)
+  );
+}
+
+/** What the server's last words grant. */
+function grantedMode(session: SessionFacts, words: readonly SealedWord[], replyAt: number): ChannelMode | undefined {
+  const [command, reply, next] = [words[replyAt - 1], words[replyAt], words[replyAt + 1]];
+  const { address } = session.client;
+  if (looksPassive(command, reply)) return isTransfer(address, words, replyAt - 1) ? undefined : "passive";
+  // The transfer that the server never answered, neither by 150 nor by 425; a close_notify is the client leaving.
+  const asked = next?.fromClient === true && next.bytes >= COMMAND_BYTES;
+  return asked && looksActive(address, command, reply) ? "active" : undefined;
+}
+
+/**
+ * LIST is as long as PASV, and the 150 of some servers as long as a 227. Behind a negotiation that the client went on from at once, with no transfer
+ * in between (a command with two replies), it is the transfer.
+ */
+function isTransfer(address: string, words: readonly SealedWord[], commandAt: number): boolean {
+  for (let at = commandAt - 1; at > 0; at--) {
+    const [command, reply, next] = [words[at - 1], words[at], words[at + 1]];
+    if (reply.fromClient) continue;
+    if (!command.fromClient) return false;
+    if (looksPassive(command, reply) || looksActive(address, command, reply))
+      return next.time - reply.time < DIALLING_SECONDS;
+  }
+  return false;
+}
+
+/** Bytes of `PORT h1,h2,h3,h4,p1,p2` with this address, line end included; undefined for IPv6, which takes EPRT. */
+function portCommandBytes(address: string): { readonly least: number; readonly most: number } | undefined {
+  if (address.includes(":")) return undefined;
+  const upToPort = "PORT ".length + address.length + ",".length;
+  return { least: upToPort + "4,0\r\n".length, most: upToPort + "255,255\r\n".length };
 }
 
 /** What the cipher adds to the plaintext of a record; undefined where it depends on padding (CBC) or the suite was not seen. */
@@ -67,7 +140,5 @@ function recordOverhead(session: SessionFacts): number | undefined {
 const GCM_SUITES: ReadonlySet<number> = new Set([0x009c, 0x009d, 0x009e, 0x009f, 0xc02b, 0xc02c, 0xc02f, 0xc030]);
 const CHACHA20_SUITES: ReadonlySet<number> = new Set([0xcca8, 0xcca9, 0xccaa]);
 
-/** Two bytes of alert, sealed as application data. */
-function isCloseNotify(record: TlsRecordEvent, overhead: number): boolean {
-  return record.length - overhead === 2;
-}
+/** An alert, sealed as application data. */
+const CLOSE_NOTIFY_BYTES = 2;

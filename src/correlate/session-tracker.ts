@@ -25,6 +25,8 @@ import { sessionId } from "./session-id.ts";
 
 /** After a session's last connection has closed, so long may stragglers come (seconds of capture time). */
 export const SETTLE_SECONDS = 2;
+/** After connections that all closed in good order, so long: packets are written to the file a few places late (REORDER_SECONDS). */
+export const ORDERLY_SECONDS = 0.1;
 /** A connection attempt without any answer is over when nothing of it has been seen for so long after the control closed. */
 export const ATTEMPT_SECONDS = 5;
 /** A SYN to a control port without answer: Linux gives up after 134 s (FIELD-NOTES), its longest pause is 67 s. */
@@ -58,6 +60,9 @@ export class SessionTracker implements ConnectionObserver {
   /** In the order in which they began. */
   readonly #live = new Set<TrackedSession>();
   readonly #closing = new Set<TrackedSession>();
+  /** Those of them that closed last and may have done so in good order, the first to close first. */
+  #fresh: TrackedSession[] = [];
+  #freshAt = 0;
   #table!: ConnectionTable;
   /** Live sessions by the client's initial sequence number: the same session with translated addresses has it too. */
   readonly #bySequence = new Map<number, TrackedSession[]>();
@@ -128,11 +133,15 @@ export class SessionTracker implements ConnectionObserver {
 
   controlChanged(connection: Connection): void {
     const session = connection.owner;
-    if (session instanceof TrackedSession && (connection.closed || connection.over)) this.#closing.add(session);
+    if (!(session instanceof TrackedSession) || !(connection.closed || connection.over) || this.#closing.has(session))
+      return;
+    this.#closing.add(session);
+    this.#fresh.push(session);
   }
 
-  /** Capture time went on to this second: settles what is due. */
-  tick(seconds: number): void {
+  /** Capture time went on: settles what is due. To be called several times a second. */
+  tick(seconds: number, nanoseconds: number): void {
+    this.#settleOrderly(seconds + nanoseconds / 1e9);
     if (seconds <= this.#clock) return;
     this.#clock = seconds;
     for (const session of this.#closing) {
@@ -144,6 +153,18 @@ export class SessionTracker implements ConnectionObserver {
     for (const session of this.#live) {
       if (session.idleSince(seconds)) this.#settle(session, false);
     }
+  }
+
+  /** Sessions that ended in good order need not wait for stragglers. */
+  #settleOrderly(now: number): void {
+    const fresh = this.#fresh;
+    let at = this.#freshAt;
+    for (; at < fresh.length && now - fresh[at].connection.lastTime >= ORDERLY_SECONDS; at++)
+      if (fresh[at].isDoneOrderly(now)) this.#settle(fresh[at], false);
+    this.#freshAt = at;
+    if (at * 2 < fresh.length) return;
+    this.#fresh = fresh.slice(at);
+    this.#freshAt = 0;
   }
 
   /** The end of all captures: settles everything, in the order of first packets. */
@@ -253,6 +274,7 @@ class TrackedSession implements ControlStream, Watcher {
   #ftpEvidence = false;
   #otherProtocol = false;
   #linesSeen = 0;
+  #settled = false;
 
   constructor(
     connection: Connection,
@@ -424,6 +446,14 @@ class TrackedSession implements ControlStream, Watcher {
     });
   }
 
+  /** The same, and all of them closed in good order. */
+  isDoneOrderly(now: number): boolean {
+    if (this.#settled || !this.connection.closedOrderly) return false;
+    return this.#candidates.every(
+      ({ connection }) => connection.closedOrderly && now - connection.lastTime >= ORDERLY_SECONDS,
+    );
+  }
+
   /** Closed for a second: nobody fills a hole any more, so what reassembly and parsing hold can go while data connections go on. */
   closeStreams(now: number): void {
     const { connection } = this;
@@ -454,6 +484,7 @@ class TrackedSession implements ControlStream, Watcher {
   /** Ends it: gives back what it watched. @returns undefined when it was no FTP session */
   settle(now: number, atCaptureEnd: boolean): SessionFacts | undefined {
     const { connection } = this;
+    this.#settled = true;
     connection.reassembler?.finish();
     this.#endParser();
     this.#release();
@@ -496,7 +527,7 @@ class TrackedSession implements ControlStream, Watcher {
   }
 
   #release(): void {
-    this.#table.remove(this.connection);
+    this.#table.retire(this.connection);
     this.connection.reassembler = null;
     const { watchlist } = this.#table;
     const keys = this.#hostKeys();
@@ -508,7 +539,7 @@ class TrackedSession implements ControlStream, Watcher {
       holders.splice(holders.indexOf(this), 1);
       if (holders.length === 0) {
         connection.tap = null;
-        this.#table.remove(connection);
+        this.#table.retire(connection);
       }
     }
   }

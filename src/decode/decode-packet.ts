@@ -7,14 +7,14 @@ import { emptyLayerCursor, Stop } from "./layer-cursor.ts";
 import { EtherType, linkDecoder, readEtherType } from "./link.ts";
 import { PacketKind, type PacketView } from "./packet-view.ts";
 import { readTcp } from "./tcp.ts";
-import { readGre, readUdpTunnel, TunnelPort } from "./tunnel.ts";
+import { isTunnelPort, readGre, readL2tpSession, readUdpTunnel } from "./tunnel.ts";
 
 /**
  * From a frame to a PacketView. Only this file knows the order of layers:
  *
  *     link ─▶ IPv4 / IPv6 ─▶ TCP │ ICMP error
  *               ▲   │ fragments ⟲
- *               └───┴ IP in IP, GRE, VXLAN, Geneve (the innermost packet counts)
+ *               └───┴ IP in IP, GRE, VXLAN, Geneve, GTP-U, L2TP (the innermost packet counts)
  *
  * Nearly every packet is TCP in IPv4 in Ethernet. That order has a route of its own, with every offset a sum of constants:
  *
@@ -101,8 +101,7 @@ export class PacketDecoder {
         }
       } else if (protocol === IpProtocol.udp) {
         const port = (bytes[start + 36] << 8) | bytes[start + 37];
-        if (port !== TunnelPort.vxlan && port !== TunnelPort.vxlanGpe && port !== TunnelPort.geneve)
-          return PacketKind.other;
+        if (!isTunnelPort(port)) return PacketKind.other;
       }
     }
     return this.#decodeLayers(frame, captureIndex, view);
@@ -165,8 +164,14 @@ export class PacketDecoder {
           etherType = EtherType.ipv6;
           break;
         case IpProtocol.gre:
-        case IpProtocol.udp: {
-          const inner = protocol === IpProtocol.gre ? readGre(cursor) : readUdpTunnel(cursor);
+        case IpProtocol.udp:
+        case IpProtocol.l2tp: {
+          const inner =
+            protocol === IpProtocol.gre
+              ? readGre(cursor)
+              : protocol === IpProtocol.udp
+                ? readUdpTunnel(cursor)
+                : readL2tpSession(cursor);
           if (inner < 0) return this.#stop("ip", inner, frame, view);
           etherType = readEtherType(cursor, inner);
           break;
@@ -206,6 +211,7 @@ function isFollowed(protocol: number, ipVersion: number): boolean {
     case IpProtocol.ipv4:
     case IpProtocol.ipv6:
     case IpProtocol.gre:
+    case IpProtocol.l2tp:
     case IpProtocol.authentication:
       return true;
     case IpProtocol.hopByHop:

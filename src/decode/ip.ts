@@ -42,6 +42,7 @@ export const IpProtocol = {
   authentication: 51,
   icmpv6: 58,
   destinationOptions: 60,
+  l2tp: 115,
   mobility: 135,
   hostIdentity: 139,
   shim6: 140,

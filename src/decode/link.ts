@@ -14,6 +14,10 @@ import { type LayerCursor, Stop, stopForShort, uint16 } from "./layer-cursor.ts"
  *     PPP               address, control 2 (may be left out) · protocol 2 (1 when its first byte is odd)
  *     PPPoE session     version, type 1 · code 1 · session 2 · length 2 · PPP
  *     MPLS              label 20 bits · class 3 bits · bottom of stack 1 bit · TTL 8 bits
+ *     VN-tag            direction, pointer, interfaces 4 · EtherType 2
+ *     802.11            frame control 2 · duration 2 · addresses 18 · sequence 2 · [address 6] · [QoS 2] · [HT 4] · LLC
+ *     radiotap          0 1 · pad 1 · length 2 · which fields there are 4 … · fields, then 802.11     (little endian)
+ *     PPI               0 1 · flags 1 · length 2 · DLT_ value 4 · fields, then a frame of that type   (little endian)
  */
 
 /** EtherTypes (IANA, IEEE 802 Numbers) that the decoder goes on with. */
@@ -30,7 +34,7 @@ export const EtherType = {
 } as const;
 
 /**
- * Reads a link header at `cursor.at` and moves the cursor behind it.
+ * Reads a link header at `cursor.at` and moves the cursor behind it, and narrows it where the header tells of a trailer.
  * @returns the EtherType of what follows (of which only IPv4 and IPv6 are of use), or a {@link Stop}
  */
 export type LinkDecoder = (cursor: LayerCursor) => number;
@@ -42,18 +46,23 @@ const maxShims = 16;
 const linkTypes = {
   0: readNull, // LINKTYPE_NULL
   1: readEthernet, // LINKTYPE_ETHERNET, IEEE 802.3
-  9: readPpp, // LINKTYPE_PPP, RFC 1661 and RFC 1662
+  9: readPppFrame, // LINKTYPE_PPP, RFC 1661 and RFC 1662
   10: readFddi, // LINKTYPE_FDDI, ISO 9314-2 and RFC 1188
   12: readRawIp, // DLT_RAW as most BSDs and libpcap before 2000 wrote it into files (pcap-common.c)
   14: readRawIp, // DLT_RAW as OpenBSD writes it into files (pcap-common.c)
   50: readPppHdlc, // LINKTYPE_PPP_HDLC, RFC 1662 or Cisco's framing, told apart by the first byte
-  51: readPppoe, // LINKTYPE_PPP_ETHER, RFC 2516
+  51: readPppoeFrame, // LINKTYPE_PPP_ETHER, RFC 2516
   101: readRawIp, // LINKTYPE_RAW
   104: readCiscoHdlc, // LINKTYPE_C_HDLC, RFC 1547 section 4.3.1
+  105: readWireless, // LINKTYPE_IEEE802_11, IEEE 802.11-2020 section 9.2
   108: readLoop, // LINKTYPE_LOOP
   113: readLinuxCooked, // LINKTYPE_LINUX_SLL
   117: readPflog, // LINKTYPE_PFLOG, OpenBSD pflog(4)
+  127: readRadiotap, // LINKTYPE_IEEE802_11_RADIOTAP, www.radiotap.org
+  192: readPpi, // LINKTYPE_PPI, PPI Packet Header format 1.0.10 (CACE)
   204: readPppWithDirection, // LINKTYPE_PPP_WITH_DIR
+  205: readCiscoHdlcWithDirection, // LINKTYPE_C_HDLC_WITH_DIR
+  219: readMplsFrame, // LINKTYPE_MPLS
   228: readIpv4Only, // LINKTYPE_IPV4
   229: readIpv6Only, // LINKTYPE_IPV6
   239: readNflog, // LINKTYPE_NFLOG, www.tcpdump.org/linktypes/LINKTYPE_NFLOG.html
@@ -103,13 +112,21 @@ export function readEtherType(cursor: LayerCursor, first: number): number {
         type = uint16(cursor.bytes, cursor.at + 2);
         cursor.at += 4;
         break;
+      case 0x8926: // VN-tag (draft of IEEE 802.1BR, Cisco fabric extenders)
+        if (cursor.end - cursor.at < 6) return stopForShort(cursor, 6);
+        type = uint16(cursor.bytes, cursor.at + 4);
+        cursor.at += 6;
+        break;
       case EtherType.mpls:
       case EtherType.mplsMulticast:
-        return readMpls(cursor);
+        type = readMpls(cursor);
+        break;
       case EtherType.pppoeSession:
-        return readPppoe(cursor);
+        type = readPppoe(cursor);
+        break;
       case EtherType.ppp:
-        return readPpp(cursor);
+        type = readPpp(cursor);
+        break;
       case EtherType.ethernet:
         if (cursor.end - cursor.at < 14) return stopForShort(cursor, 14);
         type = uint16(cursor.bytes, cursor.at + 12);
@@ -148,15 +165,44 @@ function readFddi(cursor: LayerCursor): number {
   return readEtherType(cursor, 0);
 }
 
-/** RFC 3032. What lies under the stack is not said; as routers do, the first nibble tells IP. */
+/**
+ * RFC 3032. What lies under the stack is not said; as routers do, the first nibble tells IP (RFC 4928). A nibble of 0 begins the control
+ * word of a pseudowire (RFC 4385), and one with Ethernet in it is known by its EtherType (RFC 4448).
+ */
 function readMpls(cursor: LayerCursor): number {
   for (let labels = 0; labels < maxShims; labels++) {
     if (cursor.end - cursor.at < 4) return stopForShort(cursor, 4);
     const isBottom = (cursor.bytes[cursor.at + 2] & 1) !== 0;
     cursor.at += 4;
-    if (isBottom) return readRawIp(cursor);
+    if (!isBottom) continue;
+    if (cursor.at < cursor.end && cursor.bytes[cursor.at] >> 4 === 0) {
+      if (!looksLikeEthernet(cursor, cursor.at + 4)) return Stop.notRead;
+      cursor.at += 4;
+      return EtherType.ethernet;
+    }
+    return readRawIp(cursor);
   }
   return Stop.malformed;
+}
+
+function readMplsFrame(cursor: LayerCursor): number {
+  return readEtherType(cursor, EtherType.mpls);
+}
+
+/** Whether what stands at `at` is Ethernet with IP or a VLAN tag in it: for headers that do not say what they carry. */
+export function looksLikeEthernet({ bytes, end }: LayerCursor, at: number): boolean {
+  if (end - at < 15) return false;
+  switch (uint16(bytes, at + 12)) {
+    case EtherType.ipv4:
+      return bytes[at + 14] >> 4 === 4;
+    case EtherType.ipv6:
+      return bytes[at + 14] >> 4 === 6;
+    case 0x8100:
+    case 0x88a8:
+      return true;
+    default:
+      return false;
+  }
 }
 
 /** RFC 2516 section 4, session stage. */
@@ -189,22 +235,30 @@ function readPppProtocol(cursor: LayerCursor): number {
     case 0x0057: // RFC 5072
       return EtherType.ipv6;
     case 0x0281: // RFC 3032 section 4.3
-      return readMpls(cursor);
+      return EtherType.mpls;
     default:
       return Stop.notRead;
   }
 }
 
+function readPppFrame(cursor: LayerCursor): number {
+  return readEtherType(cursor, EtherType.ppp);
+}
+
+function readPppoeFrame(cursor: LayerCursor): number {
+  return readEtherType(cursor, EtherType.pppoeSession);
+}
+
 function readPppHdlc(cursor: LayerCursor): number {
   if (cursor.end - cursor.at < 1) return stopForShort(cursor, 1);
   const address = cursor.bytes[cursor.at];
-  return address === 0x0f || address === 0x8f ? readCiscoHdlc(cursor) : readPpp(cursor);
+  return address === 0x0f || address === 0x8f ? readCiscoHdlc(cursor) : readPppFrame(cursor);
 }
 
 function readPppWithDirection(cursor: LayerCursor): number {
   if (cursor.end - cursor.at < 1) return stopForShort(cursor, 1);
   cursor.at += 1;
-  return readPpp(cursor);
+  return readPppFrame(cursor);
 }
 
 /** Address (0x0f unicast, 0x8f broadcast), control, EtherType. */
@@ -213,6 +267,92 @@ function readCiscoHdlc(cursor: LayerCursor): number {
   const type = uint16(cursor.bytes, cursor.at + 2);
   cursor.at += 4;
   return type > 1500 ? readEtherType(cursor, type) : Stop.notRead;
+}
+
+/** One byte says whether the frame was sent or received. */
+function readCiscoHdlcWithDirection(cursor: LayerCursor): number {
+  if (cursor.end - cursor.at < 1) return stopForShort(cursor, 1);
+  cursor.at += 1;
+  return readCiscoHdlc(cursor);
+}
+
+/**
+ * An 802.11 data frame. What is encrypted, and a frame that is one piece of several, cannot be read; management and control frames carry
+ * no IP. Of frames aggregated into one (A-MSDU) the first is read.
+ * @param padded whether the header is followed by padding to a multiple of 4 bytes, as some adapters hand it over
+ */
+function readWireless(cursor: LayerCursor, padded = false): number {
+  if (cursor.end - cursor.at < 24) {
+    // Acknowledgments and the like are shorter, and no data.
+    const isData = cursor.end > cursor.at && (cursor.bytes[cursor.at] & 0x0c) === 0x08;
+    return isData ? stopForShort(cursor, 24) : Stop.notRead;
+  }
+  const { bytes, at } = cursor;
+  const control = bytes[at];
+  const flags = bytes[at + 1];
+  const carriesData = (control & 0x4c) === 0x08;
+  const isFragment = (flags & 0x04) !== 0 || (bytes[at + 22] & 0x0f) !== 0;
+  if (!carriesData || isFragment || (flags & 0x40) !== 0) return Stop.notRead;
+  const betweenAccessPoints = (flags & 0x03) === 0x03;
+  let length = betweenAccessPoints ? 30 : 24;
+  let isAggregate = false;
+  if ((control & 0x80) !== 0) {
+    if (cursor.end - at < length + 2) return stopForShort(cursor, length + 2);
+    isAggregate = (bytes[at + length] & 0x80) !== 0;
+    length += (flags & 0x80) !== 0 ? 6 : 2;
+  }
+  if (padded) length = (length + 3) & ~3;
+  if (isAggregate) length += 14; // destination, source, length of the first
+  if (cursor.end - at < length) return stopForShort(cursor, length);
+  cursor.at += length;
+  return readEtherType(cursor, 0);
+}
+
+/** The fields are in the order of their bits, each aligned to its size: of use is only the second, one byte of flags. */
+function readRadiotap(cursor: LayerCursor): number {
+  if (cursor.end - cursor.at < 8) return stopForShort(cursor, 8);
+  const { bytes, at } = cursor;
+  const headerLength = bytes[at + 2] | (bytes[at + 3] << 8);
+  if (bytes[at] !== 0 || headerLength < 8) return Stop.malformed;
+  if (cursor.end - at < headerLength) return stopForShort(cursor, headerLength);
+  let fieldsAt = at + 8;
+  while ((bytes[fieldsAt - 1] & 0x80) !== 0) {
+    fieldsAt += 4;
+    if (fieldsAt > at + headerLength) return Stop.malformed;
+  }
+  const hasTimer = (bytes[at + 4] & 1) !== 0;
+  const hasFlags = (bytes[at + 4] & 2) !== 0;
+  const flagsAt = hasTimer ? at + ((fieldsAt - at + 7) & ~7) + 8 : fieldsAt;
+  const flags = hasFlags && flagsAt < at + headerLength ? bytes[flagsAt] : 0;
+  cursor.at += headerLength;
+  if ((flags & 0x10) !== 0) leaveOutCheckSequence(cursor);
+  if ((flags & 0x40) !== 0) return Stop.notRead; // bad check sequence: not what was sent
+  return readWireless(cursor, (flags & 0x20) !== 0);
+}
+
+/** A frame check sequence of 4 bytes at the end of the frame that the link header, not the capture, tells of. */
+function leaveOutCheckSequence(cursor: LayerCursor): void {
+  cursor.sentEnd = Math.max(cursor.at, cursor.sentEnd - 4);
+  cursor.end = Math.min(cursor.end, cursor.sentEnd);
+}
+
+const ppiCommonField = 2; // 802.11-Common: timer 8 · flags 2 …
+
+function readPpi(cursor: LayerCursor): number {
+  if (cursor.end - cursor.at < 8) return stopForShort(cursor, 8);
+  const { bytes, at } = cursor;
+  const headerLength = bytes[at + 2] | (bytes[at + 3] << 8);
+  if (bytes[at] !== 0 || headerLength < 8) return Stop.malformed;
+  if (cursor.end - at < headerLength) return stopForShort(cursor, headerLength);
+  const linkType = bytes[at + 4] | (bytes[at + 5] << 8) | (bytes[at + 6] << 16) | (bytes[at + 7] << 24);
+  // A PPI header in a PPI header would be recursion that a capture decides on.
+  const readInner = linkType === 192 ? undefined : linkDecoder(linkType);
+  if (readInner === undefined) return Stop.notRead;
+  const hasCommon = headerLength >= 8 + 4 + 10 && bytes[at + 8] === ppiCommonField && bytes[at + 9] === 0;
+  const hasCheckSequence = hasCommon && (bytes[at + 20] & 1) !== 0;
+  cursor.at += headerLength;
+  if (hasCheckSequence) leaveOutCheckSequence(cursor);
+  return readInner(cursor);
 }
 
 function readRawIp(cursor: LayerCursor): number {

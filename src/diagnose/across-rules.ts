@@ -4,8 +4,16 @@ import { BruteForce } from "./across/brute-force.ts";
 import { ClientNetwork } from "./across/client-network.ts";
 import { EpsvFallback } from "./across/epsv-fallback.ts";
 import { PassiveRange } from "./across/passive-range.ts";
+import { PortsExhausted } from "./across/ports-exhausted.ts";
 
 /** The rules over all sessions, in the order of the report's findings. */
 export function createAcrossRules(): AcrossRule[] {
-  return [new PassiveRange(), new BlindHelper(), new ClientNetwork(), new EpsvFallback(), new BruteForce()];
+  return [
+    new PassiveRange(),
+    new PortsExhausted(),
+    new BlindHelper(),
+    new ClientNetwork(),
+    new EpsvFallback(),
+    new BruteForce(),
+  ];
 }

@@ -1,8 +1,10 @@
 import type { SessionFacts } from "../correlate/session-facts.ts";
+import type { ControlEvent } from "../ftp/control-event.ts";
 import type { HalfConnection } from "../tcp/half-connection.ts";
 import type { Direction } from "../tcp/stream-sink.ts";
 import type { LimitId } from "./cause.ts";
 import type { DataProgress } from "./data-progress.ts";
+import { oncePer } from "./once-per.ts";
 
 /**
  * What the capture provably did not see. Most accusations rest on something that is *not* there: no reply, no command, no end of a
@@ -21,17 +23,22 @@ function missesReceived(half: HalfConnection): boolean {
   return missesTail(half) || (half.missing > 0 && half.acked >= half.highest);
 }
 
+const gapsIn = oncePer((events: readonly ControlEvent[]) => events.filter((event) => event.kind === "gap"));
+
 /** Why absence of anything in one direction of the control connection, after this packet, proves nothing; null when it does. */
 export function controlBlindness(session: SessionFacts, direction: Direction, after: number): LimitId | null {
   const half = direction === "client" ? session.client : session.server;
   if (half.packets === 0) return "one-sided";
   // Joined midstream: what came before the first payload of this direction may have been payload too.
   if (!half.baseFromSyn && after < half.firstPayloadPacket) return "midstream";
-  const hole = session.events.find(
-    (event) => event.kind === "gap" && event.direction === direction && event.stamp.packet > after,
-  );
-  if (hole?.kind === "gap") return hole.reason === "snaplen" ? "snaplen-cut" : "control-gap";
+  const hole = gapsIn(session.events).find((gap) => gap.direction === direction && gap.stamp.packet > after);
+  if (hole) return hole.reason === "snaplen" ? "snaplen-cut" : "control-gap";
   return missesTail(half) ? "control-gap" : null;
+}
+
+/** Something that either end said after one packet, and no later than another, is not in the capture: what answers what is not known. */
+export function losesWordsBetween({ events }: SessionFacts, from: number, to: number): boolean {
+  return gapsIn(events).some(({ stamp }) => stamp.packet > from && stamp.packet <= to);
 }
 
 /**
@@ -39,9 +46,8 @@ export function controlBlindness(session: SessionFacts, direction: Direction, af
  * the middle and no command has been completed since.
  */
 export function missesCommandBefore({ control, events, exchanges }: SessionFacts, packet: number): boolean {
-  const lost = events.some(
-    (event) =>
-      event.kind === "gap" && event.direction === "client" && event.reason === "lost" && event.stamp.packet <= packet,
+  const lost = gapsIn(events).some(
+    ({ direction, reason, stamp }) => direction === "client" && reason === "lost" && stamp.packet <= packet,
   );
   if (lost || !control.midstream) return lost;
   return !exchanges.some(({ command, final }) => command !== null && final !== null && final.stamp.packet < packet);

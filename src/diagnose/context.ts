@@ -1,6 +1,5 @@
 import type { ChannelFacts } from "../correlate/data-channel.ts";
 import type { SessionFacts } from "../correlate/session-facts.ts";
-import type { LimitId } from "./cause.ts";
 import type { Vantage } from "./vantage.ts";
 import type { Verdict } from "./verdict.ts";
 
@@ -12,8 +11,6 @@ export interface CaptureFacts {
   readonly cutIcmp: boolean;
   /** Capture time of the last packet so far (seconds). */
   readonly now: number;
-  /** Limits of the capture as a whole, known so far. */
-  readonly limits: readonly LimitId[];
 }
 
 /** All that a rule may look at. */

@@ -1,7 +1,7 @@
 import type { SessionFacts } from "../correlate/session-facts.ts";
 import { timeOf } from "../correlate/session-facts.ts";
 import type { HalfConnection, Reset } from "../tcp/half-connection.ts";
-import { resetOrigin } from "./reset-origin.ts";
+import { resetOrigin } from "./packet-origin.ts";
 
 /** Retransmissions of a control segment that show the other end (or the path) to be gone. */
 export const DEAD_RETRANSMISSIONS = 2;

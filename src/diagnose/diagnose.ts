@@ -3,6 +3,7 @@ import type { SessionFacts } from "../correlate/session-facts.ts";
 import { controlBlindness } from "./blind-spots.ts";
 import type { CauseId, LimitId } from "./cause.ts";
 import type { CaptureFacts, ChannelContext } from "./context.ts";
+import { channelLimits, sessionLimits } from "./limits.ts";
 import { judge } from "./outcome.ts";
 import { CHANNEL_RULES, SESSION_RULES } from "./rules.ts";
 import { vantageOf } from "./vantage.ts";
@@ -41,27 +42,34 @@ export function diagnose(
     facts: session,
     channels: diagnosed,
     ...diagnoseControl(session, diagnosed, capture),
-    limits: sessionLimits(session),
+    limits: sessionLimits(session, capture),
   };
 }
 
 function diagnoseChannel(context: ChannelContext): ChannelDiagnosis {
-  const { session, channel } = context;
+  const { channel } = context;
   const judgement = judge(context);
-  const limits = [...new Set([...judgement.limits, ...channelLimits(session, channel)])];
+  const limitsOf = (cause: CauseId | null) => [...new Set([...judgement.limits, ...channelLimits(context, cause)])];
   if (judgement.outcome !== "trouble") {
     return {
       facts: channel,
       outcome: judgement.outcome,
       verdict: null,
       confidence: judgement.outcome === "undetermined" ? "possible" : "certain",
-      limits,
+      limits: limitsOf(null),
     };
   }
   for (const { cause, rule } of CHANNEL_RULES) {
     if (judgement.among !== null && !judgement.among.includes(cause)) continue;
     const verdict = rule(context);
-    if (verdict) return { facts: channel, outcome: verdict.outcome, verdict, confidence: verdict.confidence, limits };
+    if (verdict)
+      return {
+        facts: channel,
+        outcome: verdict.outcome,
+        verdict,
+        confidence: verdict.confidence,
+        limits: limitsOf(verdict.cause),
+      };
   }
   const { unexplained } = judgement;
   return {
@@ -69,7 +77,7 @@ function diagnoseChannel(context: ChannelContext): ChannelDiagnosis {
     outcome: unexplained,
     verdict: null,
     confidence: unexplained === "ok" ? "likely" : "possible",
-    limits,
+    limits: limitsOf(null),
   };
 }
 
@@ -106,22 +114,4 @@ function isLastWordUnknown(session: SessionFacts, channels: readonly ChannelDiag
   const last = exchanges.findLast(({ final }) => final !== null)?.final?.stamp.packet ?? 0;
   if (last === 0 && control.midstream) return true;
   return controlBlindness(session, "client", last) !== null || controlBlindness(session, "server", last) !== null;
-}
-
-function sessionLimits(session: SessionFacts): LimitId[] {
-  const limits: LimitId[] = [];
-  if (session.control.midstream) limits.push("midstream");
-  if (session.cutBytes) limits.push("snaplen-cut");
-  if (session.lostBytes) limits.push("control-gap");
-  if (session.client.packets === 0 || session.server.packets === 0) limits.push("one-sided");
-  if (session.control.copies > 0) limits.push("duplicates");
-  return limits;
-}
-
-/** The session's limits that bear on this very channel. */
-function channelLimits(session: SessionFacts, channel: ChannelFacts): LimitId[] {
-  const limits: LimitId[] = [];
-  if (session.cutBytes && channel.negotiation?.advertised === null) limits.push("snaplen-cut");
-  if (session.lostBytes) limits.push("control-gap");
-  return limits;
 }

@@ -7,22 +7,31 @@ import { secondsText } from "./wording.ts";
  */
 export const rule: ChannelRule = ({ channel, vantage }) => {
   if (channel.inferred === null) return undefined;
-  const { commandPacket, replyPacket, commandBytes, replyBytes, waitedSeconds } = channel.inferred;
+  const { mode, commandPacket, replyPacket, commandBytes, replyBytes, waitedSeconds } = channel.inferred;
+  const passive = mode === "passive";
   return {
     outcome: "failed",
     cause: "syn-not-seen",
     confidence: "possible",
     contributing: ["control-encrypted"],
     facts: [
-      { packet: commandPacket, says: `an encrypted command of ${commandBytes} bytes, as long as PASV or EPSV` },
+      {
+        packet: commandPacket,
+        says: `an encrypted command of ${commandBytes} bytes, as long as ${passive ? "PASV or EPSV" : "PORT with the client's own address"}`,
+      },
       {
         packet: replyPacket,
-        says: `an encrypted reply of ${replyBytes} bytes, as long as a 227 or 229; then ${secondsText(waitedSeconds)} of silence, and no SYN (${vantage.reason})`,
+        says: `an encrypted reply of ${replyBytes} bytes, as long as ${passive ? "a 227 or 229" : "its 200"}; then ${passive ? "" : "a command without an answer, "}${secondsText(waitedSeconds)} of silence, and no SYN (${vantage.reason})`,
       },
     ],
-    alternatives: [
-      { cause: "data-port-filtered", missing: "a capture at the client, to see where its SYN went" },
-      { cause: "pasv-private-address", missing: "the reply itself: the server's log, or the client's" },
-    ],
+    alternatives: passive
+      ? [
+          { cause: "data-port-filtered", missing: "a capture at the client, to see where its SYN went" },
+          { cause: "pasv-private-address", missing: "the reply itself: the server's log, or the client's" },
+        ]
+      : [
+          { cause: "active-inbound-blocked", missing: "a capture at the server, to see where its SYN went" },
+          { cause: "port-private-address", missing: "the command itself: the client's log, or the server's" },
+        ],
   };
 };

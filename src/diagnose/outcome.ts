@@ -4,7 +4,13 @@ import { type SessionFacts, timeOf } from "../correlate/session-facts.ts";
 import type { ReplyEvent } from "../ftp/control-event.ts";
 import { REORDER_SECONDS } from "../tcp/early-packets.ts";
 import { ANSWER_SECONDS, attemptState, isConclusive, REPEATED_SYNS } from "./attempt.ts";
-import { controlBlindness, dataBlindness, missesCommandBefore, recordBlindness } from "./blind-spots.ts";
+import {
+  controlBlindness,
+  dataBlindness,
+  losesWordsBetween,
+  missesCommandBefore,
+  recordBlindness,
+} from "./blind-spots.ts";
 import type { CauseId, LimitId } from "./cause.ts";
 import type { ChannelContext } from "./context.ts";
 import { controlEnd, IDLE_SECONDS } from "./control-end.ts";
@@ -16,6 +22,7 @@ import {
   progressOf,
   SILENCE_SECONDS,
 } from "./data-progress.ts";
+import { oncePer } from "./once-per.ts";
 import { announcesOnly, isOwnReason, mayMean } from "./reply-text.ts";
 import type { ChannelOutcome } from "./verdict.ts";
 
@@ -67,6 +74,10 @@ function judgeUngranted(context: ChannelContext): Judgement {
   // What was lost may have been the yes; what is here may answer another command.
   if (negotiation.replyLost) return judged("undetermined", session.lostBytes ? "control-gap" : "snaplen-cut");
   // A refusal has many causes, and its text, which is not all there, decides between them.
+  // Between the two a command and its yes may be missing, and the no answers a third.
+  const { command, reply } = negotiation;
+  if (command && reply && losesWordsBetween(session, command.stamp.packet, reply.stamp.packet))
+    return judged("undetermined", session.lostBytes ? "control-gap" : "snaplen-cut");
   if (negotiation.reply?.cut) return judged("undetermined", session.lostBytes ? "control-gap" : "snaplen-cut");
   if (negotiation.reply !== null) return { ...judged("trouble"), unexplained: "refused" };
   if (session.server.packets === 0) return judged("undetermined", "one-sided");
@@ -181,6 +192,9 @@ function judgeEstablished(context: ChannelContext): Judgement {
     // Opened and never used: the client changed its mind, or the capture ends here.
     return isOver(context) ? judged("not-attempted") : judged("undetermined", "capture-ends");
   }
+  // Half a handshake: whether the other end went on with it is not known, and a server that does not like it also closes in order.
+  const half = channel.hidden && progress.tls ? oneSided(progress) : null;
+  if (half) return judged("undetermined", half);
   if (progress.complete) {
     // Data complete, but nobody is seen to say so. Trouble only if the control connection is seen to be dead (the rule decides): encrypted,
     // the reply cannot be read, and a client may QUIT before the last 226.
@@ -190,7 +204,7 @@ function judgeEstablished(context: ChannelContext): Judgement {
   }
   if (isSilent(context)) {
     if (!channel.hidden) return lacking(dataBlindness(progress));
-    // Nobody repeats anything, and what was said about it cannot be read: a user who pauses looks the same until an end gives up.
+    // Nobody repeats anything, and what was said about it cannot be read: a user who pauses looks the same until he gives up.
     if (!isGivenUp(context) || dataBlindness(progress)) return fineBut("undetermined", "control-idle-timeout");
     return fineBut("undetermined", "control-idle-timeout", "data-stalled");
   }
@@ -256,15 +270,20 @@ function judgeUnseen(context: ChannelContext): Judgement {
     const asked = timeOf(transfer.command.stamp);
     return !left && capture.now - asked < ANSWER_SECONDS ? judged("undetermined", "capture-ends") : judged("trouble");
   }
-  const later = channels
-    .slice(index + 1)
-    .some((next) => next.negotiation?.granted === true && (next.transfer !== null || next.connection !== null));
-  if (later) return judged("not-attempted");
+  if (lastUsed(channels) > index) return judged("not-attempted");
   const gaveUp = channel.followedBy.some((exchange) => exchange.command?.verb === "QUIT");
   if (!left && !gaveUp && capture.now - channel.from < ANSWER_SECONDS) return judged("undetermined", "capture-ends");
   if (session.server.packets === 0) return judged("undetermined", "one-sided");
   return judged("trouble");
 }
+
+/** The last channel whose negotiation was granted and used; -1 when none was. */
+const lastUsed = oncePer((channels: readonly ChannelFacts[]) =>
+  channels.findLastIndex(
+    ({ negotiation, transfer, connection }) =>
+      negotiation?.granted === true && (transfer !== null || connection !== null),
+  ),
+);
 
 /** Causes that the text of a reply proves by itself. */
 const TOLD_BY_TEXT: readonly CauseId[] = [
@@ -376,13 +395,19 @@ export function isTruncated(context: ChannelContext): boolean {
   return end >= 0 && isShort(context, end);
 }
 
+/** The connection lived at some time between the command and its final reply: where a 227 was lost, another transfer's may have been tied to this one. */
+function carries({ connection }: DataProgress, { command, final }: TransferFacts): boolean {
+  return connection.lastPacket > command.stamp.packet && connection.firstPacket < (final?.stamp.packet ?? Infinity);
+}
+
 /** Fewer bytes than announced: only where ASCII conversion, REST and TLS cannot explain it. */
 function isShort({ session, channel }: ChannelContext, bytes: number): boolean {
   const { transfer } = channel;
   if (transfer?.command.verb !== "RETR" || transfer.restartAt > 0) return false;
   const size = announcedSize(session, transfer);
   const progress = progressOf(channel, session);
-  if (!size || bytes >= size.bytes || !progress || progress.tls || dataBlindness(progress)) return false;
+  if (!progress || !carries(progress, transfer)) return false;
+  if (!size || bytes >= size.bytes || progress.tls || dataBlindness(progress)) return false;
   // A lost REST or transfer command would make it another file, or the rest of one.
   if (missesCommandBefore(session, transfer.command.stamp.packet)) return false;
   const type = session.exchanges.findLast(
@@ -413,12 +438,13 @@ export function isSilent(context: ChannelContext): boolean {
   return ended - moved >= SILENCE_SECONDS;
 }
 
-/** An end closed the data connection under the sender, or left altogether. */
+/**
+ * The receiver closed the data connection under the sender, and that was acknowledged, or had to be repeated: the connection was still open, so no
+ * reset had come, or came then, that the capture may lack.
+ */
 function isGivenUp({ session, channel }: ChannelContext): boolean {
-  const { sender, receiver, connection } = progressOf(channel, session)!;
-  const closed = receiver.finPacket !== 0 || connection.originator.resetCount + connection.responder.resetCount > 0;
-  const left = session.client.finPacket !== 0 || session.client.resetCount > 0 || session.server.finPacket !== 0;
-  return sender.finPacket === 0 && (closed || left);
+  const { sender, receiver } = progressOf(channel, session)!;
+  return sender.finPacket === 0 && (receiver.finAcked || receiver.finCount > 1);
 }
 
 /** A negative reply that says the client is to blame for asking, not the network. */

@@ -185,3 +185,8 @@ export function reportsAttempt(reply: ReplyEvent): boolean {
 export function announcesOnly(reply: ReplyEvent): boolean {
   return reply.code === 150 && /about to (open|start)/i.test(reply.lines.join(" "));
 }
+
+/** The reply quotes a verb that a device overwrote with X on its way (Cisco PIX and ASA, inspection of commands): `500 'XXXX TLS': …`. */
+export function quotesMasked(reply: ReplyEvent): boolean {
+  return /\bX{4,}\b/.test(reply.lines.join(" "));
+}

@@ -1,5 +1,6 @@
-import { parseAddress } from "../address.ts";
+import { isPrivateUse, parseAddress } from "../address.ts";
 import type { SessionFacts } from "../correlate/session-facts.ts";
+import { millisecondsText } from "./wording.ts";
 
 /** Where the capture was taken, seen from the session. */
 export interface Vantage {
@@ -21,19 +22,38 @@ export function initialTtl(ttl: number): number {
   return INITIAL_TTLS.find((candidate) => candidate >= ttl) ?? 255;
 }
 
-/** A packet that no router has touched was captured at its sender's host or on its link. */
+/**
+ * A packet that no router has touched was captured at its sender's host or on its link; where TTLs do not tell, addresses may. How long the server's
+ * SYN-ACK took is said beside them: within a millisecond it came from nearby.
+ */
 export function vantageOf(session: SessionFacts): Vantage {
   const client = hopsFrom(session.client.ttl);
   const server = hopsFrom(session.server.ttl);
-  const numbers = `TTL ${session.client.ttl || "?"} from the client, ${session.server.ttl || "?"} from the server`;
+  const synAckAfter = session.server.synTime - session.client.lastSynTime;
+  const distance =
+    session.client.synCount > 0 && session.server.synCount > 0 && synAckAfter >= 0
+      ? `, whose SYN-ACK took ${millisecondsText(synAckAfter)}`
+      : "";
+  const numbers = `TTL ${session.client.ttl || "?"} from the client, ${session.server.ttl || "?"} from the server${distance}`;
   if (client === 0 && server !== 0)
     return { side: "client", reason: `${numbers}: the client's packets have passed no router` };
   if (server === 0 && client !== 0)
     return { side: "server", reason: `${numbers}: the server's packets have passed no router` };
   if (client > 0 && server > 0) return { side: "middle", reason: `${numbers}: both have passed routers` };
-  // Both untouched: one link, one host, or a capture at both ends.
-  if (client === 0) return { side: "unknown", reason: `${numbers}: neither has passed a router` };
-  return { side: "unknown", reason: numbers };
+  // Both untouched (one link, or a device that sets TTLs anew), or one is not there: addresses decide, for no private one crosses the Internet.
+  const seen = client === 0 ? `${numbers}: neither has passed a router` : numbers;
+  const hidden = [session.client.address, session.server.address].map(isPrivateUse);
+  if (hidden[0] && !hidden[1])
+    return {
+      side: "client",
+      reason: `${seen}; the client's private address ${session.client.address} has not been translated yet`,
+    };
+  if (hidden[1] && !hidden[0])
+    return {
+      side: "server",
+      reason: `${seen}; the server's private address ${session.server.address} is behind its translation`,
+    };
+  return { side: "unknown", reason: seen };
 }
 
 /** Bytes of an address that name the network, where nobody says otherwise: /24 for IPv4, /64 for IPv6. */

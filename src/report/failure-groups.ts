@@ -26,13 +26,15 @@ export class FailureGroups {
   readonly #byKey = new Map<string, FailureGroup>();
   #dropped = 0;
 
-  add(failure: Failure): void {
+  /** @returns whether it is the first of its kind, and so the example of a group */
+  add(failure: Failure): boolean {
     const key = groupKey(failure);
     let group = this.#byKey.get(key);
+    const isFirst = group === undefined;
     if (!group) {
       if (this.#byKey.size >= MAX_GROUPS) {
         this.#dropped++;
-        return;
+        return false;
       }
       group = { example: failure, count: 0, others: [], clients: new Set(), lowestPort: 0, highestPort: 0 };
       this.#byKey.set(key, group);
@@ -46,6 +48,7 @@ export class FailureGroups {
       if (group.lowestPort === 0 || port < group.lowestPort) group.lowestPort = port;
       if (port > group.highestPort) group.highestPort = port;
     }
+    return isFirst;
   }
 
   /** Failures that were counted but are in no group, because there were too many different ones. */

@@ -1,10 +1,13 @@
 import type { AnalysisSummary, Session } from "../analysis.ts";
+import type { Conversation } from "../conversation.ts";
 
 /** What a format can say about the source of a report, if it is told: sessions are handed out before there is a summary. */
 export interface ReportSource {
   readonly toolVersion?: string;
   /** Names of the captures, by their index in the report. */
   readonly captureNames?: readonly string[];
+  /** SHA-256 of each capture's file in hex, by their index; null for what is no file. */
+  readonly captureHashes?: readonly (string | null)[];
 }
 
 /** What an output format may take into account about where its text comes from and goes to. */
@@ -21,7 +24,8 @@ export interface FormatOptions extends ReportSource {
  */
 export interface ReportWriter {
   begin(): string;
-  session(session: Session): string;
+  /** @param conversation what the ends did, for formats that draw it; to be called at once or never */
+  session(session: Session, conversation?: () => Conversation): string;
   end(summary: AnalysisSummary): string;
 }
 

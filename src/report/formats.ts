@@ -12,6 +12,10 @@ export const OUTPUT_FORMATS = {
     summary: "for people: a summary, a block for each failure, a table of all channels",
     load: async () => (await import("./table.ts")).createTableWriter,
   },
+  markdown: {
+    summary: "for wikis and tickets: a section for each failure, with its packets as a ladder",
+    load: async () => (await import("./markdown.ts")).createMarkdownWriter,
+  },
   json: {
     summary: "one JSON document, the whole report (schema/report.schema.json)",
     load: async () => (await import("./json.ts")).createJsonWriter,

@@ -2,6 +2,7 @@ import { formatAddress } from "../address.ts";
 import type { AnomalyLog } from "../anomaly.ts";
 import { type PacketView, TcpFlag } from "../decode/packet-view.ts";
 import { maximumSegmentSize, timestampValue, windowScale } from "../decode/tcp.ts";
+import { ClosedMemory } from "./closed-memory.ts";
 import { Connection, MAX_ICMP_ERRORS } from "./connection.ts";
 import { CopyMemory } from "./copy-memory.ts";
 import { EarlyPackets } from "./early-packets.ts";
@@ -40,6 +41,8 @@ const HELLO = 2;
 const MAX_HELLO = 2048;
 /** Buckets of the connection table. */
 const BUCKETS = 65_536;
+/** So many connections are asked whether an ICMP error that quotes none of them quotes a translation of their SYN. */
+const DIALLED_CONNECTIONS = 16;
 
 /**
  * All connections that we follow. Decides for each packet, at the price of a few loads, whether it belongs to one of them; all
@@ -49,6 +52,10 @@ export class ConnectionTable {
   readonly watchlist = new Watchlist();
   readonly synMemory = new SynMemory();
   readonly #copies = new CopyMemory();
+  /** The followed connections whose SYNs came last, a ring. */
+  readonly #dialled: Connection[] = [];
+  #dials = 0;
+  readonly #closed = new ClosedMemory();
   readonly #delivered = new DeliveredBytes();
   readonly #earlySyns = new EarlyPackets();
   readonly #earlyResets = new EarlyPackets();
@@ -135,6 +142,7 @@ export class ConnectionTable {
     if ((view.flags & (TcpFlag.syn | TcpFlag.rst)) !== 0 || view.payloadLength === 0) return false;
     const toServer = this.#controlPort[view.destinationPort] === 1;
     if (!toServer && this.#controlPort[view.sourcePort] === 0) return false;
+    if (this.#closed.holds(hash, sourceKey, destinationKey, view)) return true;
     return this.#joinMidstream(view, hash, sourceKey, destinationKey, toServer, false);
   }
 
@@ -230,6 +238,7 @@ export class ConnectionTable {
       if (answered || this.synMemory.remember(hash, sourceKey, destinationKey, view)) this.#earlySyns.keep(hash, view);
       return;
     }
+    if (this.#closed.holdsSyn(hash, sourceKey, destinationKey, view, answered)) return;
     const role = watchers.length > 0 ? "data" : "control";
     const connection = this.#add(
       view,
@@ -260,6 +269,7 @@ export class ConnectionTable {
         this.#anomalies,
       );
     }
+    if (!answered) this.#dialled[this.#dials++ % DIALLED_CONNECTIONS] = connection;
     this.#follow(connection, view, !answered);
     this.#followEarlyPackets(view, hash, time);
   }
@@ -426,6 +436,12 @@ export class ConnectionTable {
     return connection;
   }
 
+  /** Stops following a connection that closed only a moment ago: what still comes of it is nobody's. */
+  retire(connection: Connection): void {
+    this.#closed.remember(connection);
+    this.remove(connection);
+  }
+
   /** Stops following a connection; its facts stay with whoever holds it. */
   remove(connection: Connection): void {
     const bucket = connection.hash & (BUCKETS - 1);
@@ -517,7 +533,7 @@ export class ConnectionTable {
       half.sent(at, length, packet, time);
       const acknowledged = other.base >= 0 && (flags & TcpFlag.ack) !== 0 ? other.offsetOf(view.acknowledgment) : -1;
       if (connection.reassembler !== null) {
-        const stamp: Stamp = { packet, time, acknowledged };
+        const stamp: Stamp = { packet, time, acknowledged, ttl: view.ttl };
         connection.reassembler.segment(
           half,
           at,
@@ -605,27 +621,49 @@ export class ConnectionTable {
       const forward = connection.addressKeyA === sourceKey && connection.originator.port === view.quotedSourcePort;
       const backward = connection.addressKeyB === sourceKey && connection.responder.port === view.quotedSourcePort;
       if (!forward && !backward) continue;
-      const time = view.seconds + view.nanoseconds / 1e9;
-      const last = connection.icmpErrors.at(-1);
-      if (last && last.type === view.icmpType && last.code === view.icmpCode && time - last.time < 0.02) return; // a copy
-      if (connection.icmpErrors.length < MAX_ICMP_ERRORS) {
-        connection.icmpErrors.push({
-          packet: view.packet,
-          time,
-          ipVersion: view.ipVersion,
-          type: view.icmpType,
-          code: view.icmpCode,
-          mtu: view.icmpMtu,
-          from: formatAddress(view.bytes, view.sourceAt, view.ipVersion),
-          ttl: view.ttl,
-          quotes: forward ? "originator" : "responder",
-        });
-      }
-      if (connection.role === "control") this.#observer.controlChanged(connection);
+      this.#noteIcmpError(connection, view, forward ? "originator" : "responder");
       return;
     }
-    this.#earlyErrors.keep(hash, view);
+    const translated = this.#dialled.find((connection) => isTranslatedQuote(connection, view));
+    if (translated) this.#noteIcmpError(translated, view, "originator");
+    else this.#earlyErrors.keep(hash, view);
   }
+
+  #noteIcmpError(connection: Connection, view: PacketView, quotes: "originator" | "responder"): void {
+    const time = view.seconds + view.nanoseconds / 1e9;
+    const last = connection.icmpErrors.at(-1);
+    if (last && last.type === view.icmpType && last.code === view.icmpCode && time - last.time < 0.02) return; // a copy
+    if (connection.icmpErrors.length < MAX_ICMP_ERRORS) {
+      connection.icmpErrors.push({
+        packet: view.packet,
+        time,
+        ipVersion: view.ipVersion,
+        type: view.icmpType,
+        code: view.icmpCode,
+        mtu: view.icmpMtu,
+        from: formatAddress(view.bytes, view.sourceAt, view.ipVersion),
+        ttl: view.ttl,
+        quotes,
+      });
+    }
+    if (connection.role === "control") this.#observer.controlChanged(connection);
+  }
+}
+
+/**
+ * Whether an ICMP error quotes this connection's SYN as a NAT made it: the same sequence number to the same port, one of the two addresses
+ * translated and not translated back.
+ */
+function isTranslatedQuote(connection: Connection, view: PacketView): boolean {
+  const { originator, responder } = connection;
+  return (
+    connection.ipVersion === view.ipVersion &&
+    originator.baseFromSyn &&
+    (originator.base - 1) >>> 0 === view.quotedSequence &&
+    responder.port === view.quotedDestinationPort &&
+    (connection.addressKeyA === addressKey(view.bytes, view.quotedSourceAt, view.ipVersion) ||
+      connection.addressKeyB === addressKey(view.bytes, view.quotedDestinationAt, view.ipVersion))
+  );
 }
 
 /** Port of the end that a SYN goes to, or that a SYN-ACK comes from. */

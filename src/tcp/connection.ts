@@ -97,6 +97,17 @@ export class Connection {
     this.lastTime = this.firstTime;
   }
 
+  /** Both ends sent all they had, and each acknowledged the other's last byte: nothing that could still come would change what is known. */
+  get closedOrderly(): boolean {
+    const { originator, responder } = this;
+    return (
+      originator.finAcked &&
+      responder.finAcked &&
+      originator.missing + responder.missing === 0 &&
+      originator.resetCount + responder.resetCount + this.icmpErrors.length === 0
+    );
+  }
+
   /**
    * The connection came about: the responder answered the SYN with a SYN-ACK, or either end sent something that only an open
    * connection allows (the other end's packets may be missing from a one-sided capture).

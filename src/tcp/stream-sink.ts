@@ -15,6 +15,8 @@ export interface Stamp {
    * reply answers only what its segment acknowledges.
    */
   readonly acknowledged: number;
+  /** TTL (IPv6: hop limit) of that packet, which tells the host from a device that speaks in its name; 0 on data connections. */
+  readonly ttl: number;
 }
 
 /** Who sent it. On a control connection the FTP client is nearly always the TCP originator. */

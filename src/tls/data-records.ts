@@ -54,7 +54,7 @@ export class DataRecords implements PayloadTap {
     acknowledged: number,
   ): boolean {
     const walk = fromOriginator ? this.originator : this.responder;
-    walk.segment(this.records, offset, bytes, from, to, { packet, time, acknowledged });
+    walk.segment(this.records, offset, bytes, from, to, { packet, time, acknowledged, ttl: 0 });
     return !(this.originator.done && this.responder.done);
   }
 

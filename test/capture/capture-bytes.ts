@@ -212,11 +212,15 @@ export interface ReadResult {
  * overwritten as soon as the reader has asked for more.
  * @throws whatever is no CaptureFormatError
  */
-export function readCapture(bytes: Uint8Array, chunkSize: number | readonly number[] = bytes.length): ReadResult {
+export function readCapture(
+  bytes: Uint8Array,
+  chunkSize: number | readonly number[] = bytes.length,
+  options: { readonly strict?: boolean } = {},
+): ReadResult {
   const sizes = typeof chunkSize === "number" ? [chunkSize] : chunkSize;
   const buffer = new Uint8Array(Math.max(1, ...sizes));
   const anomalies = new AnomalyLog();
-  const reader = createCaptureReader("test.pcap", 3, anomalies);
+  const reader = createCaptureReader("test.pcap", 3, anomalies, options);
   const frame = emptyFrame();
   const frames: ReadFrame[] = [];
   let error: CaptureFormatError | null = null;

@@ -110,18 +110,67 @@ describe("classic pcap", () => {
     });
   });
 
-  it("stops at a length that cannot be, and keeps the packets before", () => {
-    const record = pcapRecord();
-    const bytes = concat(pcapHeader(), record, pcapRecord({ captured: 262_145, original: 262_145 }), record);
+  const record = pcapRecord();
+  const impossible = pcapRecord({ captured: 262_145, original: 262_145 });
+
+  it("goes on behind a length that cannot be, where the next record stands", () => {
+    const bytes = concat(pcapHeader(), record, impossible, record, record);
     for (const chunkSize of [1, 7, bytes.length]) {
       const result = readCapture(bytes, chunkSize);
-      assert.equal(result.frames.length, 1);
+      assert.deepEqual(
+        result.frames.map(({ packetNumber, bytes: frame }) => [packetNumber, frame]),
+        [1, 2, 3].map((number) => [number, hex(payload(60))]),
+      );
       assert.equal(result.summary.damaged, true);
       assert.equal(result.summary.truncated, false);
       assert.equal(result.summary.bytes, bytes.length);
       assert.deepEqual(anomalyCounts(result), ["record-length-invalid×1"]);
-      assert.match(result.anomalies[0]!.first.detail, /^offset 100: packet 2 claims 262145 captured bytes/);
+      assert.equal(
+        result.anomalies[0]!.first.detail,
+        "offset 100: packet 2 claims 262145 captured bytes (at most 262144); 76 bytes skipped, reading goes on at offset 176",
+      );
     }
+  });
+
+  it("goes on behind any rubbish, and counts each place", () => {
+    // More than is searched at once, and in it what is a record but for its time, its fraction or its lengths.
+    const rubbish = concat(
+      new Uint8Array(5000).fill(0xff),
+      pcapRecord({ seconds: 1_700_000_000 + 3601 }),
+      pcapRecord({ fraction: 1_000_000 }),
+      pcapRecord({ original: 59 }),
+      new Uint8Array(16),
+    );
+    const bytes = concat(pcapHeader(), record, rubbish, record, impossible, record);
+    for (const chunkSize of [1, 100, bytes.length]) {
+      const result = readCapture(bytes, chunkSize);
+      assert.deepEqual(
+        result.frames.map(({ bytes: frame }) => frame),
+        new Array(3).fill(hex(payload(60))),
+      );
+      assert.deepEqual(anomalyCounts(result), ["record-length-invalid×2"]);
+      assert.match(result.anomalies[0]!.first.detail, new RegExp(`; ${rubbish.length} bytes skipped, reading goes on`));
+    }
+  });
+
+  it("stops at a length that cannot be where nothing behind it is a record, at the first record, and when strict", () => {
+    for (const [bytes, strict, packets] of [
+      [concat(pcapHeader(), record, impossible), false, 1],
+      [concat(pcapHeader(), record, impossible, record, record), true, 1],
+      [concat(pcapHeader(), impossible, record, record), false, 0],
+    ] as const)
+      for (const chunkSize of [1, 7, bytes.length]) {
+        const result = readCapture(bytes, chunkSize, { strict });
+        assert.equal(result.frames.length, packets);
+        assert.equal(result.summary.damaged, true);
+        assert.equal(result.summary.truncated, false);
+        assert.equal(result.summary.bytes, bytes.length);
+        assert.deepEqual(anomalyCounts(result), ["record-length-invalid×1"]);
+        assert.match(
+          result.anomalies[0]!.first.detail,
+          /^offset (24|100): packet [12] claims 262145 captured bytes \(at most 262144\); nothing behind it is read$/,
+        );
+      }
   });
 
   it("takes the largest frame that libpcap writes, and larger ones of D-Bus", () => {

@@ -231,15 +231,43 @@ describe("pcapng", () => {
       { name: "two lengths that differ around an unknown block", bad: little.block(0x77, payload(8), { trailer: 24 }) },
     ];
     for (const { name, bad } of fatal) {
-      it(`stops at ${name}, and keeps the packets before`, () => {
-        const result = behind(bad);
+      it(`goes on behind ${name}, where the next block stands; stops there when strict`, () => {
+        const bytes = concat(head, bad, little.packet());
+        const result = readCapture(bytes);
         assert.deepEqual(anomalyCounts(result), ["block-length-invalid×1"]);
-        assert.match(result.anomalies[0]!.first.detail, new RegExp(`^offset (${head.length}|${head.length + 16}): `));
-        assert.equal(result.frames.length, 1);
+        const offset = `(${head.length}|${head.length + 16})`;
+        const at = bytes.length - packetLength;
+        assert.match(
+          result.anomalies[0]!.first.detail,
+          new RegExp(`^offset ${offset}: .*; \\d+ bytes skipped, reading goes on at offset ${at}$`),
+        );
+        assert.deepEqual(
+          result.frames.map(({ packetNumber }) => packetNumber),
+          [1, 2],
+        );
+        assert.equal(result.frames[1]?.bytes, result.frames[0]?.bytes);
         assert.equal(result.summary.damaged, true);
-        assert.deepEqual(readCapture(concat(head, bad, little.packet()), 1), result);
+        assert.deepEqual(readCapture(bytes, 1), result);
+
+        const strict = readCapture(bytes, bytes.length, { strict: true });
+        assert.deepEqual(anomalyCounts(strict), ["block-length-invalid×1"]);
+        assert.match(
+          strict.anomalies[0]!.first.detail,
+          new RegExp(`^offset ${offset}: .*; nothing behind it is read$`),
+        );
+        assert.equal(strict.frames.length, 1);
+        assert.equal(strict.summary.damaged, true);
+        assert.deepEqual(readCapture(bytes, 1, { strict: true }), strict);
       });
     }
+
+    it("stops at damage behind which no block stands", () => {
+      const result = readCapture(concat(head, little.block(0x77, payload(0), { length: 8 }), payload(5000)));
+      assert.deepEqual(anomalyCounts(result), ["block-length-invalid×1"]);
+      assert.match(result.anomalies[0]!.first.detail, /; nothing behind it is read$/);
+      assert.equal(result.frames.length, 1);
+      assert.equal(result.summary.truncated, false);
+    });
 
     for (const [name, section] of [
       ["of an unknown version", little.section({ major: 2 })],

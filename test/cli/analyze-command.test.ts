@@ -143,13 +143,13 @@ describe("ftptrace analyze", { concurrency: 4 }, () => {
   });
 
   test("a link type that is not read: which, and how many packets, status 4", async (context) => {
-    const path = join(temporaryFolder(context), "wlan.pcap");
-    const wlan = Buffer.from(failing);
-    wlan.writeUInt32LE(105, 20);
-    writeFileSync(path, wlan);
+    const path = join(temporaryFolder(context), "usb.pcap");
+    const usb = Buffer.from(failing);
+    usb.writeUInt32LE(189, 20);
+    writeFileSync(path, usb);
     const { status, stderr } = await runCli(["analyze", path]);
     assert.equal(status, 4);
-    assert.match(stderr, /29 packets of link type IEEE802_11 \(105\) are not read \(link-type-unsupported\)\n$/);
+    assert.match(stderr, /29 packets of link type USB_LINUX \(189\) are not read \(link-type-unsupported\)\n$/);
   });
 
   test("standard input is called that", async () => {
@@ -165,6 +165,16 @@ describe("ftptrace analyze", { concurrency: 4 }, () => {
     assert.equal(status, 4);
     assert.match(stderr, /^ftptrace: .*damaged\.pcap\.gz: .*gzip.*\n$/);
     assert.equal(JSON.parse(stdout).sessions.length, 1);
+  });
+
+  test("compression damaged from the start: one line that names the file and the byte, status 3", async (context) => {
+    const path = join(temporaryFolder(context), "damaged.pcap.gz");
+    writeFileSync(path, "\x1f\x8b\x09, and no more of it", "latin1");
+    const complaint = `ftptrace: ${path}: damaged gzip data at byte 3: unknown compression method`;
+    const alone = await runCli(["analyze", path]);
+    assert.deepEqual([alone.status, alone.stderr], [3, `${complaint}; analysed up to there\n`]);
+    const beside = await runCli(["analyze", path, FAILING]);
+    assert.deepEqual([beside.status, beside.stderr], [3, `${complaint}\n`]);
   });
 
   test("--output writes the file whole and does not replace one without --force", async (context) => {
@@ -241,7 +251,8 @@ describe("ftptrace analyze", { concurrency: 4 }, () => {
     const child = spawn(process.execPath, words);
     const closed = new Promise((resolve) => child.on("close", (...ending) => resolve(ending)));
     child.stdin.write(failing.subarray(0, 200));
-    while (readdirSync(folder).length === 0) await new Promise((resolve) => setTimeout(resolve, 20));
+    while (readdirSync(folder).length === 0 && child.exitCode === null)
+      await new Promise((resolve) => setTimeout(resolve, 20));
     child.kill("SIGINT");
     assert.deepEqual(await closed, [null, "SIGINT"]);
     assert.deepEqual(readdirSync(folder), []);

@@ -4,7 +4,8 @@ import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 import { gzipSync } from "node:zlib";
-import { crossCheck, loadPcapParser, type ParsedPacket, type PcapParser } from "../../src/cli/cross-check.ts";
+import { crossCheck } from "../../src/cli/cross-check.ts";
+import { loadPcapParser, type ParsedPacket, type PcapParser } from "../../src/cli/pcap-parser.ts";
 import { runCli, temporaryFolder } from "./run-cli.ts";
 
 const FAILING = "fixtures/pasv-cleartext-private-address-client.pcap";

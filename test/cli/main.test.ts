@@ -20,7 +20,7 @@ describe("ftptrace", { concurrency: true }, () => {
     [["analyze"], /^ftptrace: missing required argument 'file'\n/],
     [["analyse", "x.pcap"], /^ftptrace: unknown command 'analyse'\n\(Did you mean analyze\?\)/],
     [["package.json"], /^ftptrace: 'package\.json' is no command; did you mean: ftptrace analyze package\.json\n$/],
-    [["analyze", "--format", "xml", "x.pcap"], /Allowed choices are table, json, ndjson/],
+    [["analyze", "--format", "xml", "x.pcap"], /Allowed choices are table, \w+, /],
     [["analyze", "--ftp-port", "65536", "x.pcap"], /A port is a number from 1 to 65535/],
     [["analyze", "--ftp-port", "ftp", "x.pcap"], /A port is a number from 1 to 65535/],
     [["analyze", "--width", "0", "x.pcap"], /A width is a number of columns/],
@@ -34,4 +34,30 @@ describe("ftptrace", { concurrency: true }, () => {
       assert.equal(stdout, "");
       assert.match(stderr, message);
     });
+
+  const FAILING = "fixtures/pasv-cleartext-private-address-client.pcap";
+
+  test("-v says what was read, -q nothing but what the exit status is about", async () => {
+    const twice = [FAILING, `./${FAILING}`];
+    const stderrOf = async (...words: string[]) => (await runCli(["analyze", "-f", "csv", ...words])).stderr;
+    const [usual, quiet, verbose, wrong] = await Promise.all([
+      stderrOf(...twice),
+      stderrOf("--quiet", ...twice),
+      stderrOf("--verbose", FAILING),
+      stderrOf("-q", "package.json"),
+    ]);
+    assert.equal(usual, `ftptrace: ./${FAILING}: given twice, read once\n`);
+    assert.equal(quiet, "");
+    assert.match(wrong, /^ftptrace: package\.json: .*not a packet capture/);
+    assert.match(
+      verbose,
+      /^ftptrace: fixtures\/pasv\S+: pcap, EN10MB, 29 packets, 2,\d{3} bytes, 2026-11-21T04:19:35\.\d+Z to 2026\S+Z\nftptrace: 1 session, 1 data channel; \d+\.\d\d s\n$/,
+    );
+  });
+
+  test("-q and -v exclude each other", async () => {
+    const { status, stderr } = await runCli(["analyze", "-q", "-v", FAILING]);
+    assert.equal(status, 2);
+    assert.match(stderr, /cannot be used with option/);
+  });
 });

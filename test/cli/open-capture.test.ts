@@ -122,7 +122,7 @@ describe("open capture", () => {
       const { bytes, problem } = await readFile(Buffer.concat([first, second]));
       assert.ok(bytes.length >= capture.length, `${bytes.length} bytes`);
       assertSame(bytes.subarray(0, capture.length), capture);
-      assert.match(problem ?? "", /^damaged gzip data behind byte \d+: /);
+      assert.match(problem ?? "", /^damaged gzip data at byte \d+: /);
     });
 
     it("with a wrong checksum gives everything", async () => {
@@ -131,6 +131,35 @@ describe("open capture", () => {
       const { bytes, problem } = await readFile(whole);
       assertSame(bytes, capture);
       assert.match(problem ?? "", /incorrect data check/);
+    });
+
+    for (const [what, zeros] of [
+      ["a few bytes", 5],
+      ["more than is read at once", 200_000],
+    ] as const)
+      it(`padded with zeros is whole, as for gzip(1): ${what}`, async () => {
+        const padded = Buffer.concat([gzipSync(capture), Buffer.alloc(zeros)]);
+        for (const { bytes, problem } of [
+          await readFile(padded),
+          await readPipe([padded.subarray(0, -zeros), padded.subarray(-zeros)]),
+        ]) {
+          assertSame(bytes, capture);
+          assert.equal(problem, null);
+        }
+      });
+
+    it("followed by padding and something else is whole, and tells where that begins", async () => {
+      const member = gzipSync(capture);
+      const { bytes, problem } = await readFile(Buffer.concat([member, Buffer.alloc(9), Buffer.from("tape label")]));
+      assertSame(bytes, capture);
+      assert.equal(problem, `after the padding of the gzip data, byte ${member.length + 9} begins something else`);
+    });
+
+    it("tells at which byte it is damaged", async () => {
+      const member = gzipSync(capture);
+      const { bytes, problem } = await readFile(Buffer.concat([member, Buffer.from("\x1f\x8b\x09\0", "latin1")]));
+      assertSame(bytes, capture);
+      assert.equal(problem, `damaged gzip data at byte ${member.length + 3}: unknown compression method`);
     });
 
     it("can be left half-way", async () => {

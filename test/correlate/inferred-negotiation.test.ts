@@ -87,3 +87,104 @@ test("what was dialled is told by its packets, not inferred", () => {
     [[false, "data-port-filtered"]],
   );
 });
+
+/** The channels of an encrypted session of these commands and replies, after which the client leaves; numbers are seconds. */
+function dialogue(steps: readonly (readonly [command: string, ...replies: string[]] | number)[]) {
+  const net = new CaptureBuilder();
+  const control = net.connect({ client: "203.0.113.9:40000", server: "198.51.100.7:21" });
+  control.server("220 ready\r\n");
+  control.client("AUTH TLS\r\n");
+  control.server("234 proceed\r\n");
+  control.tls({ version: "1.3", resumption: "none" });
+  for (const step of steps) {
+    if (typeof step === "number") net.wait(step * 1000);
+    else {
+      const [command, ...replies] = step;
+      control.sealed("client", `${command}\r\n`, "1.3");
+      for (const reply of replies) control.sealed("server", `${reply}\r\n`, "1.3");
+    }
+  }
+  control.closeNotify("client", "1.3");
+  control.finish("client");
+  return analyzeCapture(net.build()).sessions[0].dataChannels;
+}
+
+const PASV = ["PASV", "227 Entering Passive Mode (10,20,30,40,195,80)."] as const;
+/** ProFTPD's 150 is as long as a 227. */
+const OPENING = "150 Opening ASCII mode data connection for file list";
+
+test("a LIST that takes long, behind PASV or PORT, is not taken for another PASV", () => {
+  assert.deepEqual(dialogue([PASV, ["LIST", OPENING], 12]), []);
+  assert.deepEqual(dialogue([PASV, ["TYPE A", "200 Type set to A"], ["LIST", OPENING], 12]), []);
+  const port = ["PORT 203,0,113,9,195,80", "200 PORT command successful"] as const;
+  assert.deepEqual(dialogue([port, ["LIST", OPENING], 12]), []);
+});
+
+test("a PASV behind a transfer, or behind one that the client waited for in vain, is one", () => {
+  assert.equal(dialogue([PASV, ["LIST", OPENING, "226 Transfer complete"], PASV, 12]).length, 1);
+  assert.equal(dialogue([PASV, 12, PASV, 12]).length, 1);
+});
+
+interface ActiveStory {
+  readonly port?: string;
+  readonly reply?: string;
+  readonly transfer?: string | null;
+  readonly answer?: string;
+  readonly waitMs?: number;
+}
+
+/** An encrypted session whose client sends PORT and a transfer command, waits and leaves. */
+function encryptedActive(story: ActiveStory = {}) {
+  const { port = "PORT 203,0,113,9,195,80", reply = "200 PORT command successful", waitMs = 12_000 } = story;
+  const net = new CaptureBuilder();
+  const control = net.connect({ client: "203.0.113.9:40000", server: "198.51.100.7:21" });
+  control.server("220 ready\r\n");
+  control.client("AUTH TLS\r\n");
+  control.server("234 proceed\r\n");
+  control.tls({ version: "1.3", resumption: "none" });
+  control.sealed("client", "USER anonymous\r\n", "1.3");
+  control.sealed("server", "230 Login successful.\r\n", "1.3");
+  const portPacket = control.sealed("client", `${port}\r\n`, "1.3");
+  const replyPacket = control.sealed("server", `${reply}\r\n`, "1.3");
+  const transfer = story.transfer === undefined ? "LIST" : story.transfer;
+  if (transfer !== null) control.sealed("client", `${transfer}\r\n`, "1.3");
+  control.ack("server");
+  if (story.answer) control.sealed("server", `${story.answer}\r\n`, "1.3");
+  net.wait(waitMs);
+  control.sealed("client", "QUIT\r\n", "1.3");
+  control.finish("client");
+  return { channels: analyzeCapture(net.build()).sessions[0].dataChannels, portPacket, replyPacket };
+}
+
+test("PORT with the client's own address, its 200, and a transfer that the server never answers", () => {
+  const { channels, portPacket, replyPacket } = encryptedActive();
+  assert.deepEqual(
+    channels.map(({ inferred, outcome, cause, confidence }) => [inferred, outcome, cause, confidence]),
+    [[true, "failed", "syn-not-seen", "possible"]],
+  );
+  assert.deepEqual(
+    channels[0].evidence.map(({ packet }) => packet),
+    [portPacket, replyPacket],
+  );
+  assert.match(channels[0].evidence[0].says, /25 bytes, as long as PORT with the client's own address/);
+  assert.deepEqual(
+    channels[0].alternatives.map(({ cause }) => cause),
+    ["active-inbound-blocked", "port-private-address"],
+  );
+});
+
+test("nothing is inferred where the server answers the transfer, the client waits less, or the lengths are others", () => {
+  for (const story of [
+    { answer: "150 Opening ASCII mode data connection for file list" },
+    { answer: "425 Unable to build data connection: Connection refused" },
+    { waitMs: 4_900 },
+    { transfer: null },
+    { transfer: "PWD" },
+    { reply: "200 Type set to I" },
+    { port: "PORT 203,0,113,9,4,0".slice(0, -1) },
+    { port: "PORT 203,0,113,99,195,180" },
+  ])
+    assert.deepEqual(encryptedActive(story).channels, [], JSON.stringify(story));
+  for (const port of ["PORT 203,0,113,9,4,0", "PORT 203,0,113,9,195,180"])
+    assert.equal(encryptedActive({ port }).channels.length, 1, port);
+});

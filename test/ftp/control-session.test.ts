@@ -92,7 +92,7 @@ test("a negative reply to an earlier, pipelined command does not refuse the AUTH
   ];
   const events: ControlEvent[] = [];
   const { session } = hold({ midstream: false, port: 21, steps }, whole);
-  const stamp = (acknowledged: number) => ({ packet: 9, time: 1, acknowledged });
+  const stamp = (acknowledged: number) => ({ packet: 9, time: 1, acknowledged, ttl: 64 });
   const send = (direction: "client" | "server", text: string, acknowledged: number) =>
     session.data(direction, Buffer.from(text), 0, text.length, stamp(acknowledged));
   send("client", "AUTH TLS\r\n", 11);

@@ -132,7 +132,7 @@ export function hold(conversation: Pick<Conversation, "midstream" | "port" | "st
   for (const { direction, bytes, gap } of conversation.steps) {
     packet++;
     const acknowledged = direction === "client" ? sent.server : sent.client;
-    const stamp: Stamp = { packet, time: 1_700_000_000 + packet, acknowledged };
+    const stamp: Stamp = { packet, time: 1_700_000_000 + packet, acknowledged, ttl: 64 };
     if (gap) {
       session.gap(direction, gap.length, gap.reason, stamp);
       sent[direction] += gap.length;

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { AnomalyLog } from "../../src/anomaly.ts";
 import { decodeText, type Line, LineSplitter, MAX_LINE_BYTES } from "../../src/ftp/line.ts";
 
-const stamp = (packet: number) => ({ packet, time: packet, acknowledged: -1 });
+const stamp = (packet: number) => ({ packet, time: packet, acknowledged: -1, ttl: 64 });
 
 function splitter() {
   const lines: Line[] = [];

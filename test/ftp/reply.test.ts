@@ -22,7 +22,7 @@ function assembler() {
   let at = 0;
   const say = (...texts: string[]) => {
     for (const text of texts) {
-      const stamp = { packet: ++at, time: at, acknowledged: -1 };
+      const stamp = { packet: ++at, time: at, acknowledged: -1, ttl: 64 };
       const line: Line = { text, startAt: at * 10, endAt: at * 10 + 9, firstStamp: stamp, stamp, cut: false };
       made.line(line);
     }

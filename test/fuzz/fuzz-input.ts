@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
+import { ENCAPSULATIONS } from "../decode/encapsulations.ts";
 import { type RawPacket, rawPackets } from "../support/capture-mutation.ts";
 import { Chance } from "./chance.ts";
 import { pcapContainer, pcapngContainer } from "./containers.ts";
@@ -37,37 +38,58 @@ export function loadCorpus(folder: string): CorpusEntry[] {
     });
 }
 
-/** Packets of a fixture that are used at once: large fixtures would make for few runs. */
+/** Packets of a fixture that are used at once, mostly and at most: few packets make for many runs. */
+const FEW_PACKETS = 14;
 const MAX_PACKETS = 50;
+
+/** A packet of each link type and tunnel, as if captured one after the other. */
+const ENCAPSULATED: readonly RawPacket[] = ENCAPSULATIONS.map(({ linkType, frame }, i) => ({
+  number: i + 1,
+  seconds: 1_700_000_000 + i,
+  nanoseconds: 0,
+  bytes: Uint8Array.from(frame),
+  originalLength: frame.length,
+  linkType,
+  flow: null,
+  sender: null,
+}));
 
 /** The input of a seed. */
 export function fuzzInput(seed: number, corpus: readonly CorpusEntry[]): FuzzInput {
   const chance = new Chance(seed);
   const { bytes, how } = capture(corpus, chance);
-  const way = chance.below(100);
-  if (way < 10) return { seed, how: `${how}, in chunks`, bytes, second: null, via: "chunks" };
-  if (way < 15)
+  const way = chance.below(1000);
+  if (way < 20) return { seed, how: `${how}, in chunks`, bytes, second: null, via: "chunks" };
+  if (way < 30)
     return { seed, how: `${how}, with another`, bytes, second: capture(corpus, chance).bytes, via: "memory" };
-  if (way < 16) return { seed, how: `${how}, gzip`, bytes: compressed(bytes, chance), second: null, via: "file" };
+  if (way < 32) return { seed, how: `${how}, gzip`, bytes: compressed(bytes, chance), second: null, via: "file" };
   return { seed, how, bytes, second: null, via: "memory" };
 }
 
 function capture(corpus: readonly CorpusEntry[], chance: Chance): { bytes: Uint8Array; how: string } {
-  if (chance.in(0.35)) {
+  if (chance.in(0.06)) {
     const bytes = conversation(chance);
     if (chance.in(0.7)) return { bytes, how: "conversation" };
     if (chance.in(0.4)) return { bytes: mutateBytes(bytes, chance), how: "conversation, bytes" };
     return { bytes: rewritten(rawPackets(bytes), chance), how: "conversation, packets" };
   }
+  if (chance.in(0.1)) {
+    const chosen = Array.from({ length: chance.between(1, 6) }, () => chance.pick(ENCAPSULATED));
+    return { bytes: rewritten(chosen, chance), how: "encapsulations" };
+  }
   const entry = chance.pick(corpus);
-  if (chance.in(0.25)) return { bytes: mutateBytes(entry.bytes, chance), how: `${entry.name}, bytes` };
+  if (chance.in(0.25)) {
+    const whole = chance.in(0.2) ? entry.bytes : entry.bytes.subarray(0, 500 + chance.below(3000));
+    return { bytes: mutateBytes(whole, chance), how: `${entry.name}, bytes` };
+  }
   let packets = entry.packets;
-  if (packets.length > MAX_PACKETS) {
-    const from = chance.in(0.7) ? 0 : chance.below(packets.length - MAX_PACKETS);
-    packets = packets.slice(from, from + MAX_PACKETS);
+  const many = chance.in(0.85) ? chance.between(4, FEW_PACKETS) : MAX_PACKETS;
+  if (packets.length > many) {
+    const from = chance.in(0.4) ? 0 : chance.below(packets.length - many);
+    packets = packets.slice(from, from + many);
   }
   if (chance.in(0.1)) {
-    const other = chance.pick(corpus).packets.slice(0, MAX_PACKETS);
+    const other = chance.pick(corpus).packets.slice(0, many);
     if (other[0]?.linkType === packets[0]?.linkType) packets = interleaved(packets, other, chance);
   }
   return { bytes: rewritten(packets, chance), how: `${entry.name}, packets` };

@@ -45,7 +45,9 @@ export function strangeText(chance: Chance): string {
     case 0:
       return chance.pick(HOSTILE_TEXTS) + chance.pick(HOSTILE_TEXTS);
     case 1:
-      return chance.pick(["A", "9", " ", ",", "(", "|", "é", "\u202e", "\t", '"', "-"]).repeat(chance.skewed(20_000));
+      return chance
+        .pick(["A", "9", " ", ",", "(", "|", "é", "\u202e", "\t", '"', "-"])
+        .repeat(chance.skewed(chance.in(0.1) ? 20_000 : 1_500));
     case 2:
       return Array.from({ length: chance.skewed(300) }, () => String.fromCharCode(chance.below(256))).join("");
     case 3:

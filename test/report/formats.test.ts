@@ -17,6 +17,7 @@ const VARIANTS: readonly { format: OutputFormatName; width: number; file: string
   { format: "ecs", width: 80, file: "ecs.ndjson" },
   { format: "ocsf", width: 80, file: "ocsf.ndjson" },
   { format: "csv", width: 80, file: "csv" },
+  { format: "markdown", width: 80, file: "md" },
 ];
 
 for (const [name, analysis] of Object.entries(SAMPLES)) {

@@ -12,7 +12,7 @@ import {
 } from "../../src/tls/record.ts";
 import { helloMessage, join, record, serverNameExtension } from "./hello-bytes.ts";
 
-const stamp = (packet: number) => ({ packet, time: packet, acknowledged: -1 });
+const stamp = (packet: number) => ({ packet, time: packet, acknowledged: -1, ttl: 64 });
 
 function reader() {
   const records: TlsRecord[] = [];

@@ -1,6 +1,6 @@
 import { attemptOf, attemptState, prohibition, prohibitionFact } from "../attempt.ts";
 import type { ChannelRule } from "../context.ts";
-import { resetOrigin } from "../reset-origin.ts";
+import { resetOrigin } from "../packet-origin.ts";
 import type { Fact } from "../verdict.ts";
 import { endpointText } from "../wording.ts";
 

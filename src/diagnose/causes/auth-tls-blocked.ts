@@ -1,8 +1,13 @@
+import type { SessionFacts } from "../../correlate/session-facts.ts";
+import type { CommandEvent, ReplyEvent } from "../../ftp/control-event.ts";
 import { silenceAfterAuth } from "../auth.ts";
+import { controlBlindness } from "../blind-spots.ts";
 import type { SessionRule } from "../context.ts";
 import { controlEnd } from "../control-end.ts";
-import { resetOrigin } from "../reset-origin.ts";
-import type { Fact } from "../verdict.ts";
+import { forgerOf, resetOrigin } from "../packet-origin.ts";
+import { quotesMasked } from "../reply-text.ts";
+import type { Fact, Verdict } from "../verdict.ts";
+import { replyText } from "../wording.ts";
 
 /**
  * The control connection dies at AUTH TLS or at the ClientHello: a reset, silence, or repetition without acknowledgment. A server
@@ -13,12 +18,15 @@ export const rule: SessionRule = ({ session }) => {
   if (!auth?.command || session.lostBytes || session.cutBytes) return undefined;
   const sealed = session.events.some((event) => event.kind === "tls-record" && event.contentType === 23);
   if (sealed) return undefined;
+  if (auth.final !== null && auth.final.code !== 234) return answeredByDevice(session, auth.command, auth.final);
   // Something else was said after it: AUTH was survived.
   const after = session.exchanges.some(
     (exchange) =>
       exchange.command !== null && exchange.command.startAt >= auth.command!.endAt && exchange.final !== null,
   );
-  if (after || (auth.final !== null && auth.final.code !== 234)) return undefined;
+  if (after) return undefined;
+  // The server's answer is not here, and the client has it.
+  if (controlBlindness(session, "server", auth.command.stamp.packet) !== null) return undefined;
   const end = controlEnd(session);
   const facts: Fact[] = [
     {
@@ -31,6 +39,8 @@ export const rule: SessionRule = ({ session }) => {
     const { half, reset } = end.reset;
     const origin = resetOrigin(reset, half);
     own = origin.who === "host";
+    // The client itself leaves: an alert, a certificate that it does not like.
+    if (own && half === session.client) return undefined;
     const who = half === session.server ? "server's" : "client's";
     facts.push({ packet: reset.packet, says: `a RST in the ${who} name ends the control connection: ${origin.text}` });
   } else if (end.kind === "client-unheard")
@@ -51,3 +61,21 @@ export const rule: SessionRule = ({ session }) => {
       : [],
   };
 };
+
+/**
+ * AUTH is turned down by a device between, or overwritten on its way (Cisco PIX and ASA put X in the place of verbs), so that the server
+ * refuses a verb that nobody sent; the session ends over it.
+ */
+function answeredByDevice(session: SessionFacts, auth: CommandEvent, reply: ReplyEvent): Verdict | undefined {
+  const forger = forgerOf(reply, session);
+  const masked = quotesMasked(reply);
+  const wentOn = session.exchanges.some(
+    ({ command }) => command !== null && command.startAt >= auth.endAt && command.verb !== "QUIT",
+  );
+  if (wentOn || (!forger && !masked)) return undefined;
+  const facts = [{ packet: reply.stamp.packet, says: `AUTH turned down: ${replyText(reply)}` }];
+  if (forger) facts.push({ packet: reply.stamp.packet, says: `that reply is not the server's: ${forger.text}` });
+  if (masked)
+    facts.push({ packet: reply.stamp.packet, says: "it quotes a verb of X: AUTH was overwritten on its way" });
+  return { outcome: "failed", cause: "auth-tls-blocked", confidence: "likely", facts };
+}

@@ -1,10 +1,19 @@
+import type { SessionFacts } from "../../correlate/session-facts.ts";
 import type { SessionRule } from "../context.ts";
 import { controlEnd } from "../control-end.ts";
-import { resetOrigin } from "../reset-origin.ts";
-import { secondsText } from "../wording.ts";
+import { forgerOf, resetOrigin } from "../packet-origin.ts";
+import type { Verdict } from "../verdict.ts";
+import { millisecondsText, replyText, secondsText } from "../wording.ts";
 
-/** The control connection dies (reset, or repetition without acknowledgment) in mid-dialogue and no better cause has its proof. */
+/**
+ * The control connection dies (reset, or repetition without acknowledgment) in mid-dialogue, or is closed before the server has said a word, and
+ * no better cause has its proof.
+ */
 export const rule: SessionRule = ({ session }) => {
+  const unwelcome = endsBeforeGreeting(session);
+  if (unwelcome) return unwelcome;
+  const expelled = endedByDevice(session);
+  if (expelled) return expelled;
   const goodbye = session.exchanges.some((exchange) => exchange.final?.code === 221 || exchange.final?.code === 421);
   if (goodbye || !session.hasDialogue) return undefined;
   const encrypted = session.hidden.some(({ to }) => to === Number.POSITIVE_INFINITY);
@@ -44,3 +53,47 @@ export const rule: SessionRule = ({ session }) => {
     ],
   };
 };
+
+/** The server accepts the connection and ends it without a byte (RFC 959 section 5.4 wants 220, 120 or 421): its FIN or RST stands where they would. */
+function endsBeforeGreeting({ server, client, control }: SessionFacts): Verdict | undefined {
+  if (!server.baseFromSyn || server.highest > 0 || !control.established) return undefined;
+  const reset = server.resets.find(({ packet }) => server.finPacket === 0 || packet < server.finPacket);
+  const closed = server.finPacket !== 0 && server.finAt === 0;
+  if (!reset && !closed) return undefined;
+  const { packet, time } = reset ?? { packet: server.finPacket, time: server.finTime };
+  // The client left first.
+  if (client.finPacket !== 0 && client.finPacket < packet) return undefined;
+  if (client.resets.some((own) => own.packet < packet)) return undefined;
+  const how = reset ? "resets" : "closes";
+  const whose = reset ? `: ${resetOrigin(reset, server).text}` : "";
+  return {
+    outcome: "failed",
+    cause: "control-connection-lost",
+    confidence: "possible",
+    facts: [
+      {
+        packet,
+        says: `the server ${how} the connection ${millisecondsText(time - server.synTime)} after it accepted it, before any greeting${whose}`,
+      },
+    ],
+    alternatives: [
+      {
+        cause: "server-busy",
+        missing: "the server's log: a limit of connections, or TCP wrappers, closes without a word",
+      },
+    ],
+  };
+}
+
+/** A 421 in the server's name that another device sent ends the session (RFC 959 section 4.2: 421 may answer anything, or nothing). */
+function endedByDevice(session: SessionFacts): Verdict | undefined {
+  const last = session.exchanges.findLast(({ final }) => final !== null)?.final;
+  const forger = last?.code === 421 ? forgerOf(last, session) : undefined;
+  if (!last || !forger) return undefined;
+  return {
+    outcome: "failed",
+    cause: "control-connection-lost",
+    confidence: "possible",
+    facts: [{ packet: last.stamp.packet, says: `${replyText(last)}, not the server's own: ${forger.text}` }],
+  };
+}

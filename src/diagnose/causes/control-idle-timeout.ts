@@ -1,6 +1,8 @@
+import type { SessionFacts } from "../../correlate/session-facts.ts";
+import type { ControlEvent } from "../../ftp/control-event.ts";
 import type { ChannelRule, SessionRule } from "../context.ts";
 import { type ControlEnd, controlEnd, IDLE_SECONDS } from "../control-end.ts";
-import { progressOf } from "../data-progress.ts";
+import { isCloseNotify, progressOf } from "../data-progress.ts";
 import type { Fact } from "../verdict.ts";
 import { secondsText } from "../wording.ts";
 
@@ -17,7 +19,7 @@ export const channelRule: ChannelRule = (context) => {
   if (transfer?.final && transfer.final.endAt <= session.server.acked) return undefined;
   if (transfer === null && !channel.hidden) return undefined;
   const end = controlEnd(session);
-  const facts = dead(end);
+  const facts = dead(end, session);
   const dataEnd = Math.max(progress.sender.finTime, progress.sender.lastNewPayloadTime);
   if (facts.length === 0) {
     // At the client nothing at all may come back: data long complete, the client waited, then left.
@@ -50,7 +52,7 @@ export const channelRule: ChannelRule = (context) => {
 
 export const sessionRule: SessionRule = ({ session }) => {
   const end = controlEnd(session);
-  const facts = dead(end);
+  const facts = dead(end, session);
   if (facts.length === 0) return undefined;
   return {
     outcome: "failed",
@@ -63,8 +65,14 @@ export const sessionRule: SessionRule = ({ session }) => {
   };
 };
 
-function dead(end: ControlEnd): Fact[] {
-  if (end.idleBefore < IDLE_SECONDS) return [];
+/** The client ended TLS before the reset: it was leaving, and only its FIN may be missing. */
+function saidGoodbye(events: readonly ControlEvent[]): boolean {
+  const last = events.findLast((event) => event.kind === "tls-record" && event.direction === "client");
+  return last?.kind === "tls-record" && isCloseNotify(last);
+}
+
+function dead(end: ControlEnd, { events }: SessionFacts): Fact[] {
+  if (end.idleBefore < IDLE_SECONDS || (end.kind === "reset" && saidGoodbye(events))) return [];
   const idle = `after ${secondsText(end.idleBefore)} of silence`;
   if (end.kind === "client-unheard")
     return [

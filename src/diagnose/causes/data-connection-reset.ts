@@ -1,7 +1,7 @@
 import type { ChannelRule } from "../context.ts";
 import { progressOf } from "../data-progress.ts";
 import { isPositive, isTruncated } from "../outcome.ts";
-import { resetOrigin } from "../reset-origin.ts";
+import { resetOrigin } from "../packet-origin.ts";
 import { replyText } from "../wording.ts";
 
 /**

@@ -1,14 +1,16 @@
 import type { ChannelContext, ChannelRule } from "../context.ts";
 import { progressOf } from "../data-progress.ts";
+import { answererOrigin } from "../packet-origin.ts";
 import { mayMean } from "../reply-text.ts";
-import type { Fact } from "../verdict.ts";
+import type { Fact, Verdict } from "../verdict.ts";
 import { endpointText, replyText } from "../wording.ts";
 
 /** Replies with which a server reports a data connection that it would not use (RFC 959 section 4.2). */
 const NOT_USED: ReadonlySet<number> = new Set([421, 425, 426]);
 
 /**
- * The data connection came from another host than the control connection's peer, and the server turned it down (RFC 2577). Where the
+ * The data connection came from another host than the control connection's peer, and the server turned it down (RFC 2577), or it was answered by
+ * another host than the server. Where the
  * stranger's connection works, it is FXP or a client with several addresses, and nobody is to blame.
  */
 export const rule: ChannelRule = (context) => {
@@ -21,6 +23,8 @@ export const rule: ChannelRule = (context) => {
   const peer = negotiation?.mode === "active" ? session.server.address : session.client.address;
   const stranger = connection !== undefined && connection.originator.address !== peer;
   const says = mayMean(reply, "peer-mismatch", transfer?.command);
+  const elsewhere = says || stranger ? undefined : answeredElsewhere(context);
+  if (elsewhere) return elsewhere;
   if (!says && !(stranger && NOT_USED.has(reply.code) && droppedByServer(context))) return undefined;
   const facts: Fact[] = [{ packet: reply.stamp.packet, says: replyText(reply) }];
   if (stranger)
@@ -45,4 +49,32 @@ function droppedByServer({ channel, session }: ChannelContext): boolean {
   if (!progress || progress.server.bytes > 0) return false;
   const { client, server } = progress;
   return server.resetCount > 0 || server.closedBefore(client);
+}
+
+/**
+ * Passive: the client's connection was answered in the server's name by another host, and the server says that none came: a load balancer led it to
+ * another backend, or a proxy holds it.
+ */
+function answeredElsewhere({ channel, session }: ChannelContext): Verdict | undefined {
+  const { negotiation, transfer } = channel;
+  const connection = channel.connection?.connection;
+  const reply = transfer?.final;
+  if (negotiation?.mode !== "passive" || !connection || connection.responder.synCount === 0) return undefined;
+  if (!reply || !NOT_USED.has(reply.code) || !mayMean(reply, "connect-failed", transfer?.command)) return undefined;
+  if (connection.responder.address !== session.server.address || connection.responder.bytes > 0) return undefined;
+  const origin = answererOrigin(connection.responder, session.server);
+  if (origin?.who !== "middlebox" && origin?.who !== "beyond") return undefined;
+  return {
+    outcome: "failed",
+    cause: "data-peer-mismatch",
+    confidence: "likely",
+    facts: [
+      {
+        packet: connection.responder.synPacket,
+        says: `the SYN-ACK of the data connection is not the server's: ${origin.text}; another backend or a proxy answers in its name`,
+      },
+      { packet: reply.stamp.packet, says: replyText(reply) },
+    ],
+    alternatives: [{ cause: "data-port-filtered", missing: "a capture at the server: whether the SYN arrives there" }],
+  };
 }

@@ -1,6 +1,6 @@
 import { attemptOf, attemptState } from "../attempt.ts";
 import type { ChannelRule } from "../context.ts";
-import { resetOrigin } from "../reset-origin.ts";
+import { resetOrigin } from "../packet-origin.ts";
 import { endpointText, millisecondsText } from "../wording.ts";
 
 /**

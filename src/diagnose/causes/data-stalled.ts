@@ -1,3 +1,4 @@
+import type { HalfConnection } from "../../tcp/half-connection.ts";
 import type { ChannelRule } from "../context.ts";
 import { HIDDEN_SILENCE_SECONDS, isRetransmittingInVain, progressOf, ZERO_WINDOW_SECONDS } from "../data-progress.ts";
 import { isSilent } from "../outcome.ts";
@@ -52,7 +53,7 @@ export const rule: ChannelRule = (context) => {
       packet: moved,
       says:
         sender.bytes > 0
-          ? `the last data after ${sender.bytes} bytes; then nothing arrives for ${secondsText(silence(context))}`
+          ? `the last data after ${sender.bytes} bytes; then nothing arrives for ${secondsText(silence(context))}, ${whoStopped(sender, receiver)}`
           : `established, and no data arrives for ${secondsText(silence(context))}`,
     });
   } else return undefined;
@@ -77,3 +78,15 @@ export const rule: ChannelRule = (context) => {
     );
   }
 };
+
+/** What silence tells of the two ends: loss on the way, or a sender that stopped though it might go on. */
+function whoStopped(sender: HalfConnection, receiver: HalfConnection): string {
+  if (sender.unacknowledged > 0)
+    return `and ${sender.unacknowledged} bytes are not acknowledged: they, or their acknowledgment, were lost`;
+  // RFC 7323 section 2.2: scaled only where both ends offered it.
+  const scale = sender.windowScale >= 0 && receiver.windowScale >= 0 ? receiver.windowScale : 0;
+  const window = receiver.window * 2 ** scale;
+  return window > 0
+    ? `though all is acknowledged and the window open (${window} bytes): the sender stopped, or what it sends is lost before this point`
+    : "and all is acknowledged, with the window closed: the receiver stopped reading";
+}

@@ -1,25 +1,43 @@
 import { packetNumberOf } from "../../capture/frame.ts";
 import { timeOf } from "../../correlate/session-facts.ts";
-import type { CommandEvent } from "../../ftp/control-event.ts";
+import type { CommandEvent, ReplyEvent } from "../../ftp/control-event.ts";
 import type { ChannelContext, ChannelRule } from "../context.ts";
 import { controlEnd, DEAD_RETRANSMISSIONS, IDLE_SECONDS } from "../control-end.ts";
-import { resetOrigin } from "../reset-origin.ts";
+import { forgerOf, resetOrigin } from "../packet-origin.ts";
+import { quotesMasked } from "../reply-text.ts";
 import type { Alternative, Confidence, Fact, Verdict } from "../verdict.ts";
-import { secondsText } from "../wording.ts";
+import { replyText, secondsText } from "../wording.ts";
 
 /**
- * The command vanishes while the rest of the session lives: an inspecting middlebox swallowed it, or answered it with a reset of its own.
+ * The command vanishes while the rest of the session lives: an inspecting middlebox swallowed it, or answered it with a reset or a refusal of its
+ * own.
  * A server still inside an earlier transfer answers nothing either (that is `not-attempted`), and neither does one that dials before it answers PORT
  * (pyftpdlib): where its SYN is seen, the negotiation arrived.
  */
 export const rule: ChannelRule = (context) => {
   const { negotiation, connection } = context.channel;
+  if (negotiation?.reply && !negotiation.granted) return answeredByDevice(context, negotiation.reply);
   if (!negotiation?.command || negotiation.reply !== null || negotiation.duringTransfer || connection) return undefined;
   const { command } = negotiation;
   return context.session.client.acked >= command.endAt
     ? (answeredLater(context, command) ?? resetByDevice(context, command) ?? neverAnswered(context, command))
     : (resetByDevice(context, command) ?? neverAcknowledged(context, command));
 };
+
+/** Refused, and not by the server: a device answers in its name, or overwrote the verb with X, which the server's refusal quotes. */
+function answeredByDevice({ session, channel }: ChannelContext, reply: ReplyEvent): Verdict | undefined {
+  const forger = forgerOf(reply, session);
+  const masked = quotesMasked(reply);
+  if (reply.code < 400 || (!forger && !masked)) return undefined;
+  const facts = [{ packet: reply.stamp.packet, says: replyText(reply) }];
+  if (forger) facts.push({ packet: reply.stamp.packet, says: `that reply is not the server's: ${forger.text}` });
+  if (masked)
+    facts.push({
+      packet: reply.stamp.packet,
+      says: `it quotes a verb of X: ${channel.negotiation!.verb} was overwritten on its way`,
+    });
+  return { ...verdict("likely", facts), outcome: "refused" };
+}
 
 /** Acknowledged and never answered, and the next command is: only this one was taken away. */
 function answeredLater({ session }: ChannelContext, command: CommandEvent): Verdict | undefined {

@@ -2,6 +2,17 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { analyzeCapture } from "../../../src/index.ts";
 import { CaptureBuilder } from "../../support/capture-builder.ts";
+import {
+  BLOCKED_PORT_FAILURES,
+  BLOCKED_PORT_OTHERS,
+  EXHAUSTED_CHANNELS,
+  FAILED_CHANNELS,
+  GUESSING_SESSIONS,
+  HELPER_CHANNELS,
+  RANGE_PORTS,
+  REFUSALS_PER_LOGIN,
+  WORKING_CLIENTS,
+} from "../thresholds.ts";
 
 const SERVER = "198.51.100.7";
 
@@ -50,6 +61,18 @@ test("a range of which only the lower part is forwarded is told from its ports",
   assert.equal(finding.evidence.length, 2);
 });
 
+test("a range takes so many ports of either kind", () => {
+  const range = (working: number, failing: number) => {
+    const net = new CaptureBuilder();
+    for (let i = 0; i < working; i++) session(net, "203.0.113.9", 40000 + 2 * i, "works", 50000 + i);
+    for (let i = 0; i < failing; i++) session(net, "203.0.113.9", 41000 + 2 * i, "filtered", 50100 + i);
+    return findingsOf(net).map(({ id }) => id);
+  };
+  assert.deepEqual(range(RANGE_PORTS, RANGE_PORTS), ["passive-range"]);
+  assert.deepEqual(range(RANGE_PORTS - 1, RANGE_PORTS), []);
+  assert.deepEqual(range(RANGE_PORTS, RANGE_PORTS - 1), []);
+});
+
 test("ports that fail among ports that work are no range", () => {
   const net = new CaptureBuilder();
   for (const [i, port] of [50000, 50030, 50060].entries()) session(net, "203.0.113.9", 40000 + 2 * i, "works", port);
@@ -65,11 +88,16 @@ test("one port that never works while others do is named", () => {
   assert.deepEqual(ids, [["blocked-port", `${SERVER}: port 5060 failed 2 times while 3 other passive ports work`]]);
 });
 
-test("one failure of a port is no blocked port", () => {
-  const net = new CaptureBuilder();
-  for (const [i, port] of [5050, 5055, 5070].entries()) session(net, "203.0.113.9", 40000 + 2 * i, "works", port);
-  session(net, "203.0.113.9", 41000, "filtered", 5060);
-  assert.deepEqual(findingsOf(net), []);
+test("a blocked port takes so many failures, and so many others that work", () => {
+  const blocked = (failures: number, others: number) => {
+    const net = new CaptureBuilder();
+    for (let i = 0; i < others; i++) session(net, "203.0.113.9", 40000 + 2 * i, "works", 5050 + 5 * i);
+    for (let i = 0; i < failures; i++) session(net, "203.0.113.9", 41000 + 2 * i, "filtered", 5062);
+    return findingsOf(net).map(({ id }) => id);
+  };
+  assert.deepEqual(blocked(BLOCKED_PORT_FAILURES, BLOCKED_PORT_OTHERS), ["blocked-port"]);
+  assert.deepEqual(blocked(BLOCKED_PORT_FAILURES - 1, BLOCKED_PORT_OTHERS), []);
+  assert.deepEqual(blocked(BLOCKED_PORT_FAILURES, BLOCKED_PORT_OTHERS - 1), []);
 });
 
 test("a client network that never gets through is told from the server", () => {
@@ -79,6 +107,18 @@ test("a client network that never gets through is told from the server", () => {
   for (const [i, port] of [50001, 50020, 50030].entries()) session(net, "192.0.2.66", 41000 + 2 * i, "filtered", port);
   const [finding] = findingsOf(net).filter(({ id }) => id === "client-network");
   assert.equal(finding.title, `all 3 data channels from 192.0.2.66 to ${SERVER} fail, while 2 other clients' work`);
+});
+
+test("a client network takes so many failures, and so many clients that get through", () => {
+  const network = (failures: number, clients: number) => {
+    const net = new CaptureBuilder();
+    for (let i = 0; i < clients; i++) session(net, `203.0.113.${9 + i}`, 40000, "works", 50000);
+    for (let i = 0; i < failures; i++) session(net, "192.0.2.66", 41000 + 2 * i, "filtered", 50000);
+    return findingsOf(net).map(({ id }) => id);
+  };
+  assert.deepEqual(network(FAILED_CHANNELS, WORKING_CLIENTS), ["client-network"]);
+  assert.deepEqual(network(FAILED_CHANNELS - 1, WORKING_CLIENTS), []);
+  assert.deepEqual(network(FAILED_CHANNELS, WORKING_CLIENTS - 1), []);
 });
 
 test("EPSV refused and PASV used is a cost, not a failure", () => {
@@ -113,30 +153,34 @@ test("EPSV refused and PASV used is a cost, not a failure", () => {
   assert.match(finding.title, /once; it cost 4\.\d s in all/);
 });
 
-test("password guessing is five refused logins, and not four", () => {
-  const guess = (times: number) => {
-    const net = new CaptureBuilder();
-    for (let i = 0; i < times; i++) {
-      const control = net.connect({ client: `203.0.113.9:${40000 + i}`, server: `${SERVER}:21` });
-      control.server("220 ready\r\n");
-      control.client("USER root\r\n");
-      control.server("331 password\r\n");
-      control.client("PASS x\r\n");
-      control.server("530 Login incorrect.\r\n");
-      control.finish("client");
-      net.wait(1000);
-    }
-    return findingsOf(net).map(({ id }) => id);
-  };
-  assert.deepEqual(guess(4), []);
-  assert.deepEqual(guess(5), ["brute-force"]);
+/** So many sessions whose login is refused, and so many that are let in. */
+function guesses(refused: number, admitted: number): string[] {
+  const net = new CaptureBuilder();
+  for (let i = 0; i < refused + admitted; i++) {
+    const control = net.connect({ client: `203.0.113.9:${40000 + i}`, server: `${SERVER}:21` });
+    control.server("220 ready\r\n");
+    control.client("USER root\r\n");
+    control.server("331 password\r\n");
+    control.client("PASS x\r\n");
+    control.server(i < refused ? "530 Login incorrect.\r\n" : "230 logged in\r\n");
+    control.finish("client");
+    net.wait(1000);
+  }
+  return findingsOf(net).map(({ id }) => id);
+}
+
+test("password guessing is five refused logins, and not four; many of them for each that is let in", () => {
+  assert.deepEqual(guesses(GUESSING_SESSIONS, 0), ["brute-force"]);
+  assert.deepEqual(guesses(GUESSING_SESSIONS - 1, 0), []);
+  assert.deepEqual(guesses(2 * REFUSALS_PER_LOGIN + 1, 2), ["brute-force"]);
+  assert.deepEqual(guesses(2 * REFUSALS_PER_LOGIN, 2), []);
 });
 
-test("a helper that cannot read TLS is told from cleartext sessions that work", () => {
+/** So many sessions in cleartext that work, and so many encrypted ones of which the first `admitted` work. */
+function besideCleartext(clear: number, encrypted: number, admitted = 0) {
   const net = new CaptureBuilder();
-  session(net, "203.0.113.9", 40000, "works", 50000);
-  session(net, "203.0.113.9", 40010, "works", 50003);
-  for (let i = 0; i < 2; i++) {
+  for (let i = 0; i < clear; i++) session(net, "203.0.113.9", 40000 + 10 * i, "works", 50000 + i);
+  for (let i = 0; i < encrypted; i++) {
     const control = net.connect({ client: `203.0.113.9:${42000 + 10 * i}`, server: `${SERVER}:21` });
     control.server("220 ready\r\n");
     control.client("AUTH TLS\r\n");
@@ -146,11 +190,50 @@ test("a helper that cannot read TLS is told from cleartext sessions that work", 
       control.sealed("client", command, "1.3");
       control.sealed("server", "229 Entering Extended Passive Mode (|||50001|)\r\n", "1.3");
     }
-    net.synUnanswered({ client: `203.0.113.9:${42001 + 10 * i}`, server: `${SERVER}:${50010 + i}`, retries: 3 });
+    const ends = { client: `203.0.113.9:${42001 + 10 * i}`, server: `${SERVER}:${50010 + i}` };
+    if (i < admitted) net.connect(ends).finish("server");
+    else net.synUnanswered({ ...ends, retries: 3 });
     net.wait(2000);
     control.finish("client");
     net.wait(3000);
   }
-  const finding = findingsOf(net).find(({ id }) => id === "blind-helper");
-  assert.equal(finding?.sessionCount, 2);
+  return findingsOf(net).find(({ id }) => id === "blind-helper");
+}
+
+test("a helper that cannot read TLS is told from cleartext sessions that work", () => {
+  assert.equal(besideCleartext(HELPER_CHANNELS, HELPER_CHANNELS)?.sessionCount, HELPER_CHANNELS);
+  assert.equal(besideCleartext(HELPER_CHANNELS - 1, HELPER_CHANNELS), undefined);
+  assert.equal(besideCleartext(HELPER_CHANNELS, HELPER_CHANNELS - 1), undefined);
+  assert.equal(besideCleartext(HELPER_CHANNELS, HELPER_CHANNELS + 1, 1), undefined, "one encrypted session works");
+});
+
+/** Sessions that work on each of `ports`, and so many whose EPSV finds no port. */
+function besideExhausted(ports: readonly number[], exhausted: number) {
+  const net = new CaptureBuilder();
+  for (const [i, port] of ports.entries()) session(net, "203.0.113.9", 40000 + 2 * i, "works", port);
+  const refusals = Array.from({ length: exhausted }, (_, i) => {
+    const control = net.connect({ client: `203.0.113.9:${43000 + i}`, server: `${SERVER}:21` });
+    control.server("220 ready\r\n");
+    control.client("USER anonymous\r\n");
+    control.server("230 logged in\r\n");
+    control.client("EPSV\r\n");
+    const refusal = control.server("425 All reserved TCP ports are busy\r\n");
+    control.finish("client");
+    net.wait(3000);
+    return refusal;
+  });
+  return { finding: findingsOf(net).find(({ id }) => id === "ports-exhausted"), refusals };
+}
+
+test("a server that runs out of passive ports again and again, with the ports that it has", () => {
+  const { finding, refusals } = besideExhausted([50000, 50002, 50000], EXHAUSTED_CHANNELS);
+  assert.equal(finding?.title, `${SERVER}: no passive port was left 2 times; it granted 2 ports, from 50000 to 50002`);
+  assert.equal(finding.sessionCount, EXHAUSTED_CHANNELS);
+  assert.deepEqual(
+    finding.evidence.map(({ packet }) => packet),
+    refusals,
+  );
+  assert.match(besideExhausted([50000], EXHAUSTED_CHANNELS).finding?.title ?? "", /it granted port 50000 alone$/);
+  assert.match(besideExhausted([], EXHAUSTED_CHANNELS).finding?.title ?? "", /left 2 times$/);
+  assert.equal(besideExhausted([50000, 50002], EXHAUSTED_CHANNELS - 1).finding, undefined);
 });

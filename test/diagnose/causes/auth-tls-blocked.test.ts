@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { AUTH_SILENCE_SECONDS } from "../../../src/diagnose/auth.ts";
 import { clientHello } from "../../support/tls-records.ts";
 import { Dialogue, FORGED, judges, shows } from "../dialogue.ts";
+import { AUTH_SILENCE_SECONDS } from "../thresholds.ts";
 
 const CAUSE = "auth-tls-blocked";
 
@@ -115,4 +115,61 @@ test("silent: the capture lost what was answered", () => {
   ftp.control.reset("server", FORGED);
   ftp.net.drop(auth.reply);
   assert.notEqual(ftp.session().control.cause, CAUSE);
+});
+
+/** AUTH answered by a packet with this TTL, and what the client does then. */
+function answeredWith(reply: string, ttl: number | undefined, goesOn = false) {
+  const ftp = greeted();
+  ftp.control.client("AUTH TLS\r\n");
+  const answer = ftp.control.server(`${reply}\r\n`, ttl === undefined ? {} : { ttl });
+  if (goesOn) ftp.ask("USER alice", "331 Please specify the password.");
+  ftp.quit();
+  return { control: ftp.session().control, answer };
+}
+
+test("a firewall refuses AUTH in the server's name, or overwrites it", () => {
+  const forged = answeredWith("500 AUTH not allowed", 62);
+  shows(forged.control, {
+    outcome: "failed",
+    cause: CAUSE,
+    confidence: "likely",
+    evidence: [forged.answer, forged.answer],
+    says: /that reply is not the server's: TTL 62.*by a middlebox/,
+  });
+  const masked = answeredWith("500 'XXXX XXX': command not understood", undefined);
+  shows(masked.control, {
+    outcome: "failed",
+    cause: CAUSE,
+    confidence: "likely",
+    evidence: [masked.answer, masked.answer],
+    says: /AUTH was overwritten on its way/,
+  });
+});
+
+test("silent: the same, and the client goes on in cleartext; a refusal of the server itself", () => {
+  assert.equal(answeredWith("500 AUTH not allowed", 62, true).control.cause, null);
+  judges(answeredWith("500 AUTH not allowed", undefined).control, "failed", "auth-tls-refused");
+});
+
+test("silent: the client leaves by itself, or what the server answered is not in the capture", () => {
+  const rejects = (dropped: number) => {
+    const ftp = greeted();
+    ftp.ask("AUTH TLS", "234 AUTH TLS OK.");
+    const flights = ftp.control.tls({}, 2);
+    ftp.control.alert("client", 2, 48);
+    ftp.control.reset("client");
+    ftp.net.drop(...flights.slice(flights.length - dropped));
+    return ftp.session().control;
+  };
+  assert.equal(rejects(0).cause, null);
+  assert.equal(rejects(1).cause, null);
+
+  const unheard = greeted();
+  unheard.ask("AUTH TLS", "234 AUTH TLS OK.");
+  const [hello, ...answer] = unheard.control.tls({}, 2);
+  assert.ok(hello && answer.length > 0);
+  unheard.control.ack("client");
+  unheard.pause(AUTH_SILENCE_SECONDS + 1).control.fin("client");
+  unheard.net.drop(...answer);
+  assert.equal(unheard.session().control.cause, null);
 });

@@ -52,3 +52,12 @@ test("silent: no reply, but a reset", () => {
   ftp.control.reset("server", FORGED);
   judges(ftp.session().control, "failed", "auth-tls-blocked");
 });
+
+test("silent: AUTH given twice (503)", () => {
+  const ftp = new Dialogue();
+  ftp.control.server("220 ready\r\n");
+  ftp.ask("AUTH SSL", "234 AUTH SSL OK.");
+  ftp.ask("AUTH TLS", "503 Bad sequence of commands.");
+  ftp.quit();
+  judges(ftp.session().control, "ok");
+});

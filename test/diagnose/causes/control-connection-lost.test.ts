@@ -1,6 +1,6 @@
 import { test } from "node:test";
-import { DEAD_RETRANSMISSIONS } from "../../../src/diagnose/control-end.ts";
 import { Dialogue, FORGED, judges, shows, tlsListing } from "../dialogue.ts";
+import { DEAD_RETRANSMISSIONS, DEAD_SECONDS } from "../thresholds.ts";
 
 const CAUSE = "control-connection-lost";
 
@@ -49,6 +49,45 @@ test("at the server: its words are repeated; and under TLS the client's are", ()
   shows(tls.session().control, { outcome: "failed", cause: CAUSE, confidence: "possible", evidence: [again[0]] });
 });
 
+test("the server closes, or resets, before it has said a word", () => {
+  const closes = new Dialogue();
+  const fin = closes.pause(0.2).control.fin("server");
+  closes.ask("QUIT");
+  closes.control.reset("server");
+  shows(closes.session().control, {
+    outcome: "failed",
+    cause: CAUSE,
+    confidence: "possible",
+    evidence: [fin],
+    alternatives: ["server-busy"],
+    says: /the server closes the connection 2\d\d ms after it accepted it, before any greeting/,
+  });
+  const resets = new Dialogue();
+  const reset = resets.control.reset("server", FORGED);
+  shows(resets.session().control, {
+    outcome: "failed",
+    cause: CAUSE,
+    confidence: "possible",
+    evidence: [reset],
+    says: /before any greeting: TTL 62.*by a middlebox/,
+  });
+});
+
+test("silent: the client leaves before the greeting, or the capture lost it", () => {
+  const left = new Dialogue();
+  left.control.finish("client");
+  judges(left.session().control, "ok");
+  const stopped = new Dialogue();
+  stopped.control.reset("client");
+  stopped.control.reset("server");
+  judges(stopped.session().control, "ok");
+  const lost = new Dialogue();
+  const greeting = lost.control.server("220 ready\r\n");
+  lost.control.finish("server");
+  lost.net.drop(greeting);
+  judges(lost.session().control, "ok");
+});
+
 test("silent: one repetition less, loss that recovers", () => {
   const once = new Dialogue().login();
   once.ask("TYPE I");
@@ -61,6 +100,17 @@ test("silent: one repetition less, loss that recovers", () => {
   lossy.control.server("200 Switching to Binary mode.\r\n");
   lossy.quit();
   judges(lossy.session().control, "ok");
+});
+
+test("repetitions at both sides of the time that they have to span", () => {
+  const repeatedOver = (seconds: number) => {
+    const ftp = new Dialogue().login();
+    ftp.ask("TYPE I");
+    ftp.control.retransmit("client", { times: 5, afterMs: (seconds * 1000) / 5 });
+    return ftp.session().control;
+  };
+  judges(repeatedOver(DEAD_SECONDS + 0.05), "failed", CAUSE);
+  judges(repeatedOver(DEAD_SECONDS - 0.05), "ok");
 });
 
 test("silent: resets that end healthy sessions", () => {
@@ -97,4 +147,32 @@ test("silent: a better cause has its proof: idle before, AUTH, a failed data cha
   auth.ask("AUTH TLS");
   auth.control.retransmit("client", { times: 5 });
   judges(auth.session().control, "failed", "auth-tls-blocked");
+});
+
+test("silent: a reset after the last word was answered, where the reply to an earlier one is not in the capture", () => {
+  const ftp = new Dialogue().login();
+  ftp.ask("TYPE I");
+  const lost = ftp.control.server("200 Switching to Binary mode.\r\n");
+  ftp.ask("NOOP", "200 NOOP ok.");
+  ftp.control.reset("client");
+  ftp.net.drop(lost);
+  judges(ftp.session().control, "ok");
+});
+
+test("a 421 that another device sends in the server's name; the server's own is its timer or its shutdown", () => {
+  const expelled = (ttl?: number) => {
+    const ftp = new Dialogue().login();
+    const said = ftp.pause(1).control.server("421 Service not available.\r\n", ttl === undefined ? {} : { ttl });
+    ftp.control.finish("server");
+    return { control: ftp.session().control, said };
+  };
+  const { control, said } = expelled(62);
+  shows(control, {
+    outcome: "failed",
+    cause: CAUSE,
+    confidence: "possible",
+    evidence: [said],
+    says: /421 Service not available.*not the server's own: TTL 62/,
+  });
+  judges(expelled().control, "ok");
 });

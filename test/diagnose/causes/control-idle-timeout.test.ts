@@ -1,6 +1,7 @@
+import assert from "node:assert/strict";
 import { test } from "node:test";
-import { DEAD_RETRANSMISSIONS, IDLE_SECONDS } from "../../../src/diagnose/control-end.ts";
-import { CLIENT6, Dialogue, judges, SERVER6, shows } from "../dialogue.ts";
+import { CLIENT6, Dialogue, judges, SERVER6, shows, tlsListing } from "../dialogue.ts";
+import { DEAD_RETRANSMISSIONS, IDLE_SECONDS, PROVOKED_SECONDS } from "../thresholds.ts";
 
 const CAUSE = "control-idle-timeout";
 
@@ -135,6 +136,17 @@ test("idle time and repetitions at both sides", () => {
   judges(idle(IDLE_SECONDS + 60, DEAD_RETRANSMISSIONS - 1), "ok");
 });
 
+test("a reset answers what was said after the pause, or comes too late for an answer and is the host's own", () => {
+  const resetAfter = (seconds: number) => {
+    const ftp = new Dialogue().login().pause(600);
+    ftp.ask("TYPE I");
+    ftp.pause(seconds).control.reset("server");
+    return ftp.session().control;
+  };
+  judges(resetAfter(PROVOKED_SECONDS - 0.1), "failed", CAUSE);
+  judges(resetAfter(PROVOKED_SECONDS + 0.1), "failed", "control-connection-lost");
+});
+
 test("silent: 421 is the server's own timer", () => {
   const { ftp } = longDownload(600);
   ftp.control.server("226 Transfer complete.\r\n");
@@ -176,4 +188,22 @@ test("silent: the data is not complete either: the path is gone", () => {
   ftp.control.server("426 Failure writing network stream.\r\n");
   ftp.control.retransmit("server", { times: 5 });
   judges(ftp.channel(), "failed", "data-stalled");
+});
+
+test("silent under TLS: after the pause the client ends TLS, and the server's reset answers that", () => {
+  const ends = (how: (ftp: Dialogue) => void) => {
+    const ftp = new Dialogue({ vantage: "server" }).secureLogin();
+    ftp.askSealed("EPSV", ["229 Entering Extended Passive Mode (|||50002|)"]);
+    const data = ftp.dial(50002);
+    ftp.askSealed("LIST", ["150 Here comes the directory listing."]);
+    tlsListing(data, 500);
+    ftp.control.sealed("server", "226 Directory send OK.\r\n");
+    how(ftp.pause(60));
+    ftp.control.reset("server");
+    return ftp.session();
+  };
+  const goodbye = ends((ftp) => void ftp.control.closeNotify("client"));
+  judges(goodbye.control, "ok");
+  assert.equal(goodbye.dataChannels[0].cause, null);
+  judges(ends((ftp) => void ftp.askSealed("NOOP", [])).dataChannels[0], "failed", CAUSE);
 });

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { analyzeCapture } from "../../../src/analyze.ts";
-import { ANSWER_SECONDS } from "../../../src/diagnose/attempt.ts";
 import { CaptureBuilder } from "../../support/capture-builder.ts";
 import { CLIENT, CLIENT6, endpoint, judges, SERVER, SERVER6, shows } from "../dialogue.ts";
+import { ANSWER_SECONDS, ENOUGH_SYNS } from "../thresholds.ts";
 
 const CAUSE = "control-port-filtered";
 
@@ -39,12 +39,14 @@ test("SYNs with back-off and no answer, on 21, 990 and 2121, IPv4 and IPv6", () 
   }
 });
 
-test("two SYNs are likely, one with time enough is possible, one at the end of the capture is nothing", () => {
-  assert.equal(attempt(21, 1).control.confidence, "likely");
-  const { control } = attempt(21, 0, ANSWER_SECONDS + 0.1);
-  judges(control, "failed", CAUSE);
-  assert.equal(control.confidence, "possible");
-  judges(attempt(21, 0, ANSWER_SECONDS - 0.5).control, "undetermined");
+test("three SYNs at the end of the capture, or two with time enough after them; fewer are nothing", () => {
+  judges(attempt(21, ENOUGH_SYNS - 1).control, "failed", CAUSE);
+  judges(attempt(21, 1, ANSWER_SECONDS + 0.1).control, "failed", CAUSE);
+  judges(attempt(21, 1, ANSWER_SECONDS - 0.1).control, "undetermined");
+});
+
+test("silent: a SYN that its sender did not repeat, as after an ICMP error that the capture lost", () => {
+  judges(attempt(21, 0, ANSWER_SECONDS + 60).control, "undetermined");
 });
 
 test("silent: answered late", () => {
@@ -62,7 +64,7 @@ test("silent: more than three targets from one source in 60 s are one scan", () 
   const targets = (count: number) => {
     const net = new CaptureBuilder();
     for (let i = 0; i < count; i++) {
-      net.synUnanswered({ client: endpoint(CLIENT, 40000 + i), server: `203.0.113.${10 + i}:21`, retries: 1 });
+      net.synUnanswered({ client: endpoint(CLIENT, 40000 + i), server: `203.0.113.${10 + i}:21`, retries: 2 });
     }
     return analyzeCapture(net.build());
   };

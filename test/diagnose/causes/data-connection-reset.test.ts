@@ -137,3 +137,18 @@ test("silent: opened and unused because the server said 550; before the first by
   nothing.ftp.quit();
   judges(nothing.ftp.channel(), "undetermined");
 });
+
+test("silent under TLS: the sender had finished, and only the acknowledgment of its last bytes is missing", () => {
+  const ftp = new Dialogue().secureLogin();
+  ftp.askSealed("EPSV", ["229 Entering Extended Passive Mode (|||50002|)"]);
+  const data = ftp.dial(50002);
+  ftp.askSealed("STOR upload", ["150 Ok to send data."]);
+  data.clientData(3_000, { acked: false });
+  const acknowledged = data.ack("server");
+  data.fin("client");
+  data.reset("server");
+  ftp.askSealed("ABOR", ["226 Abort successful"]);
+  ftp.quitSealed();
+  ftp.net.drop(acknowledged);
+  judges(ftp.channel(), "undetermined");
+});

@@ -100,3 +100,31 @@ test("silent: a PORT with a foreign address is refused, and the server's own cli
   own.quit();
   judges(own.channel(), "undetermined");
 });
+
+/** A data connection that is answered with this TTL, nothing on it, and what the server says in the end. */
+function answeredWith(serverTtl: number | undefined, reply: string) {
+  const ftp = new Dialogue().login();
+  ftp.passive(50002);
+  const data = ftp.dial(50002, serverTtl === undefined ? {} : { serverTtl });
+  ftp.ask("LIST");
+  const failed = ftp.pause(60).control.server(`${reply}\r\n`);
+  ftp.quit();
+  return { channel: ftp.channel(), synAck: data.handshake.synAck, failed };
+}
+
+test("another backend answers the client's SYN in the server's name, and the server says that nothing came", () => {
+  const { channel, synAck, failed } = answeredWith(54, "425 Failed to establish connection.");
+  shows(channel, {
+    outcome: "failed",
+    cause: CAUSE,
+    confidence: "likely",
+    evidence: [synAck, failed],
+    alternatives: ["data-port-filtered"],
+    says: /SYN-ACK of the data connection is not the server's: TTL 54.*others? .*TTL 57.*3 hops beyond/,
+  });
+});
+
+test("silent: the server itself answers; another backend, and the transfer works", () => {
+  judges(answeredWith(undefined, "425 Failed to establish connection.").channel, "failed", "data-stalled");
+  judges(answeredWith(54, "226 Directory send OK.").channel, "ok");
+});

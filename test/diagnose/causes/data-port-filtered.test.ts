@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { ANSWER_SECONDS } from "../../../src/diagnose/attempt.ts";
 import { CLIENT6, Dialogue, judges, SERVER6, shows } from "../dialogue.ts";
+import { ANSWER_SECONDS, BACKOFF_SECONDS, DIAL_SECONDS, REPEATED_SYNS } from "../thresholds.ts";
 
 const CAUSE = "data-port-filtered";
 
@@ -61,17 +61,43 @@ test("two SYNs are likely; one is possible where the server says that nothing ca
     else ftp.net.udp({ from: "192.0.2.10:5353", to: "192.0.2.1:53", payload: "other traffic" });
     return ftp.channel();
   };
-  const two = attempt(1, 0);
+  const two = attempt(REPEATED_SYNS - 1, 0);
   judges(two, "failed", CAUSE);
   assert.equal(two.confidence, "likely");
-  const told = attempt(0, ANSWER_SECONDS + 0.1, "425 Failed to establish connection.");
+  const told = attempt(REPEATED_SYNS - 2, ANSWER_SECONDS + 0.1, "425 Failed to establish connection.");
   judges(told, "failed", CAUSE);
   assert.equal(told.confidence, "possible");
   // Sent once and not again though there was time: something told the client to stop.
-  judges(attempt(0, ANSWER_SECONDS + 0.1), "undetermined");
+  judges(attempt(REPEATED_SYNS - 2, ANSWER_SECONDS + 0.1), "undetermined");
   const early = attempt(0, ANSWER_SECONDS - 0.5);
   judges(early, "undetermined");
   assert.deepEqual(early.limits, ["capture-ends"]);
+});
+
+test("at the end of the capture: a SYN that is repeated after its back-off, and one repeated sooner", () => {
+  const repeatedAfter = (seconds: number) => {
+    const ftp = new Dialogue().login();
+    ftp.passive(50002);
+    ftp.net.synUnanswered({ ...ftp.ends(50002), retries: 1, schedule: [seconds] });
+    return ftp.channel();
+  };
+  judges(repeatedAfter(BACKOFF_SECONDS + 0.05), "failed", CAUSE);
+  judges(repeatedAfter(BACKOFF_SECONDS - 0.05), "undetermined");
+});
+
+test("under TLS: an attempt right after something was said, and one that may be any other traffic", () => {
+  const dialledAfter = (seconds: number) => {
+    const ftp = new Dialogue().secureLogin();
+    ftp.askSealed("EPSV", ["229 Entering Extended Passive Mode (|||50002|)"]);
+    ftp.pause(seconds).net.synUnanswered(ftp.ends(50002));
+    ftp.quitSealed();
+    return ftp.channels().map(({ outcome, cause }) => `${outcome} ${cause}`);
+  };
+  assert.deepEqual(dialledAfter(DIAL_SECONDS - 0.1), [`failed ${CAUSE}`]);
+  assert.deepEqual(
+    dialledAfter(DIAL_SECONDS + 0.1).filter((told) => told.startsWith("failed")),
+    [],
+  );
 });
 
 test("silent: one-sided capture, or a SYN-ACK that went another way", () => {

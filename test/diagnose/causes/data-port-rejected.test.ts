@@ -13,7 +13,7 @@ test("the server's own stack refuses: TTL and time fit its other packets", () =>
     cause: CAUSE,
     confidence: "certain",
     evidence: [syn, reset],
-    says: /RST in answer after 20 ms \(the control connection's SYN-ACK took 20 ms\).*TTL 57, IP-ID 0, window 0; the TTL fits the host's other packets \(57\), 7 hops from here/,
+    says: /RST in answer after 20 ms \(the control connection's SYN-ACK took 20 ms\).*TTL 57, IP-ID 0, window 0 \(the host's last packet: window 502, IP-ID \d+\); the TTL fits the host's other packets \(57\), 7 hops from here/,
   });
   void granted;
 });

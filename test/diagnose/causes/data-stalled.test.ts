@@ -1,12 +1,12 @@
 import { test } from "node:test";
+import { Dialogue, judges, shows } from "../dialogue.ts";
 import {
   HIDDEN_SILENCE_SECONDS,
   SILENCE_SECONDS,
   STALL_RETRANSMISSIONS,
   STALL_SECONDS,
   ZERO_WINDOW_SECONDS,
-} from "../../../src/diagnose/data-progress.ts";
-import { Dialogue, judges, shows } from "../dialogue.ts";
+} from "../thresholds.ts";
 
 const CAUSE = "data-stalled";
 
@@ -70,7 +70,7 @@ test("client side: nothing arrives any more, and the client gives up", () => {
     cause: CAUSE,
     confidence: "likely",
     evidence: [last, failed],
-    says: /the last data after 20000 bytes; then nothing arrives for 6\.\d s/,
+    says: /the last data after 20000 bytes; then nothing arrives for 6\.\d s, though all is acknowledged and the window open \(\d{5} bytes\)/,
   });
   judges(silent(SILENCE_SECONDS - 1).channel, "undetermined");
 });
@@ -91,20 +91,32 @@ test("the receiver keeps its window closed: its own doing, and said so", () => {
   const { channel } = closed(ZERO_WINDOW_SECONDS - 2);
   judges(channel, "failed", "data-connection-reset");
 
-  const { ftp, data } = download();
-  const zero = data.zeroWindow("client");
-  for (let i = 0; i < ZERO_WINDOW_SECONDS + 2; i++) {
-    ftp.pause(1);
-    data.zeroWindow("client");
-  }
-  const failed = ftp.control.server("421 Data timeout. Reconnect. Sorry.\r\n");
-  ftp.control.finish("server");
-  shows(ftp.channel(), {
+  const timesOut = (seconds: number) => {
+    const { ftp, data, last } = download();
+    const zero = data.zeroWindow("client");
+    for (let i = 0; i < seconds; i++) {
+      ftp.pause(1);
+      data.zeroWindow("client");
+    }
+    const failed = ftp.control.server("421 Data timeout. Reconnect. Sorry.\r\n");
+    ftp.control.finish("server");
+    return { channel: ftp.channel(), zero, last, failed };
+  };
+  const long = timesOut(ZERO_WINDOW_SECONDS + 1);
+  shows(long.channel, {
     outcome: "failed",
     cause: CAUSE,
     confidence: "likely",
-    evidence: [zero, failed],
-    says: /192\.0\.2\.10:\d+ keeps its receive window at zero for 12\.\d s: the receiver stopped reading/,
+    evidence: [long.zero, long.failed],
+    says: /192\.0\.2\.10:\d+ keeps its receive window at zero for 11\.\d s: the receiver stopped reading/,
+  });
+  const short = timesOut(ZERO_WINDOW_SECONDS - 1);
+  shows(short.channel, {
+    outcome: "failed",
+    cause: CAUSE,
+    confidence: "likely",
+    evidence: [short.last, short.failed],
+    says: /then nothing arrives for 9\.\d s/,
   });
 });
 
@@ -164,24 +176,47 @@ test("under TLS: repetition in vain shows it as well", () => {
   shows(ftp.channel(), { outcome: "failed", cause: CAUSE, confidence: "likely", evidence: [repeats[0]] });
 });
 
-test("under TLS: silence is possible, and takes longer to mean something", {
-  todo: "outcome.ts: silence of an encrypted transfer accuses nobody now",
-}, () => {
-  const hidden = (seconds: number) => {
-    const ftp = new Dialogue().secureLogin();
-    ftp.askSealed("EPSV", ["229 Entering Extended Passive Mode (|||50002|)"]);
-    const data = ftp.dial(50002);
-    ftp.askSealed("RETR big", ["150 Opening BINARY mode data connection for big (900000 bytes)."]);
-    data.tls({ resumption: "psk" });
-    const last = data.applicationData("server", 1000);
-    data.ack("client");
-    ftp.pause(seconds);
+/** A download under TLS that stops after a while, and what the client does after so many seconds of silence. */
+function hiddenSilence(seconds: number, givesUp: (ftp: Dialogue, data: ReturnType<Dialogue["dial"]>) => void) {
+  const ftp = new Dialogue().secureLogin();
+  ftp.askSealed("EPSV", ["229 Entering Extended Passive Mode (|||50002|)"]);
+  const data = ftp.dial(50002);
+  ftp.askSealed("RETR big", ["150 Opening BINARY mode data connection for big (900000 bytes)."]);
+  data.tls({ resumption: "psk" });
+  const last = data.applicationData("server", 1000);
+  data.ack("client");
+  givesUp(ftp.pause(seconds), data);
+  return { channel: ftp.channel(), last };
+}
+
+test("under TLS: silence is possible once the receiver gives up, and takes longer to mean something", () => {
+  const closes = (ftp: Dialogue, data: ReturnType<Dialogue["dial"]>) => {
+    data.fin("client");
+    data.ack("server");
     ftp.askSealed("ABOR", ["426 Failure writing network stream."]);
-    return { channel: ftp.channel(), last };
   };
-  const { channel, last } = hidden(HIDDEN_SILENCE_SECONDS + 1);
+  const { channel, last } = hiddenSilence(HIDDEN_SILENCE_SECONDS + 0.1, closes);
   shows(channel, { outcome: "failed", cause: CAUSE, confidence: "possible", evidence: [last] });
-  judges(hidden(HIDDEN_SILENCE_SECONDS - 1).channel, "undetermined");
+  judges(hiddenSilence(HIDDEN_SILENCE_SECONDS - 0.1, closes).channel, "undetermined");
+});
+
+test("silent under TLS: the client leaves, as after a reset that the capture lost", () => {
+  const leaves = (ftp: Dialogue) => void ftp.control.fin("client");
+  judges(hiddenSilence(HIDDEN_SILENCE_SECONDS + 20, leaves).channel, "undetermined");
+  const closesUnheard = (_: Dialogue, data: ReturnType<Dialogue["dial"]>) => void data.fin("client");
+  judges(hiddenSilence(HIDDEN_SILENCE_SECONDS + 20, closesUnheard).channel, "undetermined");
+});
+
+test("silent under TLS: a pause in which the session lives on, and an end of the data in order", () => {
+  const keepsAlive = (ftp: Dialogue) => void ftp.askSealed("NOOP", ["200 NOOP ok."]);
+  judges(hiddenSilence(HIDDEN_SILENCE_SECONDS + 20, keepsAlive).channel, "undetermined");
+  const finishes = (ftp: Dialogue, data: ReturnType<Dialogue["dial"]>) => {
+    data.closeNotify("server");
+    data.finish("server");
+    ftp.control.sealed("server", "226 Transfer complete.\r\n");
+    ftp.quitSealed();
+  };
+  judges(hiddenSilence(HIDDEN_SILENCE_SECONDS + 20, finishes).channel, "ok");
 });
 
 test("silent: slow but moving; a window that opens again; loss that recovers", () => {

@@ -1,6 +1,6 @@
 import { test } from "node:test";
-import { SILENCE_SECONDS } from "../../../src/diagnose/data-progress.ts";
 import { Dialogue, judges, shows, tlsListing } from "../dialogue.ts";
+import { SILENCE_SECONDS } from "../thresholds.ts";
 
 const CAUSE = "data-tls-handshake-failed";
 

@@ -101,3 +101,33 @@ test("silent: it quotes the server's SYN (active mode)", () => {
   ftp.quit();
   judges(ftp.channel(), "failed", "active-inbound-rejected");
 });
+
+/** A SYN through a NAT, and an ICMP error that quotes it as the NAT sent it on, captured on both sides of the NAT. */
+function answeredByTranslatedIcmp(quoted: { from: string; to: string; seq: number }) {
+  const ftp = new Dialogue().login();
+  ftp.extended(50002);
+  const [syn] = ftp.net.synUnanswered({ ...ftp.ends(50002), retries: 0, isn: 0xdeadbeef });
+  ftp.net.uncaptured(() => ftp.net.segment({ ...quoted, flags: "S" }));
+  const icmp = ftp.net.icmpError({ from: ROUTER, type: 3, code: 13 });
+  ftp.pause(4).quit();
+  return { channel: ftp.channel(), syn, icmp };
+}
+
+test("the quoted header is translated by a NAT: the sequence number tells whose SYN it was", () => {
+  for (const [from, to] of [
+    ["198.51.100.200:61000", "203.0.113.5:50002"],
+    ["192.0.2.10:41000", "10.1.2.3:50002"],
+  ]) {
+    const { channel, syn, icmp } = answeredByTranslatedIcmp({ from, to, seq: 0xdeadbeef });
+    shows(channel, { outcome: "failed", cause: CAUSE, confidence: "certain", evidence: [syn, icmp] });
+  }
+});
+
+test("silent: the quote is of another connection: another sequence number, port, or pair of hosts", () => {
+  for (const quoted of [
+    { from: "198.51.100.200:61000", to: "203.0.113.5:50002", seq: 0xdeadbee0 },
+    { from: "198.51.100.200:61000", to: "203.0.113.5:50003", seq: 0xdeadbeef },
+    { from: "198.51.100.200:61000", to: "10.1.2.3:50002", seq: 0xdeadbeef },
+  ])
+    judges(answeredByTranslatedIcmp(quoted).channel, "undetermined");
+});

@@ -1,5 +1,6 @@
 import { test } from "node:test";
 import { Dialogue, judges, shows } from "../dialogue.ts";
+import { MIN_QUOTED } from "../thresholds.ts";
 
 const CAUSE = "login-failed";
 
@@ -44,6 +45,21 @@ test("530 to USER; a user's name with the word tls in it", () => {
   const refused = named.ask("USER tls-backup", "530 User tls-backup cannot log in.");
   named.quit();
   shows(named.session().control, { outcome: "failed", cause: CAUSE, confidence: "certain", evidence: [refused.reply] });
+});
+
+test("a user's name is not the server's word, unless it is too short to tell", () => {
+  const refused = (user: string, reply: string) => {
+    const ftp = new Dialogue();
+    ftp.control.server("220 ready\r\n");
+    ftp.ask(`USER ${user}`, reply);
+    ftp.quit();
+    return ftp.session().control;
+  };
+  const name = "ssl".padEnd(MIN_QUOTED, "l");
+  judges(refused(name, `530 ${name}: not allowed to log in.`), "failed", CAUSE);
+  // Taken away, `-s` would turn "Non-secure" into no word at all.
+  const short = "-s".slice(0, MIN_QUOTED - 1);
+  judges(refused(short, "530 Non-secure sessions are disallowed."), "ok");
 });
 
 test("silent: the next try works", () => {

@@ -1,6 +1,6 @@
 import { test } from "node:test";
-import { SMALL_SEGMENT, STALL_RETRANSMISSIONS } from "../../../src/diagnose/data-progress.ts";
 import { CLIENT6, Dialogue, judges, ROUTER, SERVER6, shows } from "../dialogue.ts";
+import { SMALL_SEGMENT, STALL_RETRANSMISSIONS } from "../thresholds.ts";
 
 const CAUSE = "mtu-blackhole";
 

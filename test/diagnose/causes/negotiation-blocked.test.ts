@@ -1,7 +1,6 @@
 import { test } from "node:test";
-import { PATIENCE_SECONDS } from "../../../src/diagnose/causes/negotiation-blocked.ts";
-import { DEAD_RETRANSMISSIONS } from "../../../src/diagnose/control-end.ts";
 import { Dialogue, FORGED, judges, shows, tlsListing } from "../dialogue.ts";
+import { COMPARED_PACKETS, DEAD_RETRANSMISSIONS, PATIENCE_SECONDS } from "../thresholds.ts";
 
 const CAUSE = "negotiation-blocked";
 
@@ -145,4 +144,63 @@ test("silent: under TLS the command cannot be read", () => {
   tlsListing(ftp.dial(50000), 500);
   ftp.quitSealed();
   judges(ftp.channel(), "ok");
+});
+
+/** EPSV refused by a packet with this TTL, and PASV that works. */
+function refusedWith(reply: string, ttl?: number) {
+  const ftp = new Dialogue().login();
+  ftp.control.client("EPSV\r\n");
+  const refusal = ftp.control.server(`${reply}\r\n`, ttl === undefined ? {} : { ttl });
+  ftp.passive(50000);
+  ftp.list(ftp.dial(50000));
+  ftp.quit();
+  return { channels: ftp.channels(), refusal };
+}
+
+test("a device refuses EPSV in the server's name", () => {
+  const { channels, refusal } = refusedWith("500 command not understood", 62);
+  shows(channels[0], {
+    outcome: "refused",
+    cause: CAUSE,
+    confidence: "likely",
+    evidence: [refusal, refusal],
+    says: /that reply is not the server's: TTL 62.*5 hops before the host \(7 hops\), by a middlebox/,
+  });
+  judges(channels[1], "ok");
+});
+
+test("the server refuses a verb that a device overwrote", () => {
+  const { channels, refusal } = refusedWith("500 'XXXX': command not understood.");
+  shows(channels[0], {
+    outcome: "refused",
+    cause: CAUSE,
+    confidence: "likely",
+    evidence: [refusal, refusal],
+    says: /quotes a verb of X: EPSV was overwritten on its way/,
+  });
+});
+
+test("silent: the server's own refusal, and one where its packets come by several routes", () => {
+  judges(refusedWith("500 EPSV not understood").channels[0], "refused", "epsv-refused");
+  const ftp = new Dialogue().login();
+  ftp.control.client("NOOP\r\n");
+  ftp.control.server("200 NOOP ok.\r\n", { ttl: 56 });
+  ftp.control.client("EPSV\r\n");
+  ftp.control.server("500 Unknown command.\r\n", { ttl: 55 });
+  ftp.quit();
+  judges(ftp.channel(), "refused", "epsv-refused");
+});
+
+test("a stranger is told from so many other packets, and not from fewer", () => {
+  const refusedAfter = (others: number) => {
+    const ftp = new Dialogue();
+    for (let i = 0; i < others; i++) ftp.ask("NOOP", "200 NOOP ok.");
+    ftp.control.client("EPSV\r\n");
+    ftp.control.server("500 Unknown command.\r\n", { ttl: 62 });
+    const { syn, synAck, ack } = ftp.control.handshake;
+    ftp.net.drop(syn, synAck, ack);
+    return ftp.channel();
+  };
+  judges(refusedAfter(COMPARED_PACKETS), "refused", CAUSE);
+  judges(refusedAfter(COMPARED_PACKETS - 1), "refused", "epsv-refused");
 });

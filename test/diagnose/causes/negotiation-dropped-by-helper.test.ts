@@ -1,6 +1,6 @@
 import { test } from "node:test";
-import { DEAD_RETRANSMISSIONS } from "../../../src/diagnose/control-end.ts";
 import { Dialogue, judges, octets, shows } from "../dialogue.ts";
+import { DEAD_RETRANSMISSIONS } from "../thresholds.ts";
 
 const CAUSE = "negotiation-dropped-by-helper";
 

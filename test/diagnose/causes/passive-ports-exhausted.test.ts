@@ -1,6 +1,6 @@
 import { test } from "node:test";
-import { WORKED_BEFORE } from "../../../src/diagnose/causes/passive-ports-exhausted.ts";
 import { Dialogue, judges, shows } from "../dialogue.ts";
+import { WORKED_BEFORE } from "../thresholds.ts";
 
 const CAUSE = "passive-ports-exhausted";
 
@@ -36,13 +36,13 @@ test("said to the transfer: failed", () => {
   shows(ftp.channel(), { outcome: "failed", cause: CAUSE, confidence: "likely", evidence: [list.reply] });
 });
 
-/** So many transfers over ports 50000 and 50001 in turn, then EPSV turned down without a reason. */
-function afterTransfers(transfers: number, reply: string) {
+/** So many transfers over ports 50000 and the next ones in turn, then EPSV turned down without a reason. */
+function afterTransfers(transfers: number, reply: string, ports = 2) {
   const ftp = new Dialogue().login();
   let last = 0;
   for (let i = 0; i < transfers; i++) {
-    last = ftp.extended(50000 + (i % 2)).reply;
-    ftp.list(ftp.dial(50000 + (i % 2)));
+    last = ftp.extended(50000 + (i % ports)).reply;
+    ftp.list(ftp.dial(50000 + (i % ports)));
   }
   const refused = ftp.ask("EPSV", reply);
   ftp.quit();
@@ -62,7 +62,12 @@ test("without words: after the ports of a narrow range were granted again and ag
 });
 
 test("silent: fewer before, or a code that does not fit", () => {
-  judges(afterTransfers(WORKED_BEFORE - 1, "425 Cannot open data connection.").channel, "refused", "epsv-refused");
+  for (const ports of [1, 2])
+    judges(
+      afterTransfers(WORKED_BEFORE - 1, "425 Cannot open data connection.", ports).channel,
+      "refused",
+      "epsv-refused",
+    );
   judges(afterTransfers(WORKED_BEFORE, "500 EPSV not understood").channel, "refused", "epsv-refused");
 });
 

@@ -48,3 +48,16 @@ test("silent: Pure-FTPd's 227 Logout. at the end refuses and grants nothing", ()
   judges(session.control, "ok");
   if (session.dataChannels.length > 0) throw new Error("no channel");
 });
+
+test("silent: its yes, the transfer and the 150 are not in the capture, and the no is that of the transfer", () => {
+  const ftp = new Dialogue({ software: "proftpd" }).login();
+  ftp.ask("TYPE I", "200 Type set to I");
+  const granted = ftp.passive(50002);
+  const data = ftp.dial(50002);
+  const opened = ftp.ask("RETR big", "150 Opening BINARY mode data connection for big (900000 bytes)");
+  data.serverData(3000);
+  ftp.ask("ABOR", "426 Transfer aborted. Data connection closed.", "226 Abort successful");
+  ftp.quit();
+  ftp.net.drop(granted.reply, opened.command);
+  judges(ftp.channel(), "undetermined");
+});

@@ -1,5 +1,6 @@
 import { test } from "node:test";
 import { CLIENT, Dialogue, judges, SERVERS, shows } from "../dialogue.ts";
+import { UNPRIVILEGED_PORT } from "../thresholds.ts";
 
 const CAUSE = "port-private-address";
 /** The client's own address behind its NAT. */
@@ -142,7 +143,7 @@ test("silent: refused for the mode, the port or the command, whatever the addres
     [51002, "502 Command not implemented."],
     [51002, "522 Network protocol not supported, use (2)"],
     [51002, "501 PASV/PORT/EPRT not allowed after EPSV ALL."], // pyftpdlib
-    [1000, "501 Sorry, but I won't connect to ports < 1024"], // Pure-FTPd
+    [UNPRIVILEGED_PORT - 1, "501 Sorry, but I won't connect to ports < 1024"], // Pure-FTPd
     [1000, "500 Illegal PORT command."],
   ] as const) {
     const ftp = new Dialogue({ vantage: "server" }).login();

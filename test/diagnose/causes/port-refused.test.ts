@@ -1,5 +1,6 @@
 import { test } from "node:test";
 import { CLIENT6, Dialogue, judges, OTHER, SERVER6, shows } from "../dialogue.ts";
+import { UNPRIVILEGED_PORT } from "../thresholds.ts";
 
 const CAUSE = "port-refused";
 
@@ -29,7 +30,7 @@ test("a third party's address (FTP bounce), and a port below 1024", () => {
     says: /PORT names 198\.51\.100\.77:51002, not the control connection's client 192\.0\.2\.10/,
   });
   const low = new Dialogue({ software: "pyftpdlib" }).login();
-  const privileged = low.active(1000, undefined, "501 PORT against the privileged port refused.");
+  const privileged = low.active(UNPRIVILEGED_PORT - 1, undefined, "501 PORT against the privileged port refused.");
   low.quit();
   shows(low.channel(), {
     outcome: "refused",
@@ -42,7 +43,7 @@ test("a third party's address (FTP bounce), and a port below 1024", () => {
 
 test("port 1024 is no longer low", () => {
   const ftp = new Dialogue().login();
-  const port = ftp.active(1024, undefined, "500 Illegal PORT command.");
+  const port = ftp.active(UNPRIVILEGED_PORT, undefined, "500 Illegal PORT command.");
   ftp.quit();
   shows(ftp.channel(), { outcome: "refused", cause: CAUSE, confidence: "certain", evidence: [port.reply] });
 });

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { ANSWER_SECONDS } from "../../../src/diagnose/attempt.ts";
 import { CLIENT6, Dialogue, judges, SERVER6, SERVERS, type ServerName, shows } from "../dialogue.ts";
+import { ANSWER_SECONDS } from "../thresholds.ts";
 
 const CAUSE = "syn-not-seen";
 

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { COMPLAINT_BYTES } from "../../../src/diagnose/data-progress.ts";
 import type { TlsVersion } from "../../support/tls-records.ts";
 import { Dialogue, judges, shows, tlsListing } from "../dialogue.ts";
+import { AT_ONCE_SECONDS, COMPLAINT_BYTES, REFUSED_TRANSFERS } from "../thresholds.ts";
 
 const CAUSE = "tls-session-reuse-required";
 const VERSIONS: readonly TlsVersion[] = ["1.2", "1.3"];
@@ -57,8 +57,8 @@ test("by packets: full handshake, no data, and the server hangs up unasked", () 
 test("silent: the session was resumed, or the server hangs up later", () => {
   judges(vsftpdHangsUp("1.2", "session-id").channel, "ok");
   judges(vsftpdHangsUp("1.3", "psk").channel, "ok");
-  judges(vsftpdHangsUp("1.3", "none", 0.9).channel, "failed", CAUSE);
-  judges(vsftpdHangsUp("1.3", "none", 1.2).channel, "undetermined"); // vsftpd confirms in fewer bytes
+  judges(vsftpdHangsUp("1.3", "none", AT_ONCE_SECONDS - 0.1).channel, "failed", CAUSE);
+  judges(vsftpdHangsUp("1.3", "none", AT_ONCE_SECONDS + 0.2).channel, "undetermined"); // vsftpd confirms in fewer bytes
 });
 
 /** Transfers of a server that goes on: each with a full handshake, nothing on it, and last words of so many bytes. */
@@ -82,7 +82,7 @@ function repeated(times: number, lastWords: number, listing = 0, version: TlsVer
 test("by lengths: the server complains after every data connection", () => {
   const complaint = "425 Unable to build data connection: Operation not permitted\r\n".length;
   for (const version of VERSIONS) {
-    const { channels, said, handshakes } = repeated(2, complaint, 0, version);
+    const { channels, said, handshakes } = repeated(REFUSED_TRANSFERS, complaint, 0, version);
     channels.forEach((channel, i) => {
       shows(channel, {
         outcome: "failed",
@@ -96,7 +96,12 @@ test("by lengths: the server complains after every data connection", () => {
 });
 
 test("silent: once, short words, or one listing that is not empty", () => {
-  for (const { channels } of [repeated(1, 62), repeated(3, COMPLAINT_BYTES - 1), repeated(2, 23), repeated(2, 62, 400)])
+  for (const { channels } of [
+    repeated(REFUSED_TRANSFERS - 1, 62),
+    repeated(3, COMPLAINT_BYTES - 1),
+    repeated(2, 23),
+    repeated(2, 62, 400),
+  ])
     for (const channel of channels) judges(channel, "ok");
   judges(repeated(2, COMPLAINT_BYTES).channels[0], "failed", CAUSE);
 });

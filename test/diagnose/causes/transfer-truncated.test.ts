@@ -22,7 +22,9 @@ function retrieve({
   final = "226 Transfer complete.",
 }: Retrieved) {
   const ftp = new Dialogue().login();
-  for (const [command, reply] of before ?? [["TYPE I", "200 Switching to Binary mode."]]) ftp.ask(command, reply);
+  const prepared = (before ?? [["TYPE I", "200 Switching to Binary mode."]]).map(([verb, reply]) =>
+    ftp.ask(verb, reply),
+  );
   ftp.passive(50002);
   const data = ftp.dial(50002);
   for (const [command, reply] of after ?? []) ftp.ask(command, reply);
@@ -31,7 +33,7 @@ function retrieve({
   const [fin] = data.finish("server");
   const said = ftp.control.server(`${final}\r\n`);
   ftp.quit();
-  return { channel: ftp.channel(), opening: opening.reply, fin, said };
+  return { channel: ftp.channel(), prepared, opening: opening.reply, fin, said };
 }
 
 test("the stream ends before the size of the 150, and yet 226: vsftpd, ProFTPD, Serv-U", () => {
@@ -97,15 +99,42 @@ test("silent: a size in the file's own name", () => {
   judges(retrieve({ carried: 5000, announced }).channel, "ok");
 });
 
-test("the size that SIZE gave, where the 150 has none (Pure-FTPd)", {
-  todo: "outcome.ts: isTruncated does not look at SIZE",
-}, () => {
-  const before = [
-    ["TYPE I", "200 TYPE is now 8-bit binary"],
-    ["SIZE file", "213 5000"],
-  ] as const;
-  const { channel } = retrieve({ carried: 4000, announced: "150 Accepted data connection", before });
-  judges(channel, "failed", CAUSE);
+const IMAGE = ["TYPE I", "200 TYPE is now 8-bit binary"] as const;
+const SIZE = ["SIZE file", "213 5000"] as const;
+const PURE_FTPD = "150 Accepted data connection";
+
+test("the size that SIZE gave, where the 150 has none (Pure-FTPd): possible", () => {
+  const { channel, prepared, fin, said } = retrieve({ announced: PURE_FTPD, carried: 4999, before: [IMAGE, SIZE] });
+  shows(channel, {
+    outcome: "failed",
+    cause: CAUSE,
+    confidence: "possible",
+    evidence: [prepared[1].reply, fin, said],
+    says: [/SIZE: reply "213 5000"/, /the data ends after 4999 of 5000 bytes/],
+  });
+});
+
+test("silent: SIZE said so, and all of it came, or more (the file grew)", () => {
+  for (const carried of [5000, 5001])
+    judges(retrieve({ announced: PURE_FTPD, carried, before: [IMAGE, SIZE] }).channel, "ok");
+});
+
+test("silent: SIZE of another file, of this name elsewhere, before a change of it, or refused", () => {
+  for (const before of [
+    [IMAGE, ["SIZE other", "213 5000"]],
+    [IMAGE, SIZE, ["CWD sub", "250 OK. Current directory is /sub"]],
+    [IMAGE, SIZE, ["DELE file", "250 Deleted file"]],
+    [IMAGE, ["SIZE file", "550 I can only retrieve regular files"]],
+  ] as const)
+    judges(retrieve({ announced: PURE_FTPD, carried: 4000, before }).channel, "ok");
+});
+
+test("silent: SIZE, and then the rest of a file, or another type", () => {
+  judges(retrieve({ announced: PURE_FTPD, carried: 2000, before: [IMAGE, SIZE], after: [REST] }).channel, "ok");
+  const ascii = ["TYPE A", "200 TYPE is now ASCII"] as const;
+  judges(retrieve({ announced: PURE_FTPD, carried: 4900, before: [IMAGE, SIZE, ascii] }).channel, "ok");
+  judges(retrieve({ announced: PURE_FTPD, carried: 4900, before: [ascii, SIZE, IMAGE] }).channel, "ok");
+  judges(retrieve({ announced: PURE_FTPD, carried: 4900, before: [ascii, SIZE] }).channel, "ok");
 });
 
 test("silent: the server itself says that it was cut short, or the data is TLS", () => {
@@ -122,4 +151,22 @@ test("silent: the server itself says that it was cut short, or the data is TLS",
   ftp.control.server("226 Transfer complete.\r\n");
   ftp.quit();
   judges(ftp.channel(), "ok");
+});
+
+test("silent: the connection is another transfer's, whose 227 the capture lost", () => {
+  const ftp = new Dialogue().login();
+  ftp.ask("TYPE I", "200 Switching to Binary mode.");
+  const first = ftp.passive(50002);
+  const data = ftp.dial(50002);
+  ftp.ask("RETR short", "150 Opening BINARY mode data connection for short (300 bytes).");
+  data.serverData(300);
+  data.finish("server");
+  ftp.control.server("226 Transfer complete.\r\n");
+  ftp.passive(50003);
+  ftp.ask("RETR long", "150 Opening BINARY mode data connection for long (5000 bytes).", "226 Transfer complete.");
+  ftp.quit();
+  ftp.net.drop(first.reply);
+  const [lost, other] = ftp.channels();
+  judges(lost, "undetermined");
+  judges(other, "ok");
 });

@@ -1,0 +1,210 @@
+import type { Opening, OpeningEnd, RoleAdvice } from "./opening.ts";
+import { type PortRange, portText } from "./service-needs.ts";
+
+/** Rules of one kind of firewall, ready to be pasted. */
+export interface FirewallRules {
+  readonly kind: "nftables" | "iptables" | "cisco-asa" | "security-group";
+  /** How they are put in, one sentence. */
+  readonly use: string;
+  readonly lines: readonly string[];
+  /** Where the syntax is documented. */
+  readonly source: string;
+}
+
+/** The service that the rules are for. */
+export interface RuleSubject {
+  readonly controlPort: number;
+  readonly publicAddress: string | null;
+  readonly insideAddress: string | null;
+  readonly range: PortRange;
+  /** Helpers can read the control connection. */
+  readonly readable: boolean;
+}
+
+/** The openings of all roles as rules of each kind of firewall. Nothing in them blocks anything. */
+export function firewallRules(subject: RuleSubject, roles: readonly RoleAdvice[]): FirewallRules[] {
+  const isIpv6 = roles.some(({ openings }) => openings.some(({ to }) => to.address?.includes(":")));
+  return [
+    {
+      kind: "nftables",
+      use: "Load with `nft -f FILE`; the chains do nothing until one of your base chains jumps to them.",
+      lines: nftables(subject, roles, isIpv6),
+      source: "nft(8)",
+    },
+    {
+      kind: "iptables",
+      use: `Load with \`${isIpv6 ? "ip6tables" : "iptables"}-restore --noflush FILE\`; jump to the chains from INPUT, OUTPUT or FORWARD.`,
+      lines: iptables(subject, roles),
+      source: "iptables-restore(8), iptables-extensions(8)",
+    },
+    {
+      kind: "cisco-asa",
+      use: "Bind each list with access-group to the interface on which these connections come in.",
+      lines: ciscoAsa(subject, roles, isIpv6),
+      source: "Cisco ASA Series Command Reference: access-list extended, nat, inspect ftp",
+    },
+    {
+      kind: "security-group",
+      use: "Security groups know no source ports and let replies pass by themselves; an Elastic IP address needs no forwarding.",
+      lines: roles.flatMap((role) => securityGroup(role, isIpv6)),
+      source: "AWS CLI Command Reference: ec2 authorize-security-group-ingress, -egress",
+    },
+  ];
+}
+
+/** `server-passive` as a name that every firewall takes. */
+function chainName({ role }: RoleAdvice): string {
+  return `ftp_${role.replace("-", "_")}`;
+}
+
+function usage({ role, seen }: RoleAdvice): string {
+  return `${role}${seen ? "" : " (mode not seen in this capture)"}`;
+}
+
+function nftables(subject: RuleSubject, roles: readonly RoleAdvice[], isIpv6: boolean): string[] {
+  const chains = roles.flatMap((role) => [
+    `  # ${usage(role)}`,
+    `  chain ${chainName(role)} {`,
+    ...role.openings.map((opening) => `    ${nftRule(opening)}`),
+    "  }",
+  ]);
+  const helper = [
+    "  # instead of the open data ports, for cleartext control connections: jump here",
+    "  # from a prerouting chain, and accept ct state related",
+    '  ct helper ftp_standard {\n    type "ftp" protocol tcp\n  }',
+    `  chain ftp_helper {\n    tcp dport ${subject.controlPort} ct helper set "ftp_standard"\n  }`,
+  ];
+  return [
+    `table ${isIpv6 ? "ip6" : "ip"} ftptrace {`,
+    ...chains,
+    ...forwarding(subject, (publicAddress, insideAddress, ports) => [
+      "  # jump here from a chain of type nat, hook prerouting",
+      "  chain ftp_forward {",
+      `    ${isIpv6 ? "ip6" : "ip"} daddr ${publicAddress} tcp dport { ${ports.map((range) => portText(range)).join(", ")} } dnat to ${insideAddress}`,
+      "  }",
+    ]),
+    ...(subject.readable ? helper : []),
+    "}",
+  ].flatMap((lines) => lines.split("\n"));
+}
+
+function nftRule({ from, to }: Opening): string {
+  const parts = [...nftEnd(from, "s"), ...nftEnd(to, "d")];
+  return `${parts.join(" ")} ct state new accept`;
+}
+
+function nftEnd({ address, ports }: OpeningEnd, side: "s" | "d"): string[] {
+  return [
+    ...(address === null ? [] : [`${address.includes(":") ? "ip6" : "ip"} ${side}addr ${address}`]),
+    ...(ports === null ? [] : [`tcp ${side}port ${portText(ports)}`]),
+  ];
+}
+
+function iptables(subject: RuleSubject, roles: readonly RoleAdvice[]): string[] {
+  return [
+    "*filter",
+    ...roles.map((role) => `:${chainName(role)} - [0:0]`),
+    ...roles.flatMap((role) => [
+      `# ${usage(role)}`,
+      ...role.openings.map((opening) => `-A ${chainName(role)} ${iptablesMatch(opening)} -j ACCEPT`),
+    ]),
+    "COMMIT",
+    ...forwarding(subject, (publicAddress, insideAddress, ports) => [
+      "*nat",
+      ":ftp_forward - [0:0]",
+      "# jump here from PREROUTING",
+      ...ports.map(
+        (range) =>
+          `-A ftp_forward -d ${publicAddress} -p tcp --dport ${portText(range, ":")} -j DNAT --to-destination ${insideAddress}`,
+      ),
+      "COMMIT",
+    ]),
+    ...(subject.readable
+      ? [
+          "*raw",
+          ":ftp_helper - [0:0]",
+          "# instead of the open data ports: jump here from PREROUTING, and accept RELATED",
+          `-A ftp_helper -p tcp --dport ${subject.controlPort} -j CT --helper ftp`,
+          "COMMIT",
+        ]
+      : []),
+  ];
+}
+
+function iptablesMatch({ from, to }: Opening): string {
+  const parts = [
+    ...(from.address === null ? [] : [`-s ${from.address}`]),
+    ...(to.address === null ? [] : [`-d ${to.address}`]),
+    "-p tcp",
+    ...(from.ports === null ? [] : [`--sport ${portText(from.ports, ":")}`]),
+    ...(to.ports === null ? [] : [`--dport ${portText(to.ports, ":")}`]),
+    "-m conntrack --ctstate NEW",
+  ];
+  return parts.join(" ");
+}
+
+function ciscoAsa(subject: RuleSubject, roles: readonly RoleAdvice[], isIpv6: boolean): string[] {
+  const any = isIpv6 ? "any6" : "any4";
+  const end = ({ address, ports }: OpeningEnd) =>
+    [address === null ? any : `host ${address}`, ...(ports === null ? [] : [asaPorts(ports)])].join(" ");
+  return [
+    ...roles.flatMap((role) => [
+      `! ${usage(role)}`,
+      ...role.openings.map(
+        ({ from, to }) => `access-list ${chainName(role).toUpperCase()} extended permit tcp ${end(from)} ${end(to)}`,
+      ),
+    ]),
+    ...forwarding(subject, (publicAddress, insideAddress, [control, data]) => [
+      "! forwarding",
+      `object network FTP_INSIDE\n host ${insideAddress}`,
+      `object network FTP_PUBLIC\n host ${publicAddress}`,
+      `object service FTP_CONTROL\n service tcp source ${asaPorts(control)}`,
+      `object service FTP_DATA\n service tcp source ${asaPorts(data)}`,
+      ...["FTP_CONTROL", "FTP_DATA"].map(
+        (name) => `nat (inside,outside) source static FTP_INSIDE FTP_PUBLIC service ${name} ${name}`,
+      ),
+    ]).flatMap((lines) => lines.split("\n")),
+    ...(subject.readable
+      ? ["! instead of the open data ports", "policy-map global_policy", " class inspection_default", "  inspect ftp"]
+      : ["! inspect ftp cannot read an encrypted control connection"]),
+  ];
+}
+
+function securityGroup(role: RoleAdvice, isIpv6: boolean): string[] {
+  return (["in", "out"] as const).flatMap((direction) => {
+    const openings = role.openings.filter((opening) => opening.direction === direction);
+    if (openings.length === 0) return [];
+    const permissions = openings.map(({ from, to, purpose }) => {
+      const { address } = direction === "in" ? from : to;
+      const { first, last } = to.ports ?? { first: 0, last: 65_535 };
+      const network = address === null ? (isIpv6 ? "::/0" : "0.0.0.0/0") : `${address}/${isIpv6 ? 128 : 32}`;
+      const ranges = isIpv6 ? "Ipv6Ranges" : "IpRanges";
+      const cidr = isIpv6 ? "CidrIpv6" : "CidrIp";
+      return [
+        `    {"IpProtocol": "tcp", "FromPort": ${first}, "ToPort": ${last},`,
+        `     "${ranges}": [{"${cidr}": "${network}", "Description": "FTP ${purpose}"}]}`,
+      ].join("\n");
+    });
+    const verb = direction === "in" ? "ingress" : "egress";
+    return [
+      `# ${usage(role)}`,
+      `aws ec2 authorize-security-group-${verb} --group-id "$GROUP_ID" \\`,
+      "  --ip-permissions '[",
+      ...permissions.join(",\n").split("\n"),
+      "  ]'",
+    ];
+  });
+}
+
+/** Rules that forward the service's ports, where both addresses are known. */
+function forwarding(
+  { controlPort, publicAddress, insideAddress, range }: RuleSubject,
+  write: (publicAddress: string, insideAddress: string, ports: [control: PortRange, data: PortRange]) => string[],
+): string[] {
+  if (publicAddress === null || insideAddress === null) return [];
+  return write(publicAddress, insideAddress, [{ first: controlPort, last: controlPort }, range]);
+}
+
+function asaPorts({ first, last }: PortRange): string {
+  return first === last ? `eq ${first}` : `range ${first} ${last}`;
+}

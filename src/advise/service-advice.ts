@@ -1,0 +1,229 @@
+import { classifyAddress, isPrivateUse } from "../address.ts";
+import { countOf } from "../report/phrases.ts";
+import { type FirewallRules, firewallRules } from "./firewall-rules.ts";
+import { type Opening, type OpeningEnd, ROLES, type Role, type RoleAdvice } from "./opening.ts";
+import { type ServerSetting, serverSettings } from "./server-settings.ts";
+import { type PortRange, portText, type ServiceNeeds } from "./service-needs.ts";
+
+/** Advice for one service, as plain data: `--format json` prints this. */
+export interface ServiceAdvice {
+  readonly server: string;
+  readonly controlPort: number;
+  readonly serverSoftware: string | null;
+  readonly sessions: number;
+  /** Whether helpers can read the negotiations: no session encrypts them. */
+  readonly readable: boolean;
+  /** Where clients outside reach the server; null: the capture does not tell. */
+  readonly publicAddress: string | null;
+  /** The server's own address behind a NAT; null: there is none, or the capture does not tell. */
+  readonly insideAddress: string | null;
+  readonly passiveRange: PortRange;
+  readonly roles: readonly RoleAdvice[];
+  readonly alternatives: readonly string[];
+  readonly assumptions: readonly string[];
+  readonly firewalls: readonly FirewallRules[];
+  readonly settings: readonly ServerSetting[];
+}
+
+/** Ports of a range that one did not have to choose by what was seen: above most ephemeral ports in use, below the end of all. */
+const DEFAULT_RANGE: PortRange = { first: 50_000, last: 50_099 };
+
+/** A span of ports up to this is taken for a configured range; the ephemeral ports of a system span 16,000 and more. */
+const MAX_RANGE = 2000;
+
+/** A range is given in whole hundreds: each transfer takes a port, and it stays taken for minutes after it (TIME_WAIT, RFC 9293 3.6.1). */
+const RANGE_STEP = 100;
+
+const CLIENT_PORTS: PortRange = { first: 1024, last: 65_535 };
+
+/** What the firewalls and NATs between a service and its clients have to let pass, with what is assumed for it. */
+export function adviseService(needs: ServiceNeeds): ServiceAdvice {
+  const addresses = addressesOf(needs);
+  const range = passiveRangeOf(needs);
+  const readable = [...needs.security].every((security) => security === "cleartext" || security.endsWith("-then-ccc"));
+  const place: Place = { needs, ...addresses, range: range.range, sourcePort: dataSourcePort(needs) };
+  const roles = ROLES.map((role) => roleAdvice(role, place, readable));
+  const name = { server: needs.server, controlPort: needs.controlPort };
+  return {
+    ...name,
+    serverSoftware: needs.serverSoftware,
+    sessions: needs.sessions,
+    readable,
+    publicAddress: addresses.publicAddress,
+    insideAddress: addresses.insideAddress,
+    passiveRange: range.range,
+    roles,
+    alternatives: alternatives(readable, needs),
+    assumptions: [range.says, ...addresses.assumptions, ...modeAssumptions(needs, place)],
+    firewalls: firewallRules({ ...name, ...addresses, range: range.range, readable }, roles),
+    settings: serverSettings(addresses.publicAddress, range.range),
+  };
+}
+
+interface Place {
+  readonly needs: ServiceNeeds;
+  readonly publicAddress: string | null;
+  readonly insideAddress: string | null;
+  readonly range: PortRange;
+  readonly sourcePort: number;
+}
+
+function addressesOf({ server, advertised }: ServiceNeeds): {
+  publicAddress: string | null;
+  insideAddress: string | null;
+  assumptions: string[];
+} {
+  const others = [...advertised].filter((address) => address !== server);
+  const [only] = others.length === 1 ? others : [null];
+  if (classifyAddress(server) === "public") {
+    const insideAddress = only !== null && isPrivateUse(only) ? only : null;
+    const assumptions =
+      insideAddress === null
+        ? [`The server is reached at ${server}; whether a NAT stands before it cannot be seen from here.`]
+        : [`${insideAddress}, which the server advertised, is its own address behind the NAT of ${server}.`];
+    return { publicAddress: server, insideAddress, assumptions };
+  }
+  if (only !== null && classifyAddress(only) === "public")
+    return {
+      publicAddress: only,
+      insideAddress: server,
+      assumptions: [`${only}, which the server advertised, is its public address, and a NAT turns it into ${server}.`],
+    };
+  return {
+    publicAddress: null,
+    insideAddress: null,
+    assumptions: [
+      `All clients reach the server at ${server}. For clients beyond a NAT put its public address in place of PUBLIC_ADDRESS, and forward the same ports there.`,
+    ],
+  };
+}
+
+/** The range to set on the server and to open, and in how far it is a guess. */
+function passiveRangeOf({ passive: { ports, channels } }: ServiceNeeds): { range: PortRange; says: string } {
+  const { span } = ports;
+  const advice = "Set it on the server and open the same; the configured range may be another.";
+  if (span === null)
+    return {
+      range: DEFAULT_RANGE,
+      says: `No passive port was seen: ${portText(DEFAULT_RANGE)} is an example. ${advice}`,
+    };
+  const seen = `${countOf(channels, "passive channel")} used ${countOf(ports.count, "port")}, ${portText(span)}.`;
+  if (span.last - span.first >= MAX_RANGE)
+    return {
+      range: DEFAULT_RANGE,
+      says: `${seen} That is no configured range but whatever the system gave: set one, e.g. ${portText(DEFAULT_RANGE)}.`,
+    };
+  const range = {
+    first: Math.max(Math.floor(span.first / RANGE_STEP) * RANGE_STEP, CLIENT_PORTS.first),
+    last: Math.min(Math.floor(span.last / RANGE_STEP) * RANGE_STEP + RANGE_STEP - 1, CLIENT_PORTS.last),
+  };
+  return {
+    range,
+    says: `${seen} Observed ports are not the configured range: ${portText(range)} is a guess. ${advice}`,
+  };
+}
+
+/** RFC 959 3.2: the port below the control port; 20, and 989 (ftps-data, IANA) beside 990. */
+function dataSourcePort({ controlPort, active: { sourcePorts } }: ServiceNeeds): number {
+  const [first] = sourcePorts.list();
+  return sourcePorts.count === 1 && first !== undefined ? first : controlPort - 1;
+}
+
+function modeAssumptions({ server, active, clients }: ServiceNeeds, { sourcePort }: Place): string[] {
+  const seen = active.sourcePorts.count;
+  const source =
+    seen === 0
+      ? `Active data connections were not seen. They are taken to come from port ${sourcePort}, one below the control port (RFC 959); some servers use any port.`
+      : seen === 1
+        ? `All active data connections seen came from the server's port ${sourcePort}.`
+        : `Active data connections came from ${countOf(seen, "port")} of the server: the rules name ${sourcePort} (RFC 959); if they are to stay many, leave the source port out.`;
+  const who =
+    clients.size > MAX_NAMED_CLIENTS
+      ? countOf(clients.size, "client address", "client addresses")
+      : [...clients].sort().join(", ");
+  const seenBeforeNat = classifyAddress(server) === "public" && [...clients].some(isPrivateUse);
+  return [
+    source,
+    `Clients may come from any address. To admit only those seen, name them in the rules of the server's side: ${who}.`,
+    ...(seenBeforeNat
+      ? ["Private client addresses were seen before their NAT: the server's side sees its public address instead."]
+      : []),
+  ];
+}
+
+const MAX_NAMED_CLIENTS = 8;
+
+function roleAdvice(role: Role, place: Place, readable: boolean): RoleAdvice {
+  const { needs, range, sourcePort, publicAddress, insideAddress } = place;
+  const atServer = role.startsWith("server");
+  const passive = role.endsWith("passive");
+  const server = (atServer ? insideAddress : publicAddress) ?? needs.server;
+  const [onlyClient] = needs.clients.size === 1 ? needs.clients : [];
+  const client = atServer || onlyClient === undefined ? null : onlyClient;
+  const clientEnd: OpeningEnd = { address: client, ports: null };
+  const control: Opening = {
+    purpose: "control",
+    direction: atServer ? "in" : "out",
+    from: clientEnd,
+    to: { address: server, ports: { first: needs.controlPort, last: needs.controlPort } },
+  };
+  const data: Opening = passive
+    ? { ...control, purpose: "data", to: { address: server, ports: range } }
+    : {
+        purpose: "data",
+        direction: atServer ? "out" : "in",
+        from: { address: server, ports: { first: sourcePort, last: sourcePort } },
+        to: { address: client, ports: CLIENT_PORTS },
+      };
+  const use = passive ? needs.passive : needs.active;
+  return {
+    role,
+    seen: use.channels > 0,
+    openings: [control, data],
+    words: WORDS[role](place, readable),
+  };
+}
+
+/** What each role needs, in words. */
+const WORDS: Readonly<Record<Role, (place: Place, readable: boolean) => string[]>> = {
+  "server-passive": ({ needs, range, publicAddress, insideAddress }, readable) => [
+    `Firewall: let new connections in to port ${needs.controlPort} and to ports ${portText(range)}.`,
+    insideAddress !== null
+      ? `NAT: forward port ${needs.controlPort} and ports ${portText(range)} of ${publicAddress} to ${insideAddress}, each to the same port.`
+      : `NAT, if there is one: forward port ${needs.controlPort} and ports ${portText(range)}, each to the same port.`,
+    readable
+      ? "A helper that reads the control connection can open the data ports by itself; then the range need not stand open."
+      : "No helper can read the encrypted 227 and 229: the range has to stand open, and the server has to know its public address.",
+  ],
+  "server-active": ({ needs, sourcePort }) => [
+    `Firewall: let new connections in to port ${needs.controlPort}, and out from port ${sourcePort} to any port above 1023 of the clients.`,
+    "NAT: nothing more; the server connects outward.",
+  ],
+  "client-passive": ({ needs, range }) => [
+    `Firewall: let new connections out to port ${needs.controlPort} and to ports ${portText(range)} of the server. Most client firewalls let all out.`,
+    "NAT: nothing more; the client connects outward.",
+  ],
+  "client-active": ({ needs, sourcePort }, readable) => [
+    `Firewall: let new connections out to port ${needs.controlPort}, and in from port ${sourcePort} of the server to ports above 1023 of the client.`,
+    readable
+      ? "NAT: only with a helper, which rewrites the address in PORT and EPRT and forwards that port."
+      : "NAT: not possible under TLS without a fixed port range in the client, forwarded to it, and its public address set there. Use passive mode.",
+  ],
+};
+
+function alternatives(readable: boolean, { controlPort, security }: ServiceNeeds): string[] {
+  const implicit = [...security].some((kind) => kind.startsWith("implicit"));
+  return [
+    "EPSV (RFC 2428): its reply carries no address, so no public address has to be set and no NAT has to rewrite one. The ports have to be open and forwarded all the same.",
+    ...(readable
+      ? []
+      : [
+          "CCC (RFC 4217 12.3) ends TLS on the control connection after login, so that helpers can read it again. Login stays protected, commands and file names do not; client and server must both allow it.",
+        ]),
+    ...(implicit || controlPort === 990
+      ? [
+          "Implicit TLS: control port 990 and, in active mode, data from port 989 (IANA: ftps, ftps-data). Helpers that only know port 21 do not look at it at all.",
+        ]
+      : []),
+  ];
+}

@@ -1,0 +1,61 @@
+import { adviceText } from "../advise/advice-text.ts";
+import { adviseService } from "../advise/service-advice.ts";
+import { ServiceLedger } from "../advise/service-needs.ts";
+import { safeData } from "../report/safe-text.ts";
+import type { AdviseRequest } from "./args.ts";
+import {
+  analyzeInputs,
+  inputExitCode,
+  inputsInTimeOrder,
+  refuseOutputAmongInputs,
+  wantsProgress,
+} from "./capture-inputs.ts";
+import { Complaints } from "./complaints.ts";
+import { EXIT_CODES, type ExitCode } from "./exit-code.ts";
+import { keepYoungGenerationSmall } from "./heap.ts";
+import { fileOutput, ReportOutputError, standardOutput } from "./report-output.ts";
+import { widthOf } from "./terminal.ts";
+
+/** `ftptrace advise`: the openings in firewalls and NATs that the sessions of the captures need. */
+export async function adviseCommand(request: AdviseRequest): Promise<ExitCode> {
+  keepYoungGenerationSmall();
+  refuseOutputAmongInputs(request.output, request.files);
+  const complaints = new Complaints(request.loudness);
+  const { inputs, rejected } = await inputsInTimeOrder(request.files, complaints);
+  if (inputs.length === 0) return EXIT_CODES.inputUnusable;
+  const ledger = new ServiceLedger();
+  const summary = await analyzeInputs(inputs, complaints, {
+    ftpPorts: request.ftpPorts,
+    onSession: (session) => ledger.add(session),
+    showProgress: wantsProgress(request.loudness, false),
+  });
+  if (summary === null) return EXIT_CODES.inputUnusable;
+  try {
+    await write(request, adviceOn(ledger, request));
+  } catch (error) {
+    if (!(error instanceof ReportOutputError)) throw error;
+    complaints.add(error.message);
+    return EXIT_CODES.outputFailed;
+  }
+  const exitCode = inputExitCode(inputs, summary, complaints);
+  return rejected > 0 ? EXIT_CODES.inputUnusable : exitCode;
+}
+
+function adviceOn(ledger: ServiceLedger, request: AdviseRequest): string {
+  const services = ledger.services().map(adviseService);
+  const { sessionsLeftOut } = ledger;
+  return request.format === "json"
+    ? `${JSON.stringify(safeData({ services, sessionsLeftOut }), null, 2)}\n`
+    : adviceText(services, sessionsLeftOut, widthOf(request.width, request.output === null));
+}
+
+async function write({ output: path, force }: AdviseRequest, text: string): Promise<void> {
+  const output = path === null ? standardOutput() : fileOutput(path, force);
+  try {
+    await output.write(text);
+    output.commit();
+  } catch (error) {
+    output.discard();
+    throw error;
+  }
+}

@@ -1,0 +1,67 @@
+import type { SessionDiagnosis } from "../diagnose.ts";
+import type { AcrossFinding } from "../verdict.ts";
+import { type AcrossRule, keptAt, MAX_KEPT_KEYS, SessionTally } from "./across-rule.ts";
+
+/** Once, a server may have been unlucky; the channel says so by itself. */
+export const EXHAUSTED_CHANNELS = 2;
+
+interface ServerGrants {
+  ports: Set<number>;
+  exhausted: number;
+  tally: SessionTally;
+}
+
+/** A server runs out of passive ports again and again: its range is too small for what its clients do at once. */
+export class PortsExhausted implements AcrossRule {
+  readonly #servers = new Map<string, ServerGrants>();
+
+  add({ facts: session, channels }: SessionDiagnosis): void {
+    for (const { facts, verdict } of channels) {
+      const { negotiation } = facts;
+      const exhausted = verdict?.cause === "passive-ports-exhausted";
+      const granted = negotiation?.mode === "passive" && negotiation.granted ? negotiation.advertised : null;
+      if (!exhausted && !granted) continue;
+      const kept = keptAt(this.#servers, session.server.address, () => ({
+        ports: new Set<number>(),
+        exhausted: 0,
+        tally: new SessionTally(),
+      }));
+      if (!kept) continue;
+      if (granted && kept.ports.size < MAX_KEPT_KEYS) kept.ports.add(granted.port);
+      if (!exhausted) continue;
+      kept.exhausted++;
+      kept.tally.add(session.id, verdict.facts[0]);
+    }
+  }
+
+  findings(): AcrossFinding[] {
+    return [...this.#servers]
+      .filter(([, { exhausted }]) => exhausted >= EXHAUSTED_CHANNELS)
+      .map(([server, { ports, exhausted, tally }]) => ({
+        id: "ports-exhausted",
+        title: `${server}: no passive port was left ${exhausted} times${grantedText(ports)}`,
+        confidence: "likely" as const,
+        sessions: tally.sessions,
+        sessionCount: tally.count,
+        facts: tally.facts,
+        remedy: [
+          "Widen the server's passive range and what is forwarded of it: a port stays in use for up to 2 MSL (RFC 9293: four minutes) after its connection.",
+          "Or let clients open fewer connections at once.",
+        ],
+      }));
+  }
+}
+
+/** `; it granted 3 ports, from 50000 to 50002`. */
+function grantedText(ports: ReadonlySet<number>): string {
+  if (ports.size === 0) return "";
+  let least = Number.POSITIVE_INFINITY;
+  let most = 0;
+  for (const port of ports) {
+    least = Math.min(least, port);
+    most = Math.max(most, port);
+  }
+  return ports.size === 1
+    ? `; it granted port ${least} alone`
+    : `; it granted ${ports.size} ports, from ${least} to ${most}`;
+}

@@ -1,0 +1,91 @@
+import type { SessionFacts } from "../correlate/session-facts.ts";
+import type { ReplyEvent } from "../ftp/control-event.ts";
+import type { HalfConnection, Reset } from "../tcp/half-connection.ts";
+import { hopsFrom, initialTtl } from "./vantage.ts";
+
+/** Who sent a packet, as far as its TTL tells. */
+export interface PacketOrigin {
+  /** `middlebox`: a device nearer than the host; `beyond`: one farther away; `unknown`: the TTL does not tell. */
+  readonly who: "host" | "middlebox" | "beyond" | "unknown";
+  readonly text: string;
+}
+
+/**
+ * Compares a reset with the other packets of the host in whose name it came. Another hop distance means another sender; the same distance
+ * fits the host, and proves nothing against a device on the same link. IP-ID and window are said for people who know the device: stacks
+ * differ too much (Linux answers for a closed port with IP-ID 0, others count on) for a rule.
+ */
+export function resetOrigin(reset: Reset, host: HalfConnection): PacketOrigin {
+  const form = `TTL ${reset.ttl}${identification(reset.ipId)}, window ${reset.window}`;
+  if (host.ttl === 0) return { who: "unknown", text: `${form}; no other packet of that host to compare with` };
+  return originOf(
+    reset.ttl,
+    host,
+    `${form} (the host's last packet: window ${host.window}${identification(host.lastIpId)})`,
+  );
+}
+
+/** With fewer others than this there is nothing to tell a stranger from (the SYN-ACK and the greeting, at least). */
+export const COMPARED_PACKETS = 2;
+
+/**
+ * The same for a reply on the control connection: whether the server's host sent it, or a firewall in its name.
+ * @returns undefined where there are too few others, or these came by several routes
+ */
+function replyOrigin(reply: ReplyEvent, { events, server }: SessionFacts): PacketOrigin | undefined {
+  const others = events.flatMap((event) =>
+    event.kind === "reply" && event.stamp.packet !== reply.stamp.packet ? [event.stamp.ttl] : [],
+  );
+  if (server.synCount > 0) others.push(server.ttl);
+  const [ttl] = others;
+  if (others.length < COMPARED_PACKETS || others.some((other) => other !== ttl)) return undefined;
+  return originOf(reply.stamp.ttl, { ttl, lowestTtl: ttl, highestTtl: ttl }, `TTL ${reply.stamp.ttl}`);
+}
+
+/** Who sent a reply in the server's name, where that was another device than the server's host. */
+export function forgerOf(reply: ReplyEvent, session: SessionFacts): PacketOrigin | undefined {
+  const origin = replyOrigin(reply, session);
+  return origin?.who === "middlebox" || origin?.who === "beyond" ? origin : undefined;
+}
+
+/** The same for who answered a SYN in the server's name: another backend, a proxy, or the server itself. */
+export function answererOrigin(answerer: HalfConnection, host: HalfConnection): PacketOrigin | undefined {
+  if (answerer.ttl === 0 || host.ttl === 0) return undefined;
+  return originOf(answerer.ttl, host, `TTL ${answerer.ttl}`);
+}
+
+/** Compares the TTL of one packet with those of a host's others. @param form what the packet looks like, in words */
+function originOf(
+  ttl: number,
+  host: Pick<HalfConnection, "ttl" | "lowestTtl" | "highestTtl">,
+  form: string,
+): PacketOrigin {
+  const there = hopsFrom(host.ttl);
+  const here = hopsFrom(ttl);
+  const others = host.lowestTtl < host.highestTtl ? `${host.lowestTtl} to ${host.highestTtl}` : `${host.ttl}`;
+  // Routes change: a TTL among those of the host's other packets is the host's.
+  if (ttl >= host.lowestTtl && ttl <= host.highestTtl)
+    return {
+      who: "host",
+      text: `${form}; the TTL fits the host's other packets (${others}), ${hopsText(there)} from here`,
+    };
+  if (here === there)
+    return {
+      who: "unknown",
+      text: `${form}; the host's other packets have TTL ${others}: as far away, but an initial TTL of ${initialTtl(ttl)} instead of ${initialTtl(host.ttl)}`,
+    };
+  const near = here < there;
+  return {
+    who: near ? "middlebox" : "beyond",
+    text: `${form}; the host's other packets have TTL ${others}: sent ${hopsText(here)} from here, ${hopsText(Math.abs(there - here))} ${near ? "before" : "beyond"} the host (${hopsText(there)})${near ? ", by a middlebox" : ""}`,
+  };
+}
+
+/** `, IP-ID 7`; nothing where the packet has none (IPv6). */
+function identification(ipId: number): string {
+  return ipId >= 0 ? `, IP-ID ${ipId}` : "";
+}
+
+function hopsText(hops: number): string {
+  return hops === 1 ? "1 hop" : `${hops} hops`;
+}

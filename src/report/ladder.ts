@@ -1,0 +1,76 @@
+import type { Conversation, ConversationEvent, Party } from "../conversation.ts";
+
+/** A step of a ladder diagram: an event, or what was left out between two. */
+export type LadderStep =
+  | { readonly event: ConversationEvent }
+  /** So many events, or so many seconds in which nothing was seen. */
+  | { readonly leftOut: number }
+  | { readonly silence: number };
+
+/** Steps of one ladder; of a longer stretch the beginning and the end are shown. */
+export const MAX_LADDER_STEPS = 48;
+/** How many of these are the last ones. */
+const STEPS_AT_END = 18;
+/** Events before a channel's first and after its last that show how it came about and what followed. */
+const LEAD_IN = 4;
+const AFTERMATH = 3;
+/** From so many seconds on a pause is drawn. */
+const SILENCE_SECONDS = 1;
+
+/** A whole conversation. */
+export function wholeLadder({ events, leftOut }: Conversation): LadderStep[] {
+  const steps: LadderStep[] = events.map((event) => ({ event }));
+  if (leftOut) steps.splice(leftOut.before, 0, { leftOut: leftOut.count });
+  return paused(steps);
+}
+
+/**
+ * The part of a conversation that shows one data channel, with what stands just before and after it; events of other channels are left out.
+ * @param channel its ordinal; null for the control connection itself: all that belongs to no channel
+ */
+export function ladderOf({ events }: Conversation, channel: number | null): LadderStep[] {
+  const own = (event: ConversationEvent) => event.channel === channel;
+  const first = events.findIndex(own);
+  if (first < 0) return [];
+  const last = events.findLastIndex(own);
+  const shown = events.slice(Math.max(0, first - LEAD_IN), last + AFTERMATH + 1);
+  return paused(shortened(shown.filter((event) => own(event) || event.channel === null || !event.onData)));
+}
+
+function shortened(events: readonly ConversationEvent[]): LadderStep[] {
+  const steps = events.map((event): LadderStep => ({ event }));
+  if (steps.length <= MAX_LADDER_STEPS) return steps;
+  const leftOut = steps.length - MAX_LADDER_STEPS;
+  return [...steps.slice(0, MAX_LADDER_STEPS - STEPS_AT_END), { leftOut }, ...steps.slice(-STEPS_AT_END)];
+}
+
+/** With the pauses between its events. */
+function paused(steps: readonly LadderStep[]): LadderStep[] {
+  const all: LadderStep[] = [];
+  let before: number | null = null;
+  for (const step of steps) {
+    if ("event" in step) {
+      if (before !== null && step.event.at - before >= SILENCE_SECONDS) all.push({ silence: step.event.at - before });
+      before = step.event.at;
+    } else before = null;
+    all.push(step);
+  }
+  return all;
+}
+
+const ARROWS: Readonly<Record<Party, Readonly<Record<Party, string>>>> = {
+  client: { server: "C -----> S", between: "C --x    S", client: "C        S" },
+  server: { client: "C <----- S", between: "C    x-- S", server: "C        S" },
+  between: { client: "C <--    S", server: "C    --> S", between: "C        S" },
+};
+
+/** A ladder as plain text, a line each: seconds, packet, arrow between client (C) and server (S), what was said; data connections are indented. */
+export function ladderLines(steps: readonly LadderStep[], captureCount: number): string[] {
+  return steps.map((step) => {
+    if ("leftOut" in step) return `${" ".repeat(20)}… ${step.leftOut} more`;
+    if ("silence" in step) return `${" ".repeat(20)}:        :  ${step.silence.toFixed(1)} s`;
+    const { at, place, from, to, onData, text } = step.event;
+    const packet = captureCount > 1 ? `${place.capture + 1}:${place.packet}` : String(place.packet);
+    return `${at.toFixed(3).padStart(9)} ${packet.padStart(8)}  ${ARROWS[from][to]}  ${onData ? "data: " : ""}${text}`;
+  });
+}

@@ -1,0 +1,258 @@
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, test } from "node:test";
+import { adviceText } from "../../src/advise/advice-text.ts";
+import type { FirewallRules } from "../../src/advise/firewall-rules.ts";
+import { ROLES } from "../../src/advise/opening.ts";
+import { adviseService, type ServiceAdvice } from "../../src/advise/service-advice.ts";
+import { ServiceLedger } from "../../src/advise/service-needs.ts";
+import type { Session } from "../../src/analysis.ts";
+import { analyzeCapture } from "../../src/analyze.ts";
+import { runCli, temporaryFolder } from "../cli/run-cli.ts";
+import { CaptureBuilder } from "../support/capture-builder.ts";
+
+function adviceFor(sessions: readonly Session[]): ServiceAdvice[] {
+  const ledger = new ServiceLedger();
+  for (const session of sessions) ledger.add(session);
+  return ledger.services().map(adviseService);
+}
+
+function adviceOf(fixture: string): ServiceAdvice {
+  const [advice] = adviceFor(analyzeCapture(readFileSync(join("fixtures", fixture))).sessions);
+  assert.ok(advice);
+  return advice;
+}
+
+function linesOf(advice: ServiceAdvice, kind: FirewallRules["kind"]): readonly string[] {
+  return advice.firewalls.find((rules) => rules.kind === kind)?.lines ?? [];
+}
+
+describe("what a server behind NAT needs that advertises its inner address", () => {
+  const advice = adviceOf("pasv-cleartext-private-address-client.pcap");
+
+  test("both addresses and a range around the port that was seen", () => {
+    assert.deepEqual(
+      [advice.publicAddress, advice.insideAddress, advice.passiveRange],
+      ["93.190.70.26", "10.20.30.40", { first: 50_000, last: 50_099 }],
+    );
+    assert.match(advice.assumptions.join("\n"), /1 port, 50003\. Observed ports are not the configured range/);
+    assert.match(
+      advice.assumptions.join("\n"),
+      /10\.20\.30\.40.* is its own address behind the NAT of 93\.190\.70\.26/,
+    );
+  });
+
+  test("four roles, of which the passive ones were seen", () => {
+    assert.deepEqual(
+      advice.roles.map(({ role, seen }) => [role, seen]),
+      ROLES.map((role) => [role, role.endsWith("passive")]),
+    );
+  });
+
+  test("openings end where each firewall sees them: at the inner address on the server's side, at the public one on the client's", () => {
+    const [control, data] = advice.roles.find(({ role }) => role === "server-passive")?.openings ?? [];
+    assert.deepEqual(control, {
+      purpose: "control",
+      direction: "in",
+      from: { address: null, ports: null },
+      to: { address: "10.20.30.40", ports: { first: 21, last: 21 } },
+    });
+    assert.deepEqual(data?.to, { address: "10.20.30.40", ports: { first: 50_000, last: 50_099 } });
+    const active = advice.roles.find(({ role }) => role === "client-active")?.openings[1];
+    assert.deepEqual(active, {
+      purpose: "data",
+      direction: "in",
+      from: { address: "93.190.70.26", ports: { first: 20, last: 20 } },
+      to: { address: "89.247.52.18", ports: { first: 1024, last: 65_535 } },
+    });
+  });
+
+  test("the rules and settings carry the values", () => {
+    const rules: [kind: FirewallRules["kind"], line: string][] = [
+      ["nftables", "    ip daddr 93.190.70.26 tcp dport { 21, 50000-50099 } dnat to 10.20.30.40"],
+      ["iptables", "-A ftp_forward -d 93.190.70.26 -p tcp --dport 50000:50099 -j DNAT --to-destination 10.20.30.40"],
+      ["cisco-asa", "access-list FTP_SERVER_PASSIVE extended permit tcp any4 host 10.20.30.40 range 50000 50099"],
+      ["cisco-asa", "access-list FTP_SERVER_ACTIVE extended permit tcp host 10.20.30.40 eq 20 any4 range 1024 65535"],
+      ["security-group", '    {"IpProtocol": "tcp", "FromPort": 50000, "ToPort": 50099,'],
+    ];
+    for (const [kind, line] of rules) assert.ok(linesOf(advice, kind).includes(line), `${kind}: ${line}`);
+    const settings = Object.fromEntries(advice.settings.map(({ product, lines }) => [product, lines.join("\n")]));
+    assert.deepEqual(Object.keys(settings), ["vsftpd", "ProFTPD", "Pure-FTPd", "FileZilla Server", "IIS", "JSCAPE"]);
+    assert.equal(settings["vsftpd"], "pasv_min_port=50000\npasv_max_port=50099\npasv_address=93.190.70.26");
+    assert.equal(settings["ProFTPD"], "PassivePorts 50000 50099\nMasqueradeAddress 93.190.70.26");
+    for (const text of Object.values(settings)) assert.match(text, /50000\b[\s\S]*50099\b[\s\S]*93\.190\.70\.26/);
+  });
+
+  test("a helper is an alternative while it can read, and CCC needs no word", () => {
+    assert.ok(linesOf(advice, "nftables").join("\n").includes("ct helper"));
+    assert.doesNotMatch(advice.alternatives.join("\n"), /CCC/);
+  });
+});
+
+test("with TLS no helper is offered, and CCC is explained", () => {
+  const advice = adviceOf("epsv-explicit-tls-several-transfers-client.pcap");
+  assert.equal(advice.readable, false);
+  assert.doesNotMatch(linesOf(advice, "nftables").join("\n"), /helper/);
+  assert.doesNotMatch(linesOf(advice, "iptables").join("\n"), /helper/);
+  assert.match(advice.alternatives.join("\n"), /CCC \(RFC 4217 12\.3\)/);
+  assert.match(advice.roles[0]?.words.join("\n") ?? "", /No helper can read/);
+  // 192.168.42.17 speaks to a public address
+  assert.match(advice.assumptions.join("\n"), /Private client addresses were seen before their NAT/);
+});
+
+test("implicit TLS: port 990, active data from 989", () => {
+  const net = new CaptureBuilder();
+  net.connect({ client: "192.0.2.10:40000", server: "203.0.113.5:990", handshake: true });
+  const [advice] = adviceFor(analyzeCapture(net.build()).sessions);
+  assert.ok(advice);
+  const active = advice.roles.find(({ role }) => role === "server-active")?.openings;
+  assert.deepEqual(
+    active?.map(({ from, to }) => [from.ports?.first ?? null, to.ports?.first]),
+    [
+      [null, 990],
+      [989, 1024],
+    ],
+  );
+  assert.match(advice.alternatives.join("\n"), /990 and, in active mode, data from port 989/);
+});
+
+test("ports all over the place are no range; one is to be set", () => {
+  const net = new CaptureBuilder();
+  const control = net.connect({ client: "192.0.2.10:40000", server: "203.0.113.5:21", handshake: true });
+  control.server("220 ready\r\n");
+  for (const port of [32_000, 61_000]) {
+    control.client("PASV\r\n");
+    control.server(`227 Entering Passive Mode (203,0,113,5,${port >> 8},${port & 255})\r\n`);
+  }
+  const [advice] = adviceFor(analyzeCapture(net.build()).sessions);
+  assert.deepEqual(advice?.passiveRange, { first: 50_000, last: 50_099 });
+  assert.match(advice?.assumptions[0] ?? "", /32000-61000\. That is no configured range/);
+});
+
+test("without a public address a placeholder stands in the settings, and nothing is forwarded", () => {
+  const net = new CaptureBuilder();
+  const control = net.connect({ client: "10.0.0.10:40000", server: "10.0.0.5:21", handshake: true });
+  control.server("220 ready\r\n");
+  const [advice] = adviceFor(analyzeCapture(net.build()).sessions);
+  assert.equal(advice?.publicAddress, null);
+  assert.ok(advice?.settings[0]?.lines.includes("pasv_address=PUBLIC_ADDRESS"));
+  assert.doesNotMatch(linesOf(advice, "nftables").join("\n"), /dnat/);
+});
+
+test("many services cost bounded memory, and what is left out is said", () => {
+  const [session] = analyzeCapture(readFileSync("fixtures/epsv-cleartext-ok-client.pcap")).sessions;
+  assert.ok(session);
+  const ledger = new ServiceLedger();
+  for (let port = 1; port <= 70; port++)
+    ledger.add({ ...session, control: { ...session.control, server: { ...session.control.server, port } } });
+  assert.deepEqual([ledger.services().length, ledger.sessionsLeftOut], [64, 6]);
+  assert.match(adviceText([], 6, 80), /^No FTP session/);
+  assert.match(adviceText(ledger.services().slice(0, 1).map(adviseService), 6, 80), /6 sessions with further servers/);
+});
+
+const VARIETY = [
+  "pasv-cleartext-private-address-client.pcap",
+  "epsv-explicit-tls-several-transfers-client.pcap",
+  "eprt-cleartext-ipv6-ok-server.pcap",
+  "epsv-explicit-tls-ipv6-ok-client.pcapng",
+];
+
+describe("text", () => {
+  test("prose keeps to 80 columns; rules and links are never broken", () => {
+    for (const fixture of VARIETY) {
+      const advice = adviceOf(fixture);
+      const pasted = new Set(advice.firewalls.flatMap(({ lines }) => lines));
+      const wide = adviceText([advice], 0, 80)
+        .split("\n")
+        .filter((line) => line.length > 80 && !pasted.has(line) && !line.includes("https://"));
+      assert.deepEqual(wide, [], fixture);
+    }
+  });
+});
+
+function missing(program: string): string | false {
+  return spawnSync(program, ["--version"]).error ? `no ${program}` : false;
+}
+
+/** nft asks the kernel, for which it takes a network of its own where we are not allowed to touch the real one. */
+function nftCheck(path: string): { status: number | null; stderr: string } {
+  const own = spawnSync("unshare", ["-rn", "nft", "-c", "-f", path], { encoding: "utf8" });
+  return own.error ? spawnSync("nft", ["-c", "-f", path], { encoding: "utf8" }) : own;
+}
+
+test("nft accepts the rules", { skip: missing("nft") }, (context) => {
+  const path = join(temporaryFolder(context), "rules.nft");
+  writeFileSync(path, "table ip ftptrace {\n  chain c {\n    tcp dport 21 accept\n  }\n}\n");
+  if (nftCheck(path).status !== 0) {
+    context.skip("nft may not ask the kernel here");
+    return;
+  }
+  for (const fixture of VARIETY) {
+    writeFileSync(path, `${linesOf(adviceOf(fixture), "nftables").join("\n")}\n`);
+    const { status, stderr } = nftCheck(path);
+    assert.equal(status, 0, `${fixture}: ${stderr}`);
+  }
+  writeFileSync(path, "table ip ftptrace {\n  chain c {\n    tcp dport fifty accept\n  }\n}\n");
+  assert.notEqual(nftCheck(path).status, 0, "nft accepts anything");
+});
+
+test("iptables-restore accepts the rules", { skip: missing("iptables-restore") }, (context) => {
+  for (const fixture of VARIETY) {
+    const advice = adviceOf(fixture);
+    const program = advice.server.includes(":") ? "ip6tables-restore" : "iptables-restore";
+    const { status, stderr } = spawnSync("unshare", ["-rn", program, "--test"], {
+      input: `${linesOf(advice, "iptables").join("\n")}\n`,
+      encoding: "utf8",
+    });
+    if (/unshare|Permission denied|Operation not permitted/.test(stderr)) {
+      context.skip(stderr.trim());
+      return;
+    }
+    assert.equal(status, 0, `${fixture}: ${stderr}`);
+  }
+});
+
+test("the security group permissions are JSON as the AWS CLI takes it", () => {
+  for (const fixture of VARIETY) {
+    const text = linesOf(adviceOf(fixture), "security-group").join("\n");
+    const lists = [...text.matchAll(/--ip-permissions '([^']*)'/g)].map(([, json]) => JSON.parse(json ?? ""));
+    assert.equal(lists.length, 6);
+    for (const { IpProtocol, FromPort, ToPort, IpRanges = [], Ipv6Ranges = [] } of lists.flat()) {
+      assert.equal(IpProtocol, "tcp");
+      assert.ok(FromPort <= ToPort);
+      assert.equal(IpRanges.length + Ipv6Ranges.length, 1);
+    }
+  }
+});
+
+describe("ftptrace advise", { concurrency: 4 }, () => {
+  const FIXTURE = "fixtures/pasv-cleartext-private-address-client.pcap";
+
+  test("text and JSON tell the same", async () => {
+    const [text, json] = await Promise.all([
+      runCli(["advise", FIXTURE]),
+      runCli(["advise", "--format", "json", FIXTURE]),
+    ]);
+    assert.deepEqual([text.status, text.stderr, json.status, json.stderr], [0, "", 0, ""]);
+    const { services, sessionsLeftOut } = JSON.parse(json.stdout);
+    assert.equal(sessionsLeftOut, 0);
+    assert.equal(text.stdout, adviceText(services, 0, 80));
+  });
+
+  test("of what is no capture: status 3", async () => {
+    const { status, stdout, stderr } = await runCli(["advise", "package.json"]);
+    assert.deepEqual([status, stdout], [3, ""]);
+    assert.match(stderr, /^ftptrace: package\.json: /);
+  });
+
+  test("--output writes a whole file, and replaces none without --force", async (context) => {
+    const folder = temporaryFolder(context);
+    const path = join(folder, "advice.txt");
+    assert.equal((await runCli(["advise", "-o", path, FIXTURE])).status, 0);
+    assert.match(readFileSync(path, "utf8"), /^FTP SERVICE 93\.190\.70\.26:21/);
+    assert.equal((await runCli(["advise", "-o", path, FIXTURE])).status, 2);
+    assert.deepEqual(readdirSync(folder), ["advice.txt"]);
+  });
+});

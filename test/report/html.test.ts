@@ -1,0 +1,101 @@
+import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import { readFileSync, writeFileSync } from "node:fs";
+import { describe, test } from "node:test";
+import type { Analysis } from "../../src/analysis.ts";
+import type { Conversation } from "../../src/conversation.ts";
+import { createHtmlWriter } from "../../src/report/html.ts";
+import { SAMPLES, summaryOf } from "./sample-analysis.ts";
+
+const UPDATE = process.env.UPDATE_GOLDEN === "1";
+
+/** Captured text at its worst, in a conversation. */
+const CONVERSATION: Conversation = {
+  events: [
+    {
+      at: 0.5,
+      place: { capture: 0, packet: 23 },
+      channel: 1,
+      from: "server",
+      to: "client",
+      kind: "reply",
+      onData: false,
+      text: "227 <script>alert(1)</script> \u202e\" ' & \ud800",
+    },
+    {
+      at: 2,
+      place: { capture: 0, packet: 25 },
+      channel: 1,
+      from: "client",
+      to: "between",
+      kind: "syn",
+      onData: true,
+      text: "SYN to 10.0.1.121:3846, 5 times over 7.2 s, never answered",
+    },
+  ],
+  leftOut: null,
+};
+
+function page(analysis: Analysis): string {
+  const writer = createHtmlWriter({ width: 80, colour: false, captureHashes: ["ab".repeat(32)] });
+  return [
+    writer.begin(),
+    ...analysis.sessions.map((session) => writer.session(session, () => CONVERSATION)),
+    writer.end(summaryOf(analysis)),
+  ].join("");
+}
+
+/** Elements that have no end tag. */
+const VOID = new Set(["meta", "br", "!doctype"]);
+
+for (const [name, analysis] of Object.entries(SAMPLES))
+  describe(`the page of ${name}`, () => {
+    const html = page(analysis);
+
+    test("golden", () => {
+      const path = `test/golden/report-${name}.html`;
+      if (UPDATE) writeFileSync(path, html);
+      assert.equal(html, readFileSync(path, "utf8"));
+    });
+
+    test("runs nothing, loads nothing, and its policy allows its one style sheet only", () => {
+      assert.doesNotMatch(
+        html,
+        /<script|<link|<img|<iframe|<object|\son\w+=|\sstyle=|\ssrc=|javascript:|@import|url\(/i,
+      );
+      for (const [, target] of html.matchAll(/\shref="([^"]*)"/g)) assert.match(target, /^#(failure|finding)-\d+$/);
+      const style = /<style>([\s\S]*?)<\/style>/.exec(html)![1];
+      const hash = createHash("sha256").update(style).digest("base64");
+      assert.ok(html.includes(`default-src 'none'; style-src 'sha256-${hash}'`));
+    });
+
+    test("every element is closed where it was opened", () => {
+      const open: string[] = [];
+      const body = html.replace(/<style>[\s\S]*?<\/style>/, "");
+      for (const [, end, tag, selfClosed] of body.matchAll(/<(\/?)([a-z!][a-z0-9]*)\b[^>]*?(\/?)>/gi)) {
+        if (VOID.has(tag.toLowerCase()) || selfClosed) continue;
+        if (!end) open.push(tag);
+        else assert.equal(open.pop(), tag);
+      }
+      assert.deepEqual(open, []);
+    });
+
+    test("captured text is text", () => {
+      assert.doesNotMatch(html.replaceAll("\n", ""), /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/u);
+      if (analysis.sessions.some(({ dataChannels }) => dataChannels.some(({ outcome }) => outcome === "failed")))
+        assert.ok(html.includes("227 &lt;script&gt;alert(1)&lt;/script&gt;"));
+    });
+  });
+
+test("a long report stays bounded: rows, ladders and groups", () => {
+  const [session] = SAMPLES["private-address"].sessions;
+  const many = Array.from({ length: 2000 }, (_, i) => ({
+    ...session,
+    id: `s-${i}`,
+    control: { ...session.control, server: { address: `10.0.${i >> 8}.${i & 255}`, port: 21 } },
+  }));
+  const html = page({ ...SAMPLES["private-address"], sessions: many });
+  assert.equal(html.match(/class="bar"/g)?.length, 300);
+  assert.equal(html.match(/<figure>/g)?.length, 100);
+  assert.ok(html.includes("… and 1,700 more sessions."));
+});
