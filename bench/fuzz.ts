@@ -21,7 +21,7 @@ const DOUBLING_EVERY = 10_000;
 const DOUBLING_LINES = 1500;
 /** Of so many runs in a row the first few are analysed alone, the others as captures of one analysis, which costs a third. */
 const BLOCK = 64;
-const ALONE = 4;
+const ALONE = 2;
 const REPORT_EVERY = 20_000;
 
 const { values } = parseArgs({

@@ -43,6 +43,13 @@ export interface AnalyzeOptions {
   readonly ftpPorts?: readonly number[];
   /** Gets each session as it settles, and what its ends did for those who want it: to be asked for at once or never. */
   readonly onSession?: (session: Session, conversation: () => Conversation) => void;
+  /** Damage ends a capture; else reading goes on where a plausible record stands behind it. */
+  readonly strict?: boolean;
+  /**
+   * Leaves out TCP packets whose IP or TCP checksum is wrong, as the receiving host did. Not for captures made on a sender whose network card
+   * computes them, unless it leaves them zero or, as Linux does, with the sum over the pseudo header.
+   */
+  readonly verifyChecksums?: boolean;
   /** False: sessions are handed to `onSession` and forgotten, so memory does not grow with their number. Default true. */
   readonly keepSessions?: boolean;
 }
@@ -91,7 +98,7 @@ export function analyzeCapture(bytes: Uint8Array, options: AnalyzeOptions & { re
 class CaptureAnalyzer implements Analyzer {
   readonly #options: AnalyzeOptions;
   readonly #anomalies = new AnomalyLog();
-  readonly #decoder = new PacketDecoder(this.#anomalies);
+  readonly #decoder: PacketDecoder;
   readonly #view = emptyPacketView();
   readonly #tracker: SessionTracker;
   readonly #table: ConnectionTable;
@@ -113,6 +120,7 @@ class CaptureAnalyzer implements Analyzer {
 
   constructor(options: AnalyzeOptions) {
     this.#options = options;
+    this.#decoder = new PacketDecoder(this.#anomalies, options);
     this.#ledger = new AttemptLedger((facts) => this.#emit(facts));
     this.#tracker = new SessionTracker(this.#anomalies, (facts) => this.#ledger.settled(facts));
     const ports = [...CONTROL_PORTS, ...(options.ftpPorts ?? [])];
@@ -121,7 +129,13 @@ class CaptureAnalyzer implements Analyzer {
   }
 
   beginCapture(name: string, { startsAt }: { readonly startsAt?: Instant } = {}): OpenedCapture {
-    const source = new CaptureSource(name, this.#captures.length, startsAt ?? null, this.#anomalies, () => this.#run());
+    const source = new CaptureSource(
+      name,
+      this.#captures.length,
+      startsAt ?? null,
+      createCaptureReader(name, this.#captures.length, this.#anomalies, this.#options),
+      () => this.#run(),
+    );
     this.#captures.push(source);
     this.#chooseHungry();
     return source;
@@ -278,10 +292,10 @@ class CaptureSource implements OpenedCapture {
   #bound: Instant | null;
   readonly #advance: () => void;
 
-  constructor(name: string, index: number, startsAt: Instant | null, anomalies: AnomalyLog, advance: () => void) {
+  constructor(name: string, index: number, startsAt: Instant | null, reader: CaptureReader, advance: () => void) {
     this.name = name;
     this.index = index;
-    this.reader = createCaptureReader(name, index, anomalies);
+    this.reader = reader;
     this.#bound = startsAt;
     this.#advance = advance;
   }

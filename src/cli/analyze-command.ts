@@ -113,6 +113,8 @@ async function reportOn(
   const tally = new Tally();
   const summary = await analyzeInputs(inputs, complaints, {
     ftpPorts: request.ftpPorts,
+    strict: request.strict,
+    verifyChecksums: request.verifyChecksums,
     onSession(session, conversation) {
       tally.add(session);
       for (const report of reports) report.add(session, conversation);

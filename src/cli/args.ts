@@ -21,6 +21,10 @@ export interface AnalyzeRequest {
   readonly failOn: "failed" | "any" | null;
   /** Read every capture once more with pcap-parser and compare. */
   readonly crossCheck: boolean;
+  /** Stop at the first damaged record of a capture. */
+  readonly strict: boolean;
+  /** Leave out TCP packets with a wrong checksum. */
+  readonly verifyChecksums: boolean;
   /** Who finds the packets in the bytes: our reader or the package pcap-parser. */
   readonly reader: ReaderName;
   readonly loudness: Loudness;
@@ -116,6 +120,11 @@ export function createProgram(version: string, handlers: CommandHandlers, output
         .choices(READER_NAMES)
         .default("own"),
     )
+    .option(
+      "--verify-checksums",
+      "leave out TCP packets whose checksum is wrong, as their receiver did (not where a sender's network card had yet to compute it)",
+    )
+    .option("--strict", "stop at the first damaged record of a capture, instead of going on where the next one stands")
     .option("--cross-check", "read classic captures once more with pcap-parser; exit with 70 if the two readers differ")
     .addOption(quietOption())
     .addOption(verboseOption())
@@ -133,6 +142,8 @@ export function createProgram(version: string, handlers: CommandHandlers, output
       force: options.force ?? false,
       failOn: options.failOn ?? null,
       crossCheck: options.crossCheck ?? false,
+      strict: options.strict ?? false,
+      verifyChecksums: options.verifyChecksums ?? false,
       reader: options.reader,
       loudness: loudnessOf(options),
     }),
@@ -280,6 +291,8 @@ interface AnalyzeOptionValues extends LoudnessValues {
   session?: string;
   force?: boolean;
   failOn?: "failed" | "any";
+  strict?: boolean;
+  verifyChecksums?: boolean;
   crossCheck?: boolean;
   reader: ReaderName;
 }

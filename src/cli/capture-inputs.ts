@@ -127,6 +127,9 @@ export function displayName(path: string): string {
 export interface RunOptions {
   /** Control ports besides the usual. */
   readonly ftpPorts: readonly number[];
+  /** As in AnalyzeOptions. */
+  readonly strict?: boolean;
+  readonly verifyChecksums?: boolean;
   readonly onSession: (session: Session, conversation: () => Conversation) => void;
   /** Between two chunks, when there is time to write. */
   readonly afterChunk?: () => Promise<void>;
@@ -142,12 +145,14 @@ export interface RunOptions {
 export async function analyzeInputs(
   inputs: readonly Input[],
   complaints: Complaints,
-  { ftpPorts, onSession, afterChunk, open = openCapture, showProgress }: RunOptions,
+  { ftpPorts, strict, verifyChecksums, onSession, afterChunk, open = openCapture, showProgress }: RunOptions,
 ): Promise<AnalysisSummary | null> {
   const startedAt = performance.now();
   const tally = { sessions: 0, failures: 0 };
   const analyzer = createAnalyzer({
     ftpPorts,
+    strict: strict ?? false,
+    verifyChecksums: verifyChecksums ?? false,
     keepSessions: false,
     onSession(session, conversation) {
       tally.sessions++;

@@ -32,7 +32,8 @@ export interface CrossCheckResult {
 export async function crossCheck(path: string, load: () => PcapParser = loadPcapParser): Promise<CrossCheckResult> {
   const capture = await openCapture(path);
   try {
-    const reader = createCaptureReader(path, 0, new AnomalyLog());
+    // Behind damage pcap-parser is lost.
+    const reader = createCaptureReader(path, 0, new AnomalyLog(), { strict: true });
     const frame = emptyFrame();
     const second = new SecondReader(load());
     let start = 0;

@@ -15,7 +15,7 @@ export interface PlacedFrame {
 
 /**
  * The frames of captures that have been analysed, once more and in the same order: by time, and by the order of the inputs where times are
- * equal. What is damaged was told of by the analysis and ends a capture here too.
+ * equal. What is damaged was told of by the analysis and is stepped over here too.
  * @param afterChunk between two chunks; gets the bytes taken from disk so far, of all captures together
  * @throws CaptureOpenError when one has gone meanwhile
  */

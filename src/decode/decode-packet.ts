@@ -1,5 +1,6 @@
 import type { AnomalyLayer, AnomalyLog } from "../anomaly.ts";
 import { type Frame, packetReference } from "../capture/frame.ts";
+import { wrongChecksum } from "./checksum.ts";
 import { FragmentTable } from "./fragments.ts";
 import { readIcmpv4, readIcmpv6 } from "./icmp.ts";
 import { IpProtocol, readIpv4, readIpv6, skipExtensionHeaders } from "./ip.ts";
@@ -41,10 +42,15 @@ export class PacketDecoder {
   readonly #anomalies: AnomalyLog;
   readonly #fragments: FragmentTable;
   readonly #cursor = emptyLayerCursor();
+  readonly #verifyChecksums: boolean;
 
-  /** @param anomalies where malformed, cut and dropped packets are noted */
-  constructor(anomalies: AnomalyLog) {
+  /**
+   * @param anomalies where malformed, cut and dropped packets are noted
+   * @param options.verifyChecksums leaves out TCP packets whose IP or TCP checksum is wrong, as the receiving host did
+   */
+  constructor(anomalies: AnomalyLog, { verifyChecksums = false }: { readonly verifyChecksums?: boolean } = {}) {
     this.#anomalies = anomalies;
+    this.#verifyChecksums = verifyChecksums;
     this.#fragments = new FragmentTable(anomalies);
   }
 
@@ -55,6 +61,7 @@ export class PacketDecoder {
    * @returns a PacketKind; for `other` the content of the view is undefined
    */
   decode(frame: Frame, captureIndex: number, view: PacketView): number {
+    if (this.#verifyChecksums) return this.#decodeVerified(frame, captureIndex, view);
     const { bytes, start, capturedLength } = frame;
     if (
       capturedLength >= fastHeadersLength &&
@@ -110,6 +117,15 @@ export class PacketDecoder {
   /** Notes the fragments that still wait for others: the captures have ended. */
   finish(): void {
     this.#fragments.finish();
+  }
+
+  #decodeVerified(frame: Frame, captureIndex: number, view: PacketView): number {
+    const kind = this.#decodeLayers(frame, captureIndex, view);
+    const wrong = kind === PacketKind.tcp ? wrongChecksum(view) : null;
+    if (wrong === null) return kind;
+    const detail = `the ${wrong === "ip" ? "IP" : "TCP"} checksum is wrong; such packets are left out`;
+    this.#anomalies.note(`${wrong}-checksum-wrong`, wrong, view.packet, detail);
+    return PacketKind.other;
   }
 
   #decodeLayers(frame: Frame, captureIndex: number, view: PacketView): number {

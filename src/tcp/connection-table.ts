@@ -471,6 +471,7 @@ export class ConnectionTable {
       connection.copies++;
       return;
     }
+    if (this.#isOutOfWindow(half, other, view)) return;
     connection.packets++;
     connection.lastPacket = packet;
     connection.lastTime = time;
@@ -594,6 +595,20 @@ export class ConnectionTable {
     if (half.synTimes.length < MAX_SYN_TIMES) half.synTimes.push(time);
     half.lastSynPacket = view.packet;
     half.lastSynTime = time;
+  }
+
+  /**
+   * Whether the receiving host threw the segment away for its sequence number (RFC 9293 section 3.10.7.4), so that neither its words nor its RST
+   * or FIN were believed. Judged only behind a handshake, and with room for what the capture lost.
+   */
+  #isOutOfWindow(half: HalfConnection, other: HalfConnection, { sequence, flags, packet }: PacketView): boolean {
+    if (half.acked < 0 || !half.baseFromSyn || !other.baseFromSyn || (flags & TcpFlag.syn) !== 0) return false;
+    const at = half.offsetOf(sequence);
+    const room = 2 * (65_535 << Math.max(0, other.windowScale));
+    if (at <= Math.max(half.highest, half.acked) + room && at >= half.acked - room) return false;
+    const detail = () => `a segment at stream offset ${at} where ${half.acked} is expected; it is left out`;
+    this.#anomalies.note("tcp-out-of-window", "tcp", packet, detail);
+    return true;
   }
 
   #noteWindow(half: HalfConnection, view: PacketView, time: number): void {

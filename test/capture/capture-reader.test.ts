@@ -207,6 +207,7 @@ describe("capture reader", () => {
     }
     reader.push(pcapRecord({ captured: 0xffffffff }));
     assert.equal(reader.next(frame), false);
+    reader.end();
     const offset = 24 + pushes * chunk.length;
     assert.ok(offset > 2 ** 32);
     assert.equal(packets, pushes * 64);

@@ -39,7 +39,7 @@ export function loadCorpus(folder: string): CorpusEntry[] {
 }
 
 /** Packets of a fixture that are used at once, mostly and at most: few packets make for many runs. */
-const FEW_PACKETS = 14;
+const FEW_PACKETS = 10;
 const MAX_PACKETS = 50;
 
 /** A packet of each link type and tunnel, as if captured one after the other. */
@@ -59,15 +59,15 @@ export function fuzzInput(seed: number, corpus: readonly CorpusEntry[]): FuzzInp
   const chance = new Chance(seed);
   const { bytes, how } = capture(corpus, chance);
   const way = chance.below(1000);
-  if (way < 20) return { seed, how: `${how}, in chunks`, bytes, second: null, via: "chunks" };
-  if (way < 30)
+  if (way < 10) return { seed, how: `${how}, in chunks`, bytes, second: null, via: "chunks" };
+  if (way < 15)
     return { seed, how: `${how}, with another`, bytes, second: capture(corpus, chance).bytes, via: "memory" };
-  if (way < 32) return { seed, how: `${how}, gzip`, bytes: compressed(bytes, chance), second: null, via: "file" };
+  if (way < 16) return { seed, how: `${how}, gzip`, bytes: compressed(bytes, chance), second: null, via: "file" };
   return { seed, how, bytes, second: null, via: "memory" };
 }
 
 function capture(corpus: readonly CorpusEntry[], chance: Chance): { bytes: Uint8Array; how: string } {
-  if (chance.in(0.06)) {
+  if (chance.in(0.04)) {
     const bytes = conversation(chance);
     if (chance.in(0.7)) return { bytes, how: "conversation" };
     if (chance.in(0.4)) return { bytes: mutateBytes(bytes, chance), how: "conversation, bytes" };
@@ -79,11 +79,11 @@ function capture(corpus: readonly CorpusEntry[], chance: Chance): { bytes: Uint8
   }
   const entry = chance.pick(corpus);
   if (chance.in(0.25)) {
-    const whole = chance.in(0.2) ? entry.bytes : entry.bytes.subarray(0, 500 + chance.below(3000));
+    const whole = chance.in(0.05) ? entry.bytes : entry.bytes.subarray(0, 300 + chance.below(1500));
     return { bytes: mutateBytes(whole, chance), how: `${entry.name}, bytes` };
   }
   let packets = entry.packets;
-  const many = chance.in(0.85) ? chance.between(4, FEW_PACKETS) : MAX_PACKETS;
+  const many = chance.in(0.95) ? chance.between(2, FEW_PACKETS) : MAX_PACKETS;
   if (packets.length > many) {
     const from = chance.in(0.4) ? 0 : chance.below(packets.length - many);
     packets = packets.slice(from, from + many);

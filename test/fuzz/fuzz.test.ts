@@ -7,10 +7,9 @@ import { type FuzzInput, fuzzInput, loadCorpus } from "./fuzz-input.ts";
 
 /** The bounded part of the fuzzer: the same runs every time, and everything that it once found. `npm run fuzz` does more of them. */
 
-/** First seed of the runs, and how long they may go on: on a slow machine fewer are done. */
+/** The first seeds. */
 const FIRST_SEED = 1;
-const RUNS = 800;
-const SECONDS = 5;
+const RUNS = 600;
 
 const checker = await createInputChecker();
 
@@ -30,23 +29,24 @@ describe("inputs that once did harm", () => {
         second: existsSync(second) ? new Uint8Array(readFileSync(second)) : null,
       };
       // The seed decides how formats and pieces vary: several of them, so that a fix is not for one alone.
-      for (let i = 0; i < 12; i++) assert.equal(await checker.check({ ...input, seed: input.seed + i }), undefined);
+      for (let i = 0; i < 12; i++) {
+        const problem = await checker.check({ ...input, seed: input.seed + i });
+        // Time is judged by `npm run fuzz`: here other tests run beside this one.
+        if (problem?.kind !== "time") assert.equal(problem, undefined);
+      }
     });
 });
 
-test(`${RUNS} runs from seed ${FIRST_SEED}`, async (context) => {
+test(`${RUNS} runs from seed ${FIRST_SEED}`, async () => {
   const corpus = loadCorpus("fixtures");
   assert.ok(corpus.length > 50);
-  const until = performance.now() + SECONDS * 1000;
-  let runs = 0;
-  for (; runs < RUNS && performance.now() < until; runs++) {
-    const input = fuzzInput(FIRST_SEED + runs, corpus);
+  for (let seed = FIRST_SEED; seed < FIRST_SEED + RUNS; seed++) {
+    const input = fuzzInput(seed, corpus);
     const problem = await checker.check(input);
     // Time is judged by `npm run fuzz`: here other tests run beside this one.
     if (problem && problem.kind !== "time")
       assert.fail(`seed ${input.seed} (${input.how}): ${problem.kind}: ${problem.detail}`);
   }
-  context.diagnostic(`${runs} runs`);
 });
 
 test("a seed decides the whole input", () => {
