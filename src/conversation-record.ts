@@ -3,17 +3,25 @@ import { captureIndexOf, type PacketReference, packetNumberOf } from "./capture/
 import type { Conversation, ConversationEvent, Party } from "./conversation.ts";
 import type { ChannelFacts } from "./correlate/data-channel.ts";
 import type { SessionFacts } from "./correlate/session-facts.ts";
+import { prohibitionText } from "./diagnose/attempt.ts";
 import type { SessionDiagnosis } from "./diagnose/diagnose.ts";
 import { resetOrigin } from "./diagnose/packet-origin.ts";
 import { secondsText } from "./diagnose/wording.ts";
 import type { ControlEvent } from "./ftp/control-event.ts";
-import type { Connection } from "./tcp/connection.ts";
+import { countOf } from "./report/phrases.ts";
+import type { Connection, IcmpError } from "./tcp/connection.ts";
 import type { HalfConnection } from "./tcp/half-connection.ts";
 
-/** Events that a conversation keeps; of a longer one the first and the last. */
+/** Events that a conversation keeps: of a longer one the first, the last, and those about channels with a verdict. */
 export const MAX_CONVERSATION_EVENTS = 500;
-/** How many of these are the last ones. */
-const KEPT_AT_END = 150;
+/** How many of these are the first ones and the last ones. */
+const KEPT_AT_START = 150;
+const KEPT_AT_END = 100;
+/** Events of one channel with a verdict that are kept wherever they stand: the first and the last. */
+const KEPT_AT_CHANNEL_START = 40;
+const KEPT_AT_CHANNEL_END = 20;
+/** Events before and after a channel that show how it came about and what followed. */
+const SURROUNDINGS = 4;
 
 /** The conversation of a diagnosed session. Takes time in proportion to its events, so it is made only for sessions that somebody looks at. */
 export function conversationOf({ facts, channels }: SessionDiagnosis): Conversation {
@@ -43,11 +51,45 @@ export function conversationOf({ facts, channels }: SessionDiagnosis): Conversat
         ...event,
       }),
     );
-  const count = events.length - MAX_CONVERSATION_EVENTS;
-  if (count <= 0) return { events, leftOut: null };
-  const before = MAX_CONVERSATION_EVENTS - KEPT_AT_END;
-  events.splice(before, count);
-  return { events, leftOut: { count, before } };
+  if (events.length <= MAX_CONVERSATION_EVENTS) return { events, leftOut: [] };
+  return shortened(
+    events,
+    channels.flatMap(({ verdict }, i) => (verdict ? [i + 1] : [])),
+  );
+}
+
+/** @param judged ordinals of the channels that have a verdict */
+function shortened(events: readonly ConversationEvent[], judged: readonly number[]): Conversation {
+  const kept = new Set<number>();
+  const keep = (from: number, to: number) => {
+    for (let i = Math.max(0, from); i < Math.min(to, events.length) && kept.size < MAX_CONVERSATION_EVENTS; i++)
+      kept.add(i);
+  };
+  keep(0, KEPT_AT_START);
+  keep(events.length - KEPT_AT_END, events.length);
+  const spans = new Map<number, { readonly first: number; last: number }>();
+  for (const [i, { channel }] of events.entries()) {
+    if (channel === null) continue;
+    const span = spans.get(channel);
+    if (span) span.last = i;
+    else spans.set(channel, { first: i, last: i });
+  }
+  for (const channel of judged) {
+    const span = spans.get(channel);
+    if (!span) continue;
+    const from = span.first - SURROUNDINGS;
+    const to = span.last + SURROUNDINGS + 1;
+    keep(from, Math.min(to, from + KEPT_AT_CHANNEL_START));
+    keep(Math.max(from, to - KEPT_AT_CHANNEL_END), to);
+  }
+  const indices = [...kept].sort((a, b) => a - b);
+  const leftOut: { count: number; before: number }[] = [];
+  let expected = 0;
+  for (const [before, i] of indices.entries()) {
+    if (i > expected) leftOut.push({ count: i - expected, before });
+    expected = i + 1;
+  }
+  return { events: indices.map((i) => events[i]), leftOut };
 }
 
 type Found = Omit<ConversationEvent, "at" | "place"> & { readonly time: number; readonly packet: PacketReference };
@@ -76,7 +118,7 @@ function words(events: readonly ControlEvent[], owners: ReadonlyMap<PacketRefere
       const goesOn = records > 0 && last?.kind === "tls" && last.from === from;
       records = goesOn ? records + 1 : 1;
       bytes = goesOn ? bytes + event.length : event.length;
-      const text = records === 1 ? `TLS record of ${bytes} bytes` : `${records} TLS records, ${bytes} bytes`;
+      const text = `${countOf(records, "TLS record")}, ${countOf(bytes, "byte")}`;
       if (goesOn) found[found.length - 1] = { ...last, text };
       else found.push({ ...common, kind: "tls", text });
       continue;
@@ -89,8 +131,8 @@ function words(events: readonly ControlEvent[], owners: ReadonlyMap<PacketRefere
     else if (event.kind === "tls-hello")
       found.push({ ...common, kind: "tls", text: from === "client" ? "TLS ClientHello" : "TLS ServerHello" });
     else if (event.kind === "gap")
-      found.push({ ...common, kind: "gap", text: `(${event.length} bytes are not in the capture)` });
-    else found.push({ ...common, kind: "command", text: `(no FTP: ${event.text})` });
+      found.push({ ...common, kind: "gap", text: `(${countOf(event.length, "byte")} not in the capture)` });
+    else found.push({ ...common, kind: "command", text: `(no FTP) ${event.text}` });
   }
   return found;
 }
@@ -126,19 +168,23 @@ function handshake(
   const found: Found[] = [];
   if (originator.synCount > 0) {
     const target = channel === null ? `port ${responder.port}` : formatEndpoint(responder);
-    const times =
-      originator.synCount === 1
-        ? ""
-        : `, ${originator.synCount} times over ${secondsText(originator.lastSynTime - originator.synTime)}`;
     const unanswered = responder.packets === 0;
+    const ways = { ...common, from: dialler, to: unanswered ? "between" : listener } as const;
+    const inVain = unanswered && icmpErrors.length === 0 ? ", never answered" : "";
+    const { synCount, synTime, synPacket, lastSynTime, lastSynPacket } = originator;
     found.push({
-      ...common,
-      time: originator.synTime,
-      packet: originator.synPacket,
-      from: dialler,
-      to: unanswered ? "between" : listener,
-      text: `SYN to ${target}${times}${unanswered && icmpErrors.length === 0 ? ", never answered" : ""}`,
+      ...ways,
+      time: synTime,
+      packet: synPacket,
+      text: `SYN to ${target}${synCount === 1 ? inVain : ""}`,
     });
+    if (synCount > 1)
+      found.push({
+        ...ways,
+        time: lastSynTime,
+        packet: lastSynPacket,
+        text: `SYN again, the last of ${synCount} in ${secondsText(lastSynTime - synTime)}${inVain}`,
+      });
   }
   if (responder.synCount > 0)
     found.push({
@@ -164,7 +210,7 @@ function payload(half: HalfConnection, from: "client" | "server", to: "client" |
       kind: "data",
       from,
       to,
-      text: `${half.bytes} bytes in ${half.payloadPackets} packets`,
+      text: `${countOf(half.bytes, "byte")} in ${countOf(half.payloadPackets, "packet")}`,
     });
   if (half.stalledRetransmissions > 1)
     found.push({
@@ -214,14 +260,20 @@ function icmp(connection: Connection, dialler: "client" | "server", channel: num
     [connection.originator.address, dialler],
     [connection.responder.address, listener],
   ]);
-  return connection.icmpErrors.map(({ time, packet, type, code, from, mtu, quotes }) => ({
-    time,
-    packet,
+  return connection.icmpErrors.map((error) => ({
+    time: error.time,
+    packet: error.packet,
     channel,
     onData: channel !== null,
     kind: "icmp",
-    from: parties.get(from) ?? "between",
-    to: quotes === "originator" ? dialler : listener,
-    text: `ICMP type ${type} code ${code} from ${from}${mtu > 0 ? `, MTU ${mtu}` : ""}`,
+    from: parties.get(error.from) ?? "between",
+    to: error.quotes === "originator" ? dialler : listener,
+    text: icmpText(error),
   }));
+}
+
+function icmpText(error: IcmpError): string {
+  const { ipVersion, type, code, from, mtu } = error;
+  const says = prohibitionText(error) ?? (mtu > 0 ? `packet too big, MTU ${mtu}` : undefined);
+  return `ICMP${ipVersion === 6 ? "v6" : ""} type ${type} code ${code} from ${from}${says === undefined ? "" : `: ${says}`}`;
 }

@@ -3,8 +3,8 @@ import type { PacketPlace } from "./analysis.ts";
 /** What the ends of a session did, in the order of time: the control connection's words and what happened on its data connections. */
 export interface Conversation {
   readonly events: readonly ConversationEvent[];
-  /** Events in the middle of a long session that are not among them, and the index of the first event behind them. */
-  readonly leftOut: { readonly count: number; readonly before: number } | null;
+  /** Stretches of a long session that are not among them: how many events, and the index of the first event behind them. */
+  readonly leftOut: readonly { readonly count: number; readonly before: number }[];
 }
 
 /** Who is at an end of an arrow: `between` is a router or middlebox, or the place where a packet was lost. */

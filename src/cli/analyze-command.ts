@@ -1,5 +1,5 @@
-import { createHash } from "node:crypto";
-import { createReadStream } from "node:fs";
+import { createHash, randomBytes } from "node:crypto";
+import { createReadStream, readFileSync } from "node:fs";
 import type { AnalysisSummary, Session } from "../analysis.ts";
 import { VERSION } from "../analyze.ts";
 import type { Conversation } from "../conversation.ts";
@@ -84,15 +84,19 @@ async function analyzeInto(
     return output;
   };
   try {
+    const redacted = await redactionFor(request, complaints);
     const reports = [
       new ReportStream(
-        await createWriter(request, inputs),
+        redacted(await createWriter(request, inputs)),
         opened(request.output === null ? standardOutput() : fileOutput(request.output, request.force)),
       ),
     ];
     if (request.htmlReport !== null)
       reports.push(
-        new ReportStream(await createHtmlReport(inputs), opened(fileOutput(request.htmlReport, request.force))),
+        new ReportStream(
+          redacted(await createHtmlReport(inputs)),
+          opened(fileOutput(request.htmlReport, request.force)),
+        ),
       );
     return await reportOn(request, inputs, open, reports, complaints);
   } catch (error) {
@@ -160,7 +164,7 @@ async function createWriter(request: AnalyzeRequest, inputs: readonly Input[]): 
     width: widthOf(request.width, toStdout),
     colour: wantsColour(request.color, toStdout),
     toolVersion: VERSION,
-    captureNames: inputs.map(({ path }) => path),
+    ...(request.redact.includes("path") ? {} : { captureNames: inputs.map(({ path }) => path) }),
   };
   if (request.session !== null) return oneSession(request.session, options);
   const create = await OUTPUT_FORMATS[request.format].load();
@@ -179,6 +183,35 @@ async function oneSession(id: string, options: FormatOptions): Promise<ReportWri
       return writer.end(summary);
     },
   };
+}
+
+/** Shortest key of redaction: what HMAC with SHA-256 needs against guessing (NIST SP 800-107). */
+const MIN_KEY_BYTES = 16;
+
+/** @throws UsageError when the key is too short or cannot be read */
+async function redactionFor(
+  request: AnalyzeRequest,
+  complaints: Complaints,
+): Promise<(writer: ReportWriter) => ReportWriter> {
+  const { redact, redactKeyFile } = request;
+  if (redact.length === 0) {
+    if (redactKeyFile !== null) throw new UsageError("--redact-key-file has no use without --redact");
+    return (writer) => writer;
+  }
+  const { redactingWriter } = await import("../report/redact.ts");
+  if (redactKeyFile === null) {
+    complaints.note("redacted with a key of this run: its tokens are in no other report (--redact-key-file)");
+    const key = randomBytes(2 * MIN_KEY_BYTES);
+    return (writer) => redactingWriter(writer, redact, key);
+  }
+  let key: Buffer;
+  try {
+    key = readFileSync(redactKeyFile);
+  } catch (error) {
+    throw new UsageError(`${redactKeyFile}: ${(error as Error).message}`);
+  }
+  if (key.length < MIN_KEY_BYTES) throw new UsageError(`${redactKeyFile}: a key needs ${MIN_KEY_BYTES} bytes`);
+  return (writer) => redactingWriter(writer, redact, key);
 }
 
 async function createHtmlReport(inputs: readonly Input[]): Promise<ReportWriter> {

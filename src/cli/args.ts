@@ -1,6 +1,7 @@
 import { Argument, Command, InvalidArgumentError, Option } from "commander";
 import type { Wanted } from "../extract/evidence-plan.ts";
 import { OUTPUT_FORMAT_NAMES, OUTPUT_FORMATS, type OutputFormatName } from "../report/formats.ts";
+import { REDACTABLE, type Redactable } from "../report/redactable.ts";
 import type { Loudness } from "./complaints.ts";
 
 /** What `ftptrace analyze` was asked for. */
@@ -15,6 +16,10 @@ export interface AnalyzeRequest {
   readonly output: string | null;
   /** Where an HTML report goes beside it; null: nowhere. */
   readonly htmlReport: string | null;
+  /** What the report must not name; empty: nothing is replaced. */
+  readonly redact: readonly Redactable[];
+  /** File with the key of replacements; null: a key of this run only. */
+  readonly redactKeyFile: string | null;
   /** Only the session with this id, or whose id begins so, as a conversation; null: the whole report. */
   readonly session: string | null;
   readonly force: boolean;
@@ -108,6 +113,17 @@ export function createProgram(version: string, handlers: CommandHandlers, output
         "print this session as a conversation; the beginning of an id will do",
       ).conflicts("format"),
     )
+    .addOption(
+      new Option("--redact <what>", `replace by tokens: ${REDACTABLE.join(", ")}, separated by commas`).argParser(
+        parseRedact,
+      ),
+    )
+    .addOption(
+      new Option(
+        "--redact-key-file <file>",
+        "key of the tokens, at least 16 bytes: reports with one key can be joined",
+      ),
+    )
     .addOption(forceOption())
     .addOption(
       new Option(
@@ -139,6 +155,8 @@ export function createProgram(version: string, handlers: CommandHandlers, output
       output: options.output === "-" ? null : (options.output ?? null),
       htmlReport: options.report ?? null,
       session: options.session ?? null,
+      redact: options.redact ?? [],
+      redactKeyFile: options.redactKeyFile ?? null,
       force: options.force ?? false,
       failOn: options.failOn ?? null,
       crossCheck: options.crossCheck ?? false,
@@ -223,6 +241,14 @@ export function createProgram(version: string, handlers: CommandHandlers, output
   return program;
 }
 
+function parseRedact(text: string): Redactable[] {
+  const wanted = text.split(",").map((word) => word.trim());
+  const unknown = wanted.find((word) => !(REDACTABLE as readonly string[]).includes(word));
+  if (unknown !== undefined)
+    throw new InvalidArgumentError(`Allowed are ${REDACTABLE.join(", ")}, separated by commas.`);
+  return wanted as Redactable[];
+}
+
 function colorOption(what: string): Option {
   return new Option("--color <when>", what).choices(["auto", "always", "never"]).default("auto");
 }
@@ -289,6 +315,8 @@ interface AnalyzeOptionValues extends LoudnessValues {
   output?: string;
   report?: string;
   session?: string;
+  redact?: Redactable[];
+  redactKeyFile?: string;
   force?: boolean;
   failOn?: "failed" | "any";
   strict?: boolean;

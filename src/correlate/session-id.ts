@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { parseAddress } from "../address.ts";
+import { type Endpoint, parseAddress } from "../address.ts";
 import type { Connection } from "../tcp/connection.ts";
 
 /**
@@ -24,9 +24,14 @@ export function sessionId(connection: Connection): string {
  * Community ID version 1 with seed 0 (https://github.com/corelight/community-id-spec): `1:` and the base64 of SHA-1 over seed,
  * ordered addresses, protocol 6, padding and ordered ports.
  */
-export function communityId(connection: Connection): string {
-  const a = { address: parseAddress(connection.originator.address)!, port: connection.originator.port };
-  const b = { address: parseAddress(connection.responder.address)!, port: connection.responder.port };
+export function communityId({ originator, responder }: Connection): string {
+  return communityIdOf(originator, responder);
+}
+
+/** The same of two endpoints, in either order. */
+export function communityIdOf(one: Endpoint, other: Endpoint): string {
+  const a = { address: parseAddress(one.address)!, port: one.port };
+  const b = { address: parseAddress(other.address)!, port: other.port };
   const order = compareBytes(a.address, b.address) || a.port - b.port;
   const [first, second] = order <= 0 ? [a, b] : [b, a];
   const ports = Uint8Array.of(first.port >> 8, first.port & 0xff, second.port >> 8, second.port & 0xff);

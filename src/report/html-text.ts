@@ -20,5 +20,14 @@ export function element(name: "code" | "p" | "pre", text: string, className?: st
 
 /** Texts as a list; nothing for none. */
 export function list(items: readonly string[]): string {
-  return items.length === 0 ? "" : `<ul>${items.map((item) => `<li>${escapeHtml(item)}</li>`).join("")}</ul>`;
+  return items.length === 0 ? "" : `<ul>${listItems(items)}</ul>`;
+}
+
+/** Texts as a numbered list; nothing for none. */
+export function orderedList(items: readonly string[]): string {
+  return items.length === 0 ? "" : `<ol>${listItems(items)}</ol>`;
+}
+
+function listItems(items: readonly string[]): string {
+  return items.map((item) => `<li>${escapeHtml(item)}</li>`).join("");
 }

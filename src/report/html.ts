@@ -6,11 +6,12 @@ import { type Failure, failuresOf, packetsOf } from "./failure.ts";
 import { type FailureGroup, FailureGroups } from "./failure-groups.ts";
 import type { FormatOptions, ReportWriter } from "./format.ts";
 import { HTML_STYLE } from "./html-style.ts";
-import { element, escapeHtml, list } from "./html-text.ts";
+import { element, escapeHtml, list, orderedList } from "./html-text.ts";
 import { type LadderStep, ladderOf } from "./ladder.ts";
 import { ladderSvg } from "./ladder-svg.ts";
 import {
   CONFIDENCE_TEXT,
+  capitalised,
   countOf,
   describeNegotiation,
   describePacket,
@@ -19,10 +20,11 @@ import {
   groupDigits,
   SECURITY_TEXT,
   shortTime,
+  timeSpan,
   tsharkCommands,
 } from "./phrases.ts";
 import { safeData } from "./safe-text.ts";
-import { type TimelineRow, timelineSvg } from "./timeline-svg.ts";
+import { type TimelineSession, timelineSvg } from "./timeline-svg.ts";
 
 /**
  * `--report FILE.html`: one self-contained page for a postmortem. No script, nothing loaded, a content policy that forbids both; it reads in a
@@ -31,50 +33,57 @@ import { type TimelineRow, timelineSvg } from "./timeline-svg.ts";
 export function createHtmlWriter(options: FormatOptions): ReportWriter {
   const groups = new FailureGroups();
   const ladders = new Map<Failure, LadderStep[]>();
-  const rows: TimelineRow[] = [];
-  let rowsLeftOut = 0;
+  const timeline: TimelineSession[] = [];
+  let timelineLeftOut = 0;
+  let failedControls = 0;
   return {
     begin: () => "",
     session(session, conversation) {
       const safe = safeData(session);
-      if (rows.length < MAX_TIMELINE_ROWS) rows.push(timelineRow(safe));
-      else rowsLeftOut++;
+      if (safe.control.outcome === "failed") failedControls++;
+      const drawn = timelineSession(safe);
+      if (drawn && timeline.length < MAX_TIMELINE_SESSIONS) timeline.push(drawn);
+      else timelineLeftOut++;
+      let told: ReturnType<NonNullable<typeof conversation>> | undefined;
       for (const failure of failuresOf(safe)) {
         if (!groups.add(failure) || !conversation || ladders.size >= MAX_LADDERS) continue;
-        ladders.set(failure, ladderOf(safeData(conversation()), failure.channel?.ordinal ?? null));
+        told ??= safeData(conversation());
+        ladders.set(failure, ladderOf(told, failure.channel?.ordinal ?? null));
       }
       return "";
     },
     end(unsafeSummary) {
       const summary = safeData(unsafeSummary);
-      const list = groups.list();
+      const { captures } = summary;
+      const failures = groups.list();
       return page(summary, [
-        verdictSection(summary),
-        contents(list, summary.findings),
-        timelineSection(rows, rowsLeftOut, summary),
-        ...list.map((group, i) => failureSection(group, i + 1, summary.captures, ladders.get(group.example) ?? [])),
+        headSection(summary, failedControls),
+        contents(failures, summary.findings),
+        timelineSection(timeline, timelineLeftOut, summary),
+        ...failures.map((group, i) => failureSection(group, i + 1, captures, ladders.get(group.example) ?? [])),
         groups.dropped > 0
           ? element("p", `${countOf(groups.dropped, "more failure")} of other kinds not shown here.`)
           : "",
-        ...summary.findings.map((finding, i) => findingSection(finding, i + 1, summary.captures)),
-        capturesSection(summary, options.captureHashes),
-        anomaliesSection(summary),
+        ...summary.findings.map((finding, i) => findingSection(finding, i + 1, captures)),
+        limitsSection(summary),
+        madeSection(summary, options.captureHashes),
       ]);
     },
   };
 }
 
-/** Sessions with a row in the timeline. */
-const MAX_TIMELINE_ROWS = 300;
+/** Sessions that the timeline may show. */
+const MAX_TIMELINE_SESSIONS = 10_000;
 /** Failures with a ladder. */
 const MAX_LADDERS = 100;
 /** Evidence of one failure. */
 const MAX_EVIDENCE = 12;
+const MAX_ANOMALIES = 20;
 
 function page(summary: AnalysisSummary, sections: readonly string[]): string {
   const styleHash = createHash("sha256").update(HTML_STYLE).digest("base64");
   const [first] = summary.captures;
-  const title = `FTP data channels: ${summary.captures.length === 1 ? first.name : countOf(summary.captures.length, "capture")}`;
+  const title = `FTP report: ${summary.captures.length === 1 ? first.name : countOf(summary.captures.length, "capture")}`;
   return `<!doctype html>
 <html lang="en">
 <head>
@@ -95,70 +104,91 @@ ${sections.filter((section) => section !== "").join("\n")}
 `;
 }
 
-function verdictSection(summary: AnalysisSummary): string {
+function headSection(summary: AnalysisSummary, failedControls: number): string {
   const { counts, captures } = summary;
-  const starts = captures.flatMap(({ start }) => start ?? []).sort();
-  const ends = captures.flatMap(({ end }) => end ?? []).sort();
-  const when =
-    starts.length === 0 ? "no packets" : `${shortTime(starts[0])} to ${shortTime(ends.at(-1) ?? starts[0])} UTC`;
   const { failed, refused, ok, undetermined } = counts.channelsByOutcome;
   const tiles = [
     tile(counts.sessions, counts.sessions === 1 ? "session" : "sessions", ""),
     tile(counts.channels, counts.channels === 1 ? "data channel" : "data channels", ""),
-    tile(failed, "failed", failed > 0 ? "bad" : ""),
-    tile(refused, "refused", refused > 0 ? "warn" : ""),
-    tile(ok, "worked", ok > 0 ? "good" : ""),
+    tile(failed, "failed", "bad"),
+    tile(refused, "refused", "warn"),
+    tile(ok, "worked", "good"),
     tile(undetermined, "undetermined", ""),
   ];
-  const causes = Object.entries(counts.causes).sort(([, a], [, b]) => b - a);
+  const what = captures.length === 1 ? captures[0].name : countOf(captures.length, "capture");
+  const packets = captures.reduce((sum, capture) => sum + capture.packets, 0);
+  const about = [what, countOf(packets, "packet"), timeSpan(captures)];
   return `<header>
-<p class="brand">ftptrace</p>
-<h1>What became of the FTP data channels</h1>
-<p class="when">${escapeHtml(when)}</p>
+<p class="brand">FTP report</p>
+<h1>${escapeHtml(headline(summary, failedControls))}</h1>
+<p class="soft">${about.map(escapeHtml).join(" · ")}</p>
 <div class="tiles">${tiles.join("")}</div>
-${causes.length === 0 ? "" : `<p class="causes">${causes.map(([cause, count]) => `${element("code", cause)} ${groupDigits(count)}`).join(", ")}</p>`}
 </header>`;
 }
 
+function headline({ counts }: AnalysisSummary, failedControls: number): string {
+  const { failed, refused, ok } = counts.channelsByOutcome;
+  const channels = countOf(counts.channels, "FTP data channel");
+  if (counts.sessions === 0) return "No FTP session in this capture";
+  if (failed > 0)
+    return counts.channels === 1 ? "The FTP data channel failed" : `${groupDigits(failed)} of ${channels} failed`;
+  if (failedControls > 0)
+    return counts.sessions === 1
+      ? "The FTP control connection failed"
+      : `${groupDigits(failedControls)} of ${countOf(counts.sessions, "FTP control connection")} failed`;
+  if (refused > 0) return `${groupDigits(refused)} of ${channels} ${refused === 1 ? "was" : "were"} refused`;
+  if (counts.channels === 0) return `${countOf(counts.sessions, "FTP session")} without a data channel`;
+  return ok === counts.channels && ok > 1 ? `All ${channels} worked` : `None of ${channels} failed`;
+}
+
+/** @param kind what the number means where it is not zero */
 function tile(count: number, label: string, kind: string): string {
-  return `<div class="${kind === "" ? "tile" : `tile ${kind}`}"><b>${groupDigits(count)}</b><span>${escapeHtml(label)}</span></div>`;
+  return `<div class="tile ${count === 0 ? "none" : kind}"><b>${groupDigits(count)}</b><span>${escapeHtml(label)}</span></div>`;
 }
 
 function contents(groups: readonly FailureGroup[], findings: readonly Finding[]): string {
   const items = [
-    ...groups.map(({ example, count }, i) => {
-      const title = `${CAUSE_TEXT[example.cause].title}${count > 1 ? ` (${groupDigits(count)} times)` : ""}`;
-      return `<li class="${example.outcome}"><a href="#failure-${i + 1}">${escapeHtml(title)}</a> <span>${escapeHtml(subject(example))}</span></li>`;
-    }),
+    ...groups.map(
+      ({ example, count }, i) =>
+        `<li class="${example.outcome}"><a href="#failure-${i + 1}">${escapeHtml(capitalised(CAUSE_TEXT[example.cause].title))}</a> <span class="soft">${escapeHtml(subject(example))}${count > 1 ? `, ${groupDigits(count)} times` : ""}</span></li>`,
+    ),
     ...findings.map(
-      (finding, i) => `<li class="finding"><a href="#finding-${i + 1}">${escapeHtml(finding.title)}</a></li>`,
+      ({ title }, i) =>
+        `<li class="finding"><a href="#finding-${i + 1}">${escapeHtml(capitalised(title))}</a> <span class="soft">over several sessions</span></li>`,
     ),
   ];
-  return items.length === 0 ? "" : `<nav aria-label="Failures"><ol>${items.join("")}</ol></nav>`;
+  return items.length < 2 ? "" : `<nav aria-label="Contents"><ol>${items.join("\n")}</ol></nav>`;
 }
 
 function subject({ channel }: Failure): string {
   return channel ? describeNegotiation(channel) : "control connection";
 }
 
-function timelineRow(session: Session): TimelineRow {
-  const { control, dataChannels } = session;
+/** Nothing for a session whose time cannot be drawn. */
+function timelineSession({ control, dataChannels }: Session): TimelineSession | undefined {
+  const start = Date.parse(control.start);
+  const end = Date.parse(control.end);
+  if (!(end >= start)) return undefined;
   const outcomes = [control.outcome, ...dataChannels.map(({ outcome }) => outcome)];
   const causes = [control.cause, ...dataChannels.map(({ cause }) => cause)].flatMap((cause) => cause ?? []);
-  const worst = outcomes.includes("failed") ? "failed" : outcomes.includes("refused") ? "refused" : "ok";
+  const server = formatEndpoint(control.server);
   return {
-    label: `${formatEndpoint(control.client)} → ${formatEndpoint(control.server)}`,
-    start: Date.parse(control.start),
-    end: Date.parse(control.end),
-    outcome: worst,
+    ends: `${formatEndpoint(control.client)} → ${server}`,
+    pair: `${control.client.address} → ${server}`,
+    start,
+    end,
+    outcome: outcomes.includes("failed") ? "failed" : outcomes.includes("refused") ? "refused" : "ok",
     says: causes.length > 0 ? [...new Set(causes)].join(", ") : countOf(dataChannels.length, "data channel"),
   };
 }
 
-function timelineSection(rows: readonly TimelineRow[], leftOut: number, { counts }: AnalysisSummary): string {
-  if (counts.sessions === 0) return `<section><h2>Sessions</h2><p>No FTP control connection found.</p></section>`;
-  const more = leftOut > 0 ? `<p>… and ${countOf(leftOut, "more session")}.</p>` : "";
-  return `<section class="wide"><h2>Sessions</h2>\n${timelineSvg(rows)}\n${more}</section>`;
+function timelineSection(sessions: readonly TimelineSession[], leftOut: number, { counts }: AnalysisSummary): string {
+  if (counts.sessions === 0)
+    return "<section><h2>Sessions</h2><p>No FTP control connection was found. If the server listens on an unusual port and the session's beginning is missing, name the port with <code>--ftp-port</code>.</p></section>";
+  const more = leftOut > 0 ? element("p", `${countOf(leftOut, "more session")} not drawn.`) : "";
+  return `<section><h2>Sessions</h2>
+<figure>${sessions.length === 0 ? "" : timelineSvg(sessions)}<figcaption>A bar is a session, from its first packet to its last (UTC). Red: something in it failed; amber: refused.</figcaption></figure>
+${more}</section>`;
 }
 
 function failureSection(
@@ -168,102 +198,143 @@ function failureSection(
   ladder: readonly LadderStep[],
 ): string {
   const failure = group.example;
-  const { control, channel } = failure;
+  const { control, channel, cause, sessionId } = failure;
   const about = [
     `${formatEndpoint(control.client)} → ${formatEndpoint(control.server)}`,
     `${shortTime(control.start)} UTC`,
     SECURITY_TEXT[control.security],
     ...(control.serverSoftware === null ? [] : [control.serverSoftware]),
     ...(control.user === null ? [] : [`user ${control.user}`]),
+    `session ${sessionId}`,
   ];
   const transfer = channel ? describeTransfer(channel) : "";
   const replies = channel ? describeReplies(channel) : "";
-  const others = group.others.map(
-    (other) =>
-      `${formatEndpoint(other.control.client)}${other.channel ? `, ${describeNegotiation(other.channel)}` : ""}`,
-  );
-  const unlisted = group.count - 1 - group.others.length;
-  if (unlisted > 0) others.push(`… and ${groupDigits(unlisted)} more`);
-  const terms: [string, string][] = [
-    ["Why", evidenceList(failure.evidence, captures.length)],
-    ["How sure", escapeHtml(CONFIDENCE_TEXT[failure.confidence])],
-    [
-      "What else it could be",
-      list(failure.alternatives.map((other) => `${CAUSE_TEXT[other.cause].title}; would decide: ${other.missing}`)),
-    ],
-    [
-      "What helped it along",
-      list(failure.contributing.map((id) => `${CONTRIBUTING_TEXT[id].title}. ${CONTRIBUTING_TEXT[id].meaning}`)),
-    ],
-    ["What the capture cannot tell", list(failure.limits.map((limit) => LIMIT_TEXT[limit]))],
-    ["Fix", list(failure.remedy)],
-    ["The same", list(others)],
-    [
-      "Show the packets",
-      tsharkCommands(packetsOf(failure), captures)
-        .map((command) => element("pre", command))
-        .join(""),
-    ],
+  const malformed = channel?.negotiation?.malformed ?? null;
+  const subjects = [
+    element("code", subject(failure)),
+    ...(transfer === "" ? [] : [element("code", transfer)]),
+    ...(replies === "" ? [] : [`<span class="soft">${escapeHtml(`replies ${replies}`)}</span>`]),
+    ...(malformed === null ? [] : [`<span class="soft">${escapeHtml(`malformed: ${malformed}`)}</span>`]),
   ];
+  const times = group.count > 1 ? ` <small>${groupDigits(group.count)} times</small>` : "";
   return `<section class="failure ${failure.outcome}" id="failure-${number}">
-<h2><span class="outcome">${failure.outcome}</span> ${escapeHtml(CAUSE_TEXT[failure.cause].title)}${group.count > 1 ? ` <small>${groupDigits(group.count)} times</small>` : ""}</h2>
-<p class="subject">${element("code", subject(failure))}${transfer === "" ? "" : ` ${element("code", transfer)}`}${replies === "" ? "" : ` <span>replies ${escapeHtml(replies)}</span>`}</p>
-<p class="about">${about.map(escapeHtml).join(" · ")}</p>
-<p class="meaning">${escapeHtml(CAUSE_TEXT[failure.cause].meaning)}</p>
-${ladder.length === 0 ? "" : `<figure>${ladderSvg(ladder, captures.length, new Set(failure.evidence.map(({ capture, packet }) => `${capture}:${packet}`)))}<figcaption>Seconds since the session's first packet, and packet numbers. Packets that are evidence are marked.</figcaption></figure>`}
-<dl>${terms
-    .filter(([, text]) => text !== "")
-    .map(([term, text]) => `<dt>${term}</dt><dd>${text}</dd>`)
-    .join("\n")}</dl>
+<h2><span class="outcome">${failure.outcome}</span> ${escapeHtml(capitalised(CAUSE_TEXT[cause].title))}${times}</h2>
+<p class="subject">${subjects.join(" ")}</p>
+<p class="soft about">${about.map(escapeHtml).join(" · ")}</p>
+<p class="meaning">${escapeHtml(CAUSE_TEXT[cause].meaning)} <span class="soft">Cause <code>${cause}</code>.</span></p>
+${ladderFigure(failure, ladder, captures.length)}
+${definitions([
+  ["Why", evidenceList(failure.evidence, captures.length)],
+  ["How sure", element("p", capitalised(`${CONFIDENCE_TEXT[failure.confidence]}.`))],
+  [
+    "What else it could be",
+    list(
+      failure.alternatives.map(
+        (other) => `${capitalised(CAUSE_TEXT[other.cause].title)}. It would take ${other.missing} to decide.`,
+      ),
+    ),
+  ],
+  [
+    "What adds to it",
+    list(
+      failure.contributing.map((id) => `${capitalised(CONTRIBUTING_TEXT[id].title)}. ${CONTRIBUTING_TEXT[id].meaning}`),
+    ),
+  ],
+  ["What the capture cannot tell", list(failure.limits.map((limit) => `${capitalised(LIMIT_TEXT[limit])}.`))],
+  ["Fix", list(failure.remedy)],
+  ["Failed alike", list(othersOf(group))],
+  ["Show the packets", commands(tsharkCommands(packetsOf(failure), captures))],
+])}
 </section>`;
 }
 
+function ladderFigure(failure: Failure, ladder: readonly LadderStep[], captureCount: number): string {
+  if (ladder.length === 0) return "";
+  const { client, server } = failure.control;
+  const evidence = new Map<string, number>();
+  failure.evidence.slice(0, MAX_EVIDENCE).forEach(({ capture, packet }, i) => {
+    const key = `${capture}:${packet}`;
+    if (!evidence.has(key)) evidence.set(key, i + 1);
+  });
+  const svg = ladderSvg(ladder, { client: client.address, server: server.address, captureCount, evidence });
+  return `<figure>${svg}
+<figcaption>Seconds since the session's first packet, and packet numbers. Solid: control connection; dashed: data connection; a cross: no sign that it arrived. Numbers in circles: the evidence below.</figcaption></figure>`;
+}
+
+function othersOf(group: FailureGroup): string[] {
+  const lines = group.others.map(({ control, channel, sessionId }) => {
+    const what = channel ? `, ${describeNegotiation(channel)}` : "";
+    return `${formatEndpoint(control.client)}${what}, ${shortTime(control.start)} UTC, session ${sessionId}`;
+  });
+  const unlisted = group.count - 1 - group.others.length;
+  if (unlisted > 0) lines.push(`… and ${groupDigits(unlisted)} more`);
+  const ports = group.highestPort > group.lowestPort ? `, ports ${group.lowestPort} to ${group.highestPort}` : "";
+  if (group.count > 1) lines.push(`In all: ${countOf(group.clients.size, "client")}${ports}`);
+  return lines;
+}
+
+/** Those that have something to say. */
+function definitions(terms: readonly (readonly [term: string, html: string])[]): string {
+  const said = terms.filter(([, html]) => html !== "");
+  return `<dl>${said.map(([term, html]) => `<div><dt>${term}</dt><dd>${html}</dd></div>`).join("\n")}</dl>`;
+}
+
+/** Numbered, so that a ladder can refer to it. */
 function evidenceList(evidence: readonly Evidence[], captureCount: number): string {
   const items = evidence
     .slice(0, MAX_EVIDENCE)
-    .map((fact) => (fact.packet > 0 ? `${describePacket(fact, captureCount)}: ${fact.says}` : fact.says));
-  if (evidence.length > MAX_EVIDENCE) items.push(`… and ${evidence.length - MAX_EVIDENCE} more`);
-  return list(items);
+    .map((fact) => capitalised(fact.packet > 0 ? `${describePacket(fact, captureCount)}: ${fact.says}` : fact.says));
+  const more = evidence.length > MAX_EVIDENCE ? element("p", `… and ${evidence.length - MAX_EVIDENCE} more`) : "";
+  return `${orderedList(items)}${more}`;
+}
+
+function commands(lines: readonly string[]): string {
+  return lines.map((line) => element("pre", line)).join("");
 }
 
 function findingSection(finding: Finding, number: number, captures: readonly CaptureSummary[]): string {
-  const sessions = finding.sessionCount > 0 ? ` (${countOf(finding.sessionCount, "session")})` : "";
-  const terms: [string, string][] = [
-    ["Why", evidenceList(finding.evidence, captures.length)],
-    ["How sure", escapeHtml(CONFIDENCE_TEXT[finding.confidence])],
-    ["Fix", list(finding.remedy)],
-  ];
+  const sessions = finding.sessionCount > 0 ? ` <small>${countOf(finding.sessionCount, "session")}</small>` : "";
+  const places = finding.evidence.filter(({ packet }) => packet > 0);
   return `<section class="failure finding" id="finding-${number}">
-<h2><span class="outcome">finding</span> ${escapeHtml(finding.title)}${sessions}</h2>
-<dl>${terms
-    .filter(([, text]) => text !== "")
-    .map(([term, text]) => `<dt>${term}</dt><dd>${text}</dd>`)
-    .join("\n")}</dl>
+<h2><span class="outcome">finding</span> ${escapeHtml(capitalised(finding.title))}${sessions}</h2>
+${definitions([
+  ["Why", evidenceList(finding.evidence, captures.length)],
+  ["How sure", element("p", capitalised(`${CONFIDENCE_TEXT[finding.confidence]}.`))],
+  ["Fix", list(finding.remedy)],
+  [
+    "Sessions",
+    list(
+      finding.sessions.length > 0
+        ? [`${finding.sessions.join(", ")}${finding.sessionCount > finding.sessions.length ? ", …" : ""}`]
+        : [],
+    ),
+  ],
+  ["Show the packets", commands(tsharkCommands(places, captures))],
+])}
 </section>`;
 }
 
-function capturesSection({ captures, tool }: AnalysisSummary, hashes: FormatOptions["captureHashes"]): string {
-  const rows = captures.map(({ name, format, packets, bytes, start, end, limits }, i) => {
-    const hash = hashes?.[i];
-    const details = [
-      format,
-      countOf(packets, "packet"),
-      countOf(bytes, "byte"),
-      ...(start === null ? [] : [`${shortTime(start)} to ${shortTime(end ?? start)} UTC`]),
-      ...limits.map((limit) => LIMIT_TEXT[limit]),
-    ];
-    return `<tr><th scope="row">${i + 1}</th><td>${element("code", name)}<br>${details.map(escapeHtml).join(" · ")}${hash ? `<br>SHA-256 ${element("code", hash, "hash")}` : ""}</td></tr>`;
+function limitsSection({ captures, anomalies }: AnalysisSummary): string {
+  const limits = new Set(captures.flatMap((capture) => capture.limits));
+  const odd = anomalies.slice(0, MAX_ANOMALIES).map(({ code, count, first }) => {
+    const where = first.packet > 0 ? `, first at ${describePacket(first, captures.length)}` : "";
+    return `${code}, ${countOf(count, "time")}${where}: ${first.detail}`;
   });
-  return `<section><h2>How this was made</h2>
-<p>ftptrace ${escapeHtml(tool.version)}, from these captures. One capture point sees one side: what was dropped beyond it takes a second capture to place.</p>
-<table>${rows.join("\n")}</table></section>`;
+  if (anomalies.length > MAX_ANOMALIES) odd.push(`… and ${anomalies.length - MAX_ANOMALIES} more kinds`);
+  return `<section><h2>What the capture cannot tell</h2>
+<ul><li>One capture point sees one side: what was dropped beyond it takes a second capture to place.</li>${[...limits].map((limit) => `<li>${escapeHtml(capitalised(LIMIT_TEXT[limit]))}.</li>`).join("")}</ul>
+${odd.length === 0 ? "" : `<h3>Noted while reading</h3>${list(odd)}`}
+</section>`;
 }
 
-function anomaliesSection({ anomalies, captures }: AnalysisSummary): string {
-  if (anomalies.length === 0) return "";
-  const items = anomalies.slice(0, 20).map(({ code, count, first }) => {
-    const where = first.packet > 0 ? `, first at ${describePacket(first, captures.length)}` : "";
-    return `${code}, ${groupDigits(count)} ${count === 1 ? "time" : "times"}${where}: ${first.detail}`;
+function madeSection({ captures, tool }: AnalysisSummary, hashes: FormatOptions["captureHashes"]): string {
+  const rows = captures.map((capture, i) => {
+    const { name, format, linkTypes, packets, bytes } = capture;
+    const details = [format, ...linkTypes, countOf(packets, "packet"), countOf(bytes, "byte"), timeSpan([capture])];
+    const hash = hashes?.[i];
+    return `<tr><th scope="row">${i + 1}</th><td>${element("code", name)}<br><span class="soft">${details.map(escapeHtml).join(" · ")}</span>${hash ? `<br><span class="soft">SHA-256</span> ${element("code", hash, "hash")}` : ""}</td></tr>`;
   });
-  return `<section><h2>Noted while reading</h2>${list(items)}</section>`;
+  return `<section><h2>How this was made</h2>
+<p>ftptrace ${escapeHtml(tool.version)} read ${captures.length === 1 ? "this capture" : "these captures, packets are numbered capture:packet"}. The same input gives the same report, byte for byte. <code>ftptrace explain CAUSE</code> tells more of a cause, <code>ftptrace analyze FILE --session ID</code> shows a session as a conversation, and <code>ftptrace extract</code> writes its packets for Wireshark.</p>
+<table><tbody>${rows.join("\n")}</tbody></table></section>`;
 }

@@ -1,54 +1,107 @@
 import type { ConversationEvent, Party } from "../conversation.ts";
 import { escapeHtml } from "./html-text.ts";
 import type { LadderStep } from "./ladder.ts";
+import { stackedSvg } from "./svg-stack.ts";
 import { cutText } from "./text-layout.ts";
 
-const WIDTH = 760;
-const ROW = 30;
-const TOP = 44;
-/** Where the lanes stand. */
-const LANE: Readonly<Record<Party, number>> = { client: 150, between: 425, server: 700 };
-/** Columns of a label between the lanes, and of one that reaches only to the middle. */
-const LABEL_COLUMNS = 78;
+/** What a ladder is drawn with, besides its steps. */
+export interface LadderFrame {
+  /** Addresses over the lanes. */
+  readonly client: string;
+  readonly server: string;
+  readonly captureCount: number;
+  /** Numbers of the pieces of evidence by `capture:packet`. */
+  readonly evidence: ReadonlyMap<string, number>;
+}
+
+const WIDTH = 900;
+const HEAD = 52;
+const ROW = 31;
+const PAUSE_ROW = 26;
+/** Where the lanes stand, the pieces of evidence are numbered, and times and packet numbers end. */
+const LANE: Readonly<Record<Party, number>> = { client: 186, between: 530, server: 874 };
+const BADGE = 14;
+const TIME = 88;
+const PACKET = 164;
+/** Between a lane and what is said beside it. */
+const MARGIN = 12;
+/** Columns of a label from lane to lane, in the page's monospaced font. */
+const LABEL_COLUMNS = 92;
 
 /**
- * A ladder diagram: client left, server right, each event a row from top to bottom with its time and packet number. A packet that is lost ends
- * at a cross in the middle. Colours and fonts come from the page's style, so that it follows light, dark and paper.
- * @param evidence `capture:packet` of the packets that are evidence
+ * A ladder diagram: client left, server right, each event a row from top to bottom with its time and packet number, its words at the side
+ * of who said them. A packet that is lost ends at a cross in the middle; a device between has a lane if it sent anything. Colours and fonts come
+ * from the page's style, so that it follows light, dark and paper.
  */
-export function ladderSvg(steps: readonly LadderStep[], captureCount: number, evidence: ReadonlySet<string>): string {
-  const height = TOP + steps.length * ROW + 14;
-  const usesMiddle = steps.some((step) => "event" in step && step.event.from === "between");
-  const lanes = (["client", "server", ...(usesMiddle ? ["between"] : [])] as Party[]).map(
-    (party) =>
-      `<line class="lane" x1="${LANE[party]}" y1="${TOP - 14}" x2="${LANE[party]}" y2="${height - 8}"/><text class="party" x="${LANE[party]}" y="20">${party === "between" ? "middlebox" : party}</text>`,
-  );
-  const rows = steps.map((step, i) => {
-    const y = TOP + i * ROW + 16;
-    if ("leftOut" in step) return `<text class="pause" x="${LANE.between}" y="${y}">… ${step.leftOut} more …</text>`;
-    if ("silence" in step) return pause(y, step.silence);
-    return arrow(step.event, y, captureCount, evidence);
+export function ladderSvg(steps: readonly LadderStep[], frame: LadderFrame): string {
+  const hasMiddle = steps.some((step) => "event" in step && step.event.from === "between");
+  const parties: [Party, string, string][] = [
+    ["client", "client", frame.client],
+    ...(hasMiddle ? ([["between", "device between", ""]] as [Party, string, string][]) : []),
+    ["server", "server", frame.server],
+  ];
+  return stackedSvg({
+    width: WIDTH,
+    label: "Ladder diagram of the packets between client and server",
+    className: "ladder",
+    head: {
+      height: HEAD,
+      draw: () => parties.map(([party, name, address]) => laneHead(party, name, address)).join(""),
+    },
+    rows: steps.map((step) => {
+      if ("event" in step) return { height: ROW, draw: (y) => arrow(step.event, y + 21, frame) };
+      const text = "leftOut" in step ? `… ${step.leftOut} more …` : pauseText(step.silence);
+      return {
+        height: PAUSE_ROW,
+        draw: (y) => `<text class="pause" x="${LANE.between}" y="${y + 16}">${text}</text>`,
+      };
+    }),
+    behind: (y, height) =>
+      parties
+        .map(([party]) => `<line class="lane" x1="${LANE[party]}" y1="${y}" x2="${LANE[party]}" y2="${y + height}"/>`)
+        .join(""),
   });
-  return `<svg viewBox="0 0 ${WIDTH} ${height}" role="img" aria-label="Ladder diagram of the packets">${lanes.join("")}${rows.join("")}</svg>`;
 }
 
-function pause(y: number, seconds: number): string {
-  return `<line class="silence" x1="${LANE.client}" y1="${y - 4}" x2="${LANE.server}" y2="${y - 4}"/><text class="pause" x="${LANE.between}" y="${y - 10}">${seconds.toFixed(1)} s of silence</text>`;
+function laneHead(party: Party, name: string, address: string): string {
+  // The outer names would stick out of the picture if they stood in the middle of their lanes.
+  const anchor = party === "server" ? "end" : party === "client" ? "start" : "middle";
+  const x = party === "server" ? WIDTH - 2 : party === "client" ? LANE.client - 24 : LANE.between;
+  return `<g class="${anchor}"><text class="party" x="${x}" y="18">${name}</text><text class="address" x="${x}" y="35">${escapeHtml(address)}</text></g>`;
 }
 
-function arrow(event: ConversationEvent, y: number, captureCount: number, evidence: ReadonlySet<string>): string {
+function pauseText(seconds: number): string {
+  return `${seconds < 120 ? `${seconds.toFixed(1)} s` : `${Math.round(seconds / 60)} min`} later`;
+}
+
+/** @param y of the arrow */
+function arrow(event: ConversationEvent, y: number, { captureCount, evidence }: LadderFrame): string {
   const { at, place, from, to, kind, onData, text } = event;
-  const marked = evidence.has(`${place.capture}:${place.packet}`);
+  const number = evidence.get(`${place.capture}:${place.packet}`);
   const packet = captureCount > 1 ? `${place.capture + 1}:${place.packet}` : String(place.packet);
   const lost = to === "between";
-  const classes = [onData ? "data" : "control", kind, lost ? "lost" : "", marked ? "evidence" : ""].filter(Boolean);
-  const x1 = LANE[from];
-  const x2 = LANE[to];
+  const classes = [
+    onData ? "data" : "",
+    kind === "reset" || kind === "icmp" || lost ? "trouble" : "",
+    number ? "evidence" : "",
+  ];
+  const [x1, x2] = [LANE[from], LANE[to]];
   const way = x2 > x1 ? 1 : -1;
   const head = lost
-    ? `<path class="cross" d="M${x2 - 5} ${y - 5}l10 10M${x2 - 5} ${y + 5}l10 -10"/>`
-    : `<path class="head" d="M${x2} ${y}l${-8 * way} -4v8z"/>`;
-  const label = cutText(text, LABEL_COLUMNS);
-  const middle = lost || from === "between" ? (LANE.client + LANE.server) / 2 : (x1 + x2) / 2;
-  return `<g class="${classes.join(" ")}"><title>${escapeHtml(text)}</title><text class="time" x="68" y="${y + 4}">${at.toFixed(3)}</text><text class="packet" x="128" y="${y + 4}">${packet}</text><line class="wire" x1="${x1}" y1="${y}" x2="${x2 - (lost ? 0 : 6 * way)}" y2="${y}"/>${head}<text class="label" x="${middle}" y="${y - 5}">${escapeHtml(label)}</text></g>`;
+    ? `<path class="cross" d="M${x2 - 5} ${y - 5}l10 10m0 -10l-10 10"/>`
+    : `<path class="head" d="M${x2} ${y}l${-9 * way} -4.5v9z"/>`;
+  const badge =
+    number === undefined
+      ? ""
+      : `<circle class="badge" cx="${BADGE}" cy="${y - 4}" r="8.5"/><text class="number" x="${BADGE}" y="${y}">${number}</text>`;
+  const wordsByServer = from === "server" || (from === "between" && to === "server");
+  const words = wordsByServer
+    ? `<text class="label end" x="${LANE.server - MARGIN}" y="${y - 6}">`
+    : `<text class="label" x="${LANE.client + MARGIN}" y="${y - 6}">`;
+  const tip = text.length > LABEL_COLUMNS ? `<title>${escapeHtml(text)}</title>` : "";
+  return (
+    `<g class="${classes.filter(Boolean).join(" ")}">${tip}${badge}<text class="time" x="${TIME}" y="${y}">${at.toFixed(3)}</text>` +
+    `<text class="packet" x="${PACKET}" y="${y}">${packet}</text><line class="wire" x1="${x1}" y1="${y}" x2="${x2 - (lost ? 0 : 7 * way)}" y2="${y}"/>${head}` +
+    `${words}${escapeHtml(cutText(text, LABEL_COLUMNS))}</text></g>`
+  );
 }

@@ -18,29 +18,39 @@ const AFTERMATH = 3;
 const SILENCE_SECONDS = 1;
 
 /** A whole conversation. */
-export function wholeLadder({ events, leftOut }: Conversation): LadderStep[] {
-  const steps: LadderStep[] = events.map((event) => ({ event }));
-  if (leftOut) steps.splice(leftOut.before, 0, { leftOut: leftOut.count });
-  return paused(steps);
+export function wholeLadder(conversation: Conversation): LadderStep[] {
+  return paused(stepsOf(conversation));
 }
 
 /**
- * The part of a conversation that shows one data channel, with what stands just before and after it; events of other channels are left out.
+ * The part of a conversation that shows one data channel, with what stands just before and after it; events of other channels' data
+ * connections are left out.
  * @param channel its ordinal; null for the control connection itself: all that belongs to no channel
  */
-export function ladderOf({ events }: Conversation, channel: number | null): LadderStep[] {
-  const own = (event: ConversationEvent) => event.channel === channel;
-  const first = events.findIndex(own);
+export function ladderOf(conversation: Conversation, channel: number | null): LadderStep[] {
+  const steps = stepsOf(conversation);
+  const own = (step: LadderStep) => "event" in step && step.event.channel === channel;
+  const first = steps.findIndex(own);
   if (first < 0) return [];
-  const last = events.findLastIndex(own);
-  const shown = events.slice(Math.max(0, first - LEAD_IN), last + AFTERMATH + 1);
-  return paused(shortened(shown.filter((event) => own(event) || event.channel === null || !event.onData)));
+  const last = steps.findLastIndex(own);
+  const shown = steps
+    .slice(Math.max(0, first - LEAD_IN), last + AFTERMATH + 1)
+    .filter((step) => !("event" in step) || own(step) || step.event.channel === null || !step.event.onData);
+  return paused(shortened(shown));
 }
 
-function shortened(events: readonly ConversationEvent[]): LadderStep[] {
-  const steps = events.map((event): LadderStep => ({ event }));
-  if (steps.length <= MAX_LADDER_STEPS) return steps;
-  const leftOut = steps.length - MAX_LADDER_STEPS;
+function stepsOf({ events, leftOut }: Conversation): LadderStep[] {
+  const counts = new Map(leftOut.map(({ before, count }) => [before, count]));
+  return events.flatMap((event, i) => {
+    const count = counts.get(i);
+    return count === undefined ? [{ event }] : [{ leftOut: count }, { event }];
+  });
+}
+
+function shortened(steps: readonly LadderStep[]): LadderStep[] {
+  if (steps.length <= MAX_LADDER_STEPS) return [...steps];
+  const cut = steps.slice(MAX_LADDER_STEPS - STEPS_AT_END, -STEPS_AT_END);
+  const leftOut = cut.reduce((sum, step) => sum + ("leftOut" in step ? step.leftOut : 1), 0);
   return [...steps.slice(0, MAX_LADDER_STEPS - STEPS_AT_END), { leftOut }, ...steps.slice(-STEPS_AT_END)];
 }
 

@@ -61,6 +61,24 @@ export function groupDigits(count: number): string {
   return String(count).replace(/\B(?=(\d{3})+$)/g, ",");
 }
 
+/** A phrase as the beginning of a sentence. */
+export function capitalised(text: string): string {
+  return text.replace(/^\p{Ll}/u, (letter) => letter.toUpperCase());
+}
+
+/** From the first packet of captures to the last: `2026-01-05 10:00:00 to 10:00:09 UTC`. */
+export function timeSpan(captures: readonly CaptureSummary[]): string {
+  const [first] = captures.flatMap(({ start }) => start ?? []).sort();
+  const last = captures
+    .flatMap(({ end }) => end ?? [])
+    .sort()
+    .at(-1);
+  if (first === undefined) return "no packets";
+  const start = shortTime(first);
+  const end = shortTime(last ?? first);
+  return `${start} to ${end.slice(0, 10) === start.slice(0, 10) ? end.slice(11) : end} UTC`;
+}
+
 /** `2026-01-05 10:00:00` of a report's time stamp. */
 export function shortTime(time: string): string {
   return time.slice(0, 19).replace("T", " ");

@@ -15,6 +15,7 @@ import {
   groupDigits,
   SECURITY_TEXT,
   shortTime,
+  timeSpan,
   tsharkCommands,
 } from "./phrases.ts";
 import { safeData } from "./safe-text.ts";
@@ -117,13 +118,8 @@ function summaryParagraph(summary: AnalysisSummary, width: number): string {
 function captureSentence(captures: readonly CaptureSummary[]): string {
   const packets = captures.reduce((sum, capture) => sum + capture.packets, 0);
   const what = captures.length === 1 ? captures[0].name : `${captures.length} captures (packets as capture:number)`;
-  const starts = captures.flatMap(({ start }) => start ?? []).sort();
-  const ends = captures.flatMap(({ end }) => end ?? []).sort();
-  if (starts.length === 0) return `${what}: no packets.`;
-  const start = shortTime(starts[0]);
-  const end = shortTime(ends[ends.length - 1] ?? starts[0]);
-  const until = end.slice(0, 10) === start.slice(0, 10) ? end.slice(11) : end;
-  return `${what}: ${countOf(packets, "packet")}, ${start} to ${until} UTC.`;
+  if (captures.every(({ start }) => start === null)) return `${what}: no packets.`;
+  return `${what}: ${countOf(packets, "packet")}, ${timeSpan(captures)}.`;
 }
 
 function sessionSentence({ counts }: AnalysisSummary): string {

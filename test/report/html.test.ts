@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
 import { describe, test } from "node:test";
-import type { Analysis } from "../../src/analysis.ts";
+import type { Analysis, Control } from "../../src/analysis.ts";
 import type { Conversation } from "../../src/conversation.ts";
 import { createHtmlWriter } from "../../src/report/html.ts";
 import { SAMPLES, summaryOf } from "./sample-analysis.ts";
@@ -33,7 +33,7 @@ const CONVERSATION: Conversation = {
       text: "SYN to 10.0.1.121:3846, 5 times over 7.2 s, never answered",
     },
   ],
-  leftOut: null,
+  leftOut: [],
 };
 
 function page(analysis: Analysis): string {
@@ -87,15 +87,66 @@ for (const [name, analysis] of Object.entries(SAMPLES))
     });
   });
 
-test("a long report stays bounded: rows, ladders and groups", () => {
+describe("a long report", () => {
   const [session] = SAMPLES["private-address"].sessions;
-  const many = Array.from({ length: 2000 }, (_, i) => ({
-    ...session,
-    id: `s-${i}`,
-    control: { ...session.control, server: { address: `10.0.${i >> 8}.${i & 255}`, port: 21 } },
-  }));
-  const html = page({ ...SAMPLES["private-address"], sessions: many });
-  assert.equal(html.match(/class="bar"/g)?.length, 300);
-  assert.equal(html.match(/<figure>/g)?.length, 100);
-  assert.ok(html.includes("… and 1,700 more sessions."));
+  const sessions = (count: number, change: (i: number) => Partial<Control>) =>
+    Array.from({ length: count }, (_, i) => ({
+      ...session,
+      id: `s-${i}`,
+      control: { ...session.control, ...change(i) },
+    }));
+
+  test("has at most so many groups, ladders and rows, and says what it left out", () => {
+    const servers = sessions(2000, (i) => ({ server: { address: `10.0.${i >> 8}.${i & 255}`, port: 21 } }));
+    const html = page({ ...SAMPLES["private-address"], sessions: servers });
+    assert.equal(html.match(/<section class="failure/g)?.length, 1000);
+    assert.ok(html.includes("1,000 more failures of other kinds not shown here."));
+    assert.equal(html.match(/class="ladder"/g)?.length, 100);
+    assert.equal(html.match(/class="who"/g)?.length, 60);
+    assert.ok(html.includes("… and 1,940 more client-server pairs"));
+  });
+
+  test("is one section for ten thousand failures alike", () => {
+    const alike = sessions(10_000, (i) => ({ client: { address: "192.0.2.10", port: i } }));
+    const html = page({ ...SAMPLES["private-address"], sessions: alike });
+    assert.equal(html.match(/<section class="failure/g)?.length, 1);
+    assert.ok(html.includes("<small>10,000 times</small>"));
+    assert.ok(html.includes("10,000 sessions, 10,000 failed"));
+    assert.ok(html.length < 30_000, `${html.length} characters`);
+  });
+
+  test("draws the sessions of up to forty rows each, in order of time", () => {
+    const later = sessions(40, (i) => ({
+      client: { address: "192.0.2.10", port: 1000 + i },
+      start: `2026-01-05T10:00:${59 - i}.000000000Z`,
+      end: "2026-01-05T10:01:00.000000000Z",
+    }));
+    const html = page({ ...SAMPLES["private-address"], sessions: later });
+    const ports = [...html.matchAll(/class="who"[^>]*>192\.0\.2\.10:(\d+)/g)].map(([, port]) => Number(port));
+    assert.deepEqual(ports, later.map(({ control }) => control.client.port).reverse());
+  });
+
+  test("asks for a conversation once a session, however many of its channels failed", () => {
+    const channels = Array.from({ length: 50 }, (_, i) => ({
+      ...session.dataChannels[0],
+      ordinal: i + 1,
+      remedy: [`remedy ${i}`],
+    }));
+    const writer = createHtmlWriter({ width: 80, colour: false });
+    let asked = 0;
+    writer.session({ ...session, dataChannels: channels }, () => {
+      asked++;
+      return CONVERSATION;
+    });
+    assert.equal(asked, 1);
+  });
+});
+
+test("packets that are evidence carry the number of that evidence", () => {
+  const html = page(SAMPLES["private-address"]);
+  const rows = [...html.matchAll(/class="number"[^>]*>(\d+)<.*?class="packet"[^>]*>(\d+)</g)];
+  assert.deepEqual(
+    rows.map(([, number, packet]) => `${number}: ${packet}`),
+    ["1: 23", "2: 25"],
+  );
 });

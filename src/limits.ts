@@ -1,0 +1,61 @@
+/**
+ * Every bound on what is kept or believed, in one place: a capture is written by whoever likes to, and may be as long as they like. Where a
+ * limit bites the analysis goes on without what is beyond it, and an anomaly of the code beside it counts how often.
+ * `test/limits.test.ts` makes each of them bite.
+ */
+export interface Limit {
+  readonly most: number;
+  /** The anomaly that counts it. */
+  readonly code: string;
+}
+
+export const LIMITS = {
+  /** Captured bytes of a packet: libpcap's MAXIMUM_SNAPLEN, and Wireshark's limit too. */
+  frameBytes: { most: 262_144, code: "record-length-invalid" },
+  /** The same for link types that do not carry packets of a network. */
+  otherFrameBytes: { most: 16 * 1024 * 1024, code: "record-length-invalid" },
+  /** Bytes of a pcapng block, options included, that is put together in memory. */
+  blockBytes: { most: 16 * 1024 * 1024, code: "block-length-invalid" },
+  /** Bytes of one that is only stepped over: about Wireshark's MAX_BLOCK_SIZE. */
+  skippedBlockBytes: { most: 129 * 1024 * 1024, code: "block-length-invalid" },
+  /** Interfaces that a capture describes. */
+  interfaces: { most: 65_536, code: "interface-limit" },
+
+  /** IP packets inside one another: a tunnel in a tunnel is real (ERSPAN of GRE traffic), more than this is an attack. */
+  nesting: { most: 4, code: "nesting-too-deep" },
+  /** Tags and shims between link and network: two are usual (QinQ), more than this is an attack or a loop. */
+  shims: { most: 16, code: "link-header-malformed" },
+  /** Extension headers of one packet: RFC 8200 section 4.1 knows eight places. */
+  extensionHeaders: { most: 16, code: "ip-header-malformed" },
+  /** Datagrams whose fragments are waited for, at once. */
+  fragmentTrains: { most: 256, code: "fragments-dropped" },
+  /** Bytes of their buffers together. */
+  fragmentBytes: { most: 4 * 1024 * 1024, code: "fragments-dropped" },
+  /** Bytes of a datagram: what lengths of 16 bits allow. */
+  datagramBytes: { most: 65_535, code: "fragment-oversize" },
+
+  /** Out-of-order bytes held for one direction of a control connection; beyond it the hole before them is given up as lost. */
+  outOfOrderBytes: { most: 65_536, code: "out-of-order-over-limit" },
+  /** Out-of-order segments, likewise. */
+  outOfOrderSegments: { most: 64, code: "out-of-order-over-limit" },
+
+  /** Bytes of a line, and so of a path too: paths are reported as said and never put together from what CWD was given. */
+  lineBytes: { most: 8 * 1024, code: "ftp-line-too-long" },
+  /** Lines of a reply that are kept. */
+  replyLines: { most: 64, code: "ftp-reply-too-long" },
+  /** Characters of them. */
+  replyCharacters: { most: 8 * 1024, code: "ftp-reply-too-long" },
+
+  /** Sessions followed at once. */
+  sessions: { most: 100_000, code: "sessions-over-limit" },
+  /** Lines and TLS records of one session, and so the commands that wait for a reply too. */
+  sessionEvents: { most: 200_000, code: "session-events-over-limit" },
+  /** Connections that one session may be the owner of. */
+  candidates: { most: 20_000, code: "data-connections-over-limit" },
+} as const satisfies Readonly<Record<string, Limit>>;
+
+/**
+ * What a compressed capture may expand to: beyond so many bytes, and so many times its size, it is a bomb. (Deflate ends at 1032 times; a
+ * transfer of zeros comes to a few hundred.) The input counts as damaged from there on.
+ */
+export const EXPANSION = { bytes: 1024 * 1024 * 1024, times: 900 } as const;
