@@ -268,7 +268,7 @@ function outputOption(what: string): Option {
 }
 
 function forceOption(): Option {
-  return new Option("--force", "let --output replace a file");
+  return new Option("--force", "let --output and --report replace a file");
 }
 
 function quietOption(): Option {

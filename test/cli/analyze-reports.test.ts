@@ -1,0 +1,94 @@
+import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, describe, test } from "node:test";
+import { runCli } from "./run-cli.ts";
+
+const CAPTURE = "fixtures/pasv-cleartext-private-address-client.pcap";
+const folder = mkdtempSync(join(tmpdir(), "ftptrace-reports-"));
+after(() => rmSync(folder, { recursive: true }));
+
+describe("--report FILE.html", () => {
+  test("writes a page beside the report, with the hash of the capture's file", async () => {
+    const page = join(folder, "postmortem.html");
+    const { status, stdout } = await runCli(["analyze", "--report", page, CAPTURE]);
+    assert.equal(status, 0);
+    assert.match(stdout, /pasv-private-address/);
+    const html = readFileSync(page, "utf8");
+    assert.ok(html.startsWith("<!doctype html>"));
+    assert.ok(html.includes(createHash("sha256").update(readFileSync(CAPTURE)).digest("hex")));
+    assert.ok(html.includes("10.20.30.40:50003"));
+  });
+
+  test("replaces no file without --force, and leaves nothing behind when the input is no capture", async () => {
+    const page = join(folder, "kept.html");
+    writeFileSync(page, "mine");
+    const refused = await runCli(["analyze", "--report", page, CAPTURE]);
+    assert.equal(refused.status, 2);
+    assert.match(refused.stderr, /exists already/);
+    assert.equal(readFileSync(page, "utf8"), "mine");
+    const forced = await runCli(["analyze", "--force", "--report", page, CAPTURE]);
+    assert.equal(forced.status, 0);
+    assert.notEqual(readFileSync(page, "utf8"), "mine");
+    const before = readdirSync(folder).sort();
+    const none = await runCli(["analyze", "--report", join(folder, "none.html"), "README.md"]);
+    assert.equal(none.status, 3);
+    assert.equal(existsSync(join(folder, "none.html")), false);
+    assert.deepEqual(readdirSync(folder).sort(), before);
+  });
+});
+
+describe("--session ID", () => {
+  test("prints one session as a conversation, by the beginning of its id", async () => {
+    const { sessions } = JSON.parse((await runCli(["analyze", "--format", "json", CAPTURE])).stdout);
+    const { status, stdout } = await runCli(["analyze", "--session", sessions[0].id.slice(0, 6), CAPTURE]);
+    assert.equal(status, 0);
+    // Packet numbers and words as tshark shows them.
+    for (const line of [
+      / 3 {2}C -----> S {2}SYN to port 21$/m,
+      / 11 {2}C -----> S {2}PASS$/m,
+      / 16 {2}C <----- S {2}227 Entering Passive Mode \(10,20,30,40,195,83\)\.$/m,
+      / 18 {2}C --x {4}S {2}data: SYN to 10\.20\.30\.40:50003/m,
+      /^Channel 1, PASV 10\.20\.30\.40:50003: failed/m,
+    ])
+      assert.match(stdout, line);
+  });
+
+  test("an id that no session has is wrong usage", async () => {
+    const { status, stdout, stderr } = await runCli(["analyze", "--session", "zzz", CAPTURE]);
+    assert.equal(status, 2);
+    assert.equal(stdout, "");
+    assert.match(stderr, /no session has an id that begins so/);
+  });
+});
+
+describe("--redact", () => {
+  test("with a key file gives the same tokens again, and says nothing of keys", async () => {
+    const key = join(folder, "key");
+    writeFileSync(key, "0123456789abcdef0123456789abcdef");
+    const args = ["analyze", "--format", "json", "--redact", "user,path,address", "--redact-key-file", key, CAPTURE];
+    const first = await runCli(args);
+    assert.equal(first.status, 0);
+    assert.equal(first.stderr, "");
+    assert.equal((await runCli(args)).stdout, first.stdout);
+    assert.ok(!first.stdout.includes("93.190.70.26") && !first.stdout.includes("anonymous"));
+  });
+
+  test("without one says that its tokens are of this run", async () => {
+    const { stderr } = await runCli(["analyze", "--redact", "address", CAPTURE]);
+    assert.match(stderr, /key of this run/);
+  });
+
+  test("what cannot be redacted, a short key and a key without use are wrong usage", async () => {
+    const short = join(folder, "short");
+    writeFileSync(short, "secret");
+    for (const args of [
+      ["--redact", "port"],
+      ["--redact", "user", "--redact-key-file", short],
+      ["--redact-key-file", short],
+    ])
+      assert.equal((await runCli(["analyze", ...args, CAPTURE])).status, 2, args.join(" "));
+  });
+});
