@@ -70,10 +70,20 @@ export function parseAddress(text: string): Uint8Array | undefined {
 }
 
 function parseIpv4(text: string): Uint8Array | undefined {
-  const octets = text.split(".");
-  if (octets.length !== 4 || !octets.every((octet) => /^\d{1,3}$/.test(octet) && Number(octet) <= 255))
-    return undefined;
-  return Uint8Array.from(octets, Number);
+  const octets = new Uint8Array(4);
+  let at = 0;
+  for (let i = 0; i < 4; i++) {
+    const from = at;
+    let octet = 0;
+    for (; at < text.length && at - from < 3; at++) {
+      const digit = text.charCodeAt(at) - 0x30;
+      if (digit < 0 || digit > 9) break;
+      octet = octet * 10 + digit;
+    }
+    if (at === from || octet > 255 || (i < 3 && text[at++] !== ".")) return undefined;
+    octets[i] = octet;
+  }
+  return at === text.length ? octets : undefined;
 }
 
 /**

@@ -23,7 +23,7 @@ import { emptyPacketView, PacketKind } from "./decode/packet-view.ts";
 import { createAcrossRules } from "./diagnose/across-rules.ts";
 import type { CauseId, LimitId } from "./diagnose/cause.ts";
 import { diagnose } from "./diagnose/diagnose.ts";
-import { findingRecord, scanFinding } from "./finding-record.ts";
+import { findingRecord, floodFinding, scanFinding } from "./finding-record.ts";
 import { CONTROL_SIGNATURE } from "./ftp/signature.ts";
 import { compareInstants, formatInstant, type Instant } from "./instant.ts";
 import { sessionRecord } from "./session-record.ts";
@@ -122,7 +122,11 @@ class CaptureAnalyzer implements Analyzer {
     this.#options = options;
     this.#decoder = new PacketDecoder(this.#anomalies, options);
     this.#ledger = new AttemptLedger((facts) => this.#emit(facts));
-    this.#tracker = new SessionTracker(this.#anomalies, (facts) => this.#ledger.settled(facts));
+    this.#tracker = new SessionTracker(
+      this.#anomalies,
+      (facts) => this.#ledger.settled(facts),
+      (client, server, packet, time) => this.#ledger.notFollowed(client, server, packet, time),
+    );
     const ports = [...CONTROL_PORTS, ...(options.ftpPorts ?? [])];
     this.#table = new ConnectionTable(ports, CONTROL_SIGNATURE, this.#tracker, this.#anomalies);
     this.#tracker.attach(this.#table);
@@ -173,7 +177,7 @@ class CaptureAnalyzer implements Analyzer {
 
   #findings(): Finding[] {
     const across = this.#across.flatMap((rule) => rule.findings().map(findingRecord));
-    return [...across, ...this.#ledger.scans.map(scanFinding)];
+    return [...across, ...this.#ledger.scans.map(scanFinding), ...this.#ledger.floods.map(floodFinding)];
   }
 
   /** Processes packets in time order as long as no open capture that is next has run dry. */

@@ -31,7 +31,7 @@ export function conversationOf({ facts, channels }: SessionDiagnosis): Conversat
     for (const stamp of stampsOf(channel)) owners.set(stamp, i + 1);
   });
   const found: Found[] = [
-    ...handshake(control, "client", null),
+    ...handshake(control, "client", facts, null),
     ...words(facts.events, owners),
     ...ends(client, server, facts, null),
     ...icmp(control, "client", null),
@@ -132,7 +132,13 @@ function words(events: readonly ControlEvent[], owners: ReadonlyMap<PacketRefere
       found.push({ ...common, kind: "tls", text: from === "client" ? "TLS ClientHello" : "TLS ServerHello" });
     else if (event.kind === "gap")
       found.push({ ...common, kind: "gap", text: `(${countOf(event.length, "byte")} not in the capture)` });
-    else found.push({ ...common, kind: "command", text: `(no FTP) ${event.text}` });
+    // Not what they say: it may be a password, typed where a command should be.
+    else
+      found.push({
+        ...common,
+        kind: "command",
+        text: `(${countOf(event.endAt - event.startAt, "byte")} that are no FTP)`,
+      });
   }
   return found;
 }
@@ -149,7 +155,7 @@ function dataConnection(
   const client = clientOriginates ? originator : responder;
   const server = clientOriginates ? responder : originator;
   return [
-    ...handshake(connection, dialler, channel),
+    ...handshake(connection, dialler, session, channel),
     ...payload(originator, dialler, listener, channel),
     ...payload(responder, listener, dialler, channel),
     ...ends(client, server, session, channel),
@@ -161,15 +167,23 @@ function dataConnection(
 function handshake(
   { originator, responder, icmpErrors }: Connection,
   dialler: "client" | "server",
+  session: SessionFacts,
   channel: number | null,
 ): Found[] {
   const listener = dialler === "client" ? "server" : "client";
   const common = { channel, onData: channel !== null, kind: "syn" } as const;
   const found: Found[] = [];
   if (originator.synCount > 0) {
+    // All that came back was sent by a device in the responder's name.
+    const isForged =
+      responder.resets.length > 0 &&
+      responder.packets === responder.resets.length &&
+      responder.resets.every(
+        (reset) => resetOrigin(reset, comparable(responder, session[listener])).who === "middlebox",
+      );
     const target = channel === null ? `port ${responder.port}` : formatEndpoint(responder);
     const unanswered = responder.packets === 0;
-    const ways = { ...common, from: dialler, to: unanswered ? "between" : listener } as const;
+    const ways = { ...common, from: dialler, to: unanswered || isForged ? "between" : listener } as const;
     const inVain = unanswered && icmpErrors.length === 0 ? ", never answered" : "";
     const { synCount, synTime, synPacket, lastSynTime, lastSynPacket } = originator;
     found.push({
@@ -198,7 +212,7 @@ function handshake(
   return found;
 }
 
-/** The data of one direction, as two events: where it begins, and where it gets stuck. */
+/** The data of one direction: where it begins, where the last of it is, and where it gets stuck. */
 function payload(half: HalfConnection, from: "client" | "server", to: "client" | "server", channel: number): Found[] {
   const found: Found[] = [];
   if (half.bytes > 0)
@@ -211,6 +225,17 @@ function payload(half: HalfConnection, from: "client" | "server", to: "client" |
       from,
       to,
       text: `${countOf(half.bytes, "byte")} in ${countOf(half.payloadPackets, "packet")}`,
+    });
+  if (half.lastNewPayloadPacket > 0 && half.lastNewPayloadPacket !== half.firstPayloadPacket)
+    found.push({
+      time: half.lastNewPayloadTime,
+      packet: half.lastNewPayloadPacket,
+      channel,
+      onData: true,
+      kind: "data",
+      from,
+      to,
+      text: `the last of the ${countOf(half.bytes, "byte")}`,
     });
   if (half.stalledRetransmissions > 1)
     found.push({
@@ -237,7 +262,7 @@ function ends(client: HalfConnection, server: HalfConnection, session: SessionFa
     if (half.finPacket !== 0)
       found.push({ time: half.finTime, packet: half.finPacket, channel, onData, kind: "end", from, to, text: "FIN" });
     for (const reset of half.resets) {
-      const { who } = resetOrigin(reset, half.ttl === 0 ? known : half);
+      const { who } = resetOrigin(reset, comparable(half, known));
       found.push({
         time: reset.time,
         packet: reset.packet,
@@ -251,6 +276,11 @@ function ends(client: HalfConnection, server: HalfConnection, session: SessionFa
     }
   }
   return found;
+}
+
+/** The side of a connection whose packets tell how far away a host is: where one sent nothing but resets, that of the control connection. */
+function comparable(half: HalfConnection, known: HalfConnection): HalfConnection {
+  return half.ttl === 0 ? known : half;
 }
 
 /** @param dialler who sent the SYN */

@@ -19,7 +19,12 @@ export function compareInstants(a: Instant, b: Instant): number {
 
 /** RFC 3339 in UTC with nine decimals, e.g. `2026-01-05T10:00:00.123456789Z`; clamps years outside 0000 … 9999. */
 export function formatInstant(instant: Instant): string {
-  const seconds = Math.min(Math.max(instant.seconds, -62167219200), 253402300799);
-  const whole = new Date(seconds * 1000).toISOString();
-  return `${whole.slice(0, 19)}.${String(instant.nanoseconds).padStart(9, "0")}Z`;
+  if (instant.seconds !== formatted.seconds) {
+    const seconds = Math.min(Math.max(instant.seconds, -62167219200), 253402300799);
+    formatted = { seconds: instant.seconds, text: new Date(seconds * 1000).toISOString().slice(0, 19) };
+  }
+  return `${formatted.text}.${String(instant.nanoseconds).padStart(9, "0")}Z`;
 }
+
+/** The second formatted last: sessions that settle after one another often share it. */
+let formatted = { seconds: Number.NaN, text: "" };

@@ -46,6 +46,8 @@ export const LIMITS = {
   /** Characters of them. */
   replyCharacters: { most: 8 * 1024, code: "ftp-reply-too-long" },
 
+  /** Control connections at once on which nothing was said yet. */
+  halfOpen: { most: 4096, code: "control-attempts-over-limit" },
   /** Sessions followed at once. */
   sessions: { most: 100_000, code: "sessions-over-limit" },
   /** Lines and TLS records of one session, and so the commands that wait for a reply too. */

@@ -3,13 +3,19 @@ import { readFileSync } from "node:fs";
 import { describe, test } from "node:test";
 import { createAnalyzer } from "../src/analyze.ts";
 import type { Conversation } from "../src/conversation.ts";
+import { MAX_CONVERSATION_EVENTS } from "../src/conversation-record.ts";
+import { CaptureBuilder } from "./support/capture-builder.ts";
 
 /** The conversations of a recording, by session. Expected values were read off the packets with tshark. */
 function conversations(name: string): Conversation[] {
+  return conversationsOf(new Uint8Array(readFileSync(`fixtures/${name}`)));
+}
+
+function conversationsOf(bytes: Uint8Array): Conversation[] {
   const found: Conversation[] = [];
   const analyzer = createAnalyzer({ onSession: (_session, conversation) => found.push(conversation()) });
-  const capture = analyzer.beginCapture(name);
-  capture.push(new Uint8Array(readFileSync(`fixtures/${name}`)));
+  const capture = analyzer.beginCapture("capture");
+  capture.push(bytes);
   capture.end();
   analyzer.finish();
   return found;
@@ -45,6 +51,7 @@ describe("what the ends of a session did", () => {
 
   test("a RST that a device between sent, and an ICMP error, come from between", () => {
     const [rejected] = conversations("pasv-cleartext-rejected-client.pcap");
+    assert.ok(told(rejected).includes("17 client>between 1 SYN to 93.190.70.26:50004"));
     assert.ok(told(rejected).includes("18 between>client 1 RST in the server's name"));
     const [prohibited] = conversations("pasv-cleartext-icmp-prohibited-client.pcap");
     assert.ok(
@@ -61,5 +68,53 @@ describe("what the ends of a session did", () => {
     assert.equal(syn?.from, "server");
     const data = conversation.events.filter(({ kind, channel }) => kind === "data" && channel === 1);
     assert.ok(data.length > 0);
+  });
+
+  test("the data of a connection has a first and a last packet", () => {
+    const [stalled] = conversations("pasv-cleartext-stalled-client.pcap");
+    const data = told(stalled).filter((line) => line.includes("bytes") && line.includes("server>client 1"));
+    assert.deepEqual(data, [
+      "21 server>client 1 150 Opening BINARY mode data connection for data.bin (40000 bytes).",
+      "22 server>client 1 18,824 bytes in 13 packets",
+      "46 server>client 1 the last of the 18,824 bytes",
+    ]);
+  });
+
+  test("a long session keeps its beginning, its end, and the channel that failed in the middle", () => {
+    const net = new CaptureBuilder();
+    const control = net.connect({ client: "192.0.2.10:40000", server: "203.0.113.5:21" });
+    control.server("220 ready\r\n");
+    const chatter = (count: number) => {
+      for (let i = 0; i < count; i++) {
+        control.client("NOOP\r\n");
+        control.server("200 yes\r\n");
+      }
+    };
+    chatter(300);
+    control.client("PASV\r\n");
+    control.server("227 Entering Passive Mode (10,0,0,5,195,80)\r\n");
+    net.synUnanswered({ client: "192.0.2.10:40001", server: "10.0.0.5:50000" });
+    chatter(400);
+    control.finish("client");
+    const [{ events, leftOut }] = conversationsOf(net.build());
+    const texts = events.map(({ text }) => text);
+    assert.ok(events.length <= MAX_CONVERSATION_EVENTS);
+    assert.equal(texts[0], "SYN to port 21");
+    assert.equal(texts.at(-1), "FIN");
+    const failed = texts.indexOf("PASV");
+    assert.deepEqual(texts.slice(failed - 1, failed + 3), [
+      "200 yes",
+      "PASV",
+      "227 Entering Passive Mode (10,0,0,5,195,80)",
+      "SYN to 10.0.0.5:50000",
+    ]);
+    assert.equal(leftOut.length, 2);
+    // SYN, SYN-ACK, greeting, 1400 words of chatter, PASV, 227, two events for the SYNs, two FINs
+    const all = 3 + 2 * 300 + 2 * 400 + 4 + 2;
+    assert.equal(events.length + leftOut[0].count + leftOut[1].count, all);
+    for (const { before, count } of leftOut) {
+      const [last, next] = [events[before - 1], events[before]];
+      assert.ok(next.place.packet - last.place.packet > count);
+    }
   });
 });

@@ -5,9 +5,13 @@ import { describe, it, test } from "node:test";
 import type { Session } from "../src/analysis.ts";
 import { type AnalyzeOptions, createAnalyzer } from "../src/analyze.ts";
 import { AnomalyLog } from "../src/anomaly.ts";
+import type { Conversation } from "../src/conversation.ts";
 import type { ControlEvent } from "../src/ftp/control-event.ts";
 import { ControlSession } from "../src/ftp/control-session.ts";
+import type { CreateReportWriter } from "../src/report/format.ts";
 import { OUTPUT_FORMAT_NAMES, OUTPUT_FORMATS } from "../src/report/formats.ts";
+import { createHtmlWriter } from "../src/report/html.ts";
+import { createSessionWriter } from "../src/report/session-text.ts";
 import { runCli, temporaryFolder } from "./cli/run-cli.ts";
 import { ALL_SESSIONS, extract } from "./extract/extract.ts";
 import { CaptureBuilder, type CaptureOptions, type Connection } from "./support/capture-builder.ts";
@@ -19,17 +23,25 @@ const TRACE = /canary|hunter2/i;
 
 /** All output of all formats for a capture, and everything that a library user gets. */
 async function outputs(capture: Uint8Array, options: AnalyzeOptions = {}): Promise<Record<string, string>> {
-  const sessions: Session[] = [];
-  const analyzer = createAnalyzer({ ...options, onSession: (session) => sessions.push(session) });
+  const told: { readonly session: Session; readonly conversation: Conversation }[] = [];
+  const analyzer = createAnalyzer({
+    ...options,
+    onSession: (session, conversation) => told.push({ session, conversation: conversation() }),
+  });
   const opened = analyzer.beginCapture("capture.pcap");
   opened.push(capture);
   opened.end();
   const result = analyzer.finish();
-  const said: Record<string, string> = { library: JSON.stringify(result) };
-  for (const name of OUTPUT_FORMAT_NAMES) {
-    const writer = (await OUTPUT_FORMATS[name].load())({ width: 200, colour: false });
-    const parts = [writer.begin(), ...sessions.map((session) => writer.session(session)), writer.end(result)];
-    said[name] = parts.join("");
+  const said: Record<string, string> = { library: JSON.stringify([result, told]) };
+  const writers: Record<string, CreateReportWriter> = {
+    html: createHtmlWriter,
+    "one session": (format) => createSessionWriter(() => true, format),
+  };
+  for (const name of OUTPUT_FORMAT_NAMES) writers[name] = await OUTPUT_FORMATS[name].load();
+  for (const [name, create] of Object.entries(writers)) {
+    const writer = create({ width: 200, colour: false });
+    const sessions = told.map(({ session, conversation }) => writer.session(session, () => conversation));
+    said[name] = [writer.begin(), ...sessions, writer.end(result)].join("");
   }
   said["extract"] = Buffer.from(extract(capture, ALL_SESSIONS, options).bytes).toString("latin1");
   return said;

@@ -1,3 +1,4 @@
+import { LIMITS } from "../limits.ts";
 import type { ByteFeed } from "./byte-feed.ts";
 import { CaptureFormatError } from "./capture-format-error.ts";
 import type { Frame } from "./frame.ts";
@@ -56,10 +57,10 @@ const BYTE_ORDER_MAGIC = 0x1a2b3c4d;
 const OPTION = { end: 0, interfaceName: 2, packetFlags: 2, timeResolution: 9, fcsLength: 13, timeOffset: 14 } as const;
 
 /** Largest block that is put together in memory, in bytes. */
-const MAX_BLOCK_BYTES = 16 * 1024 * 1024;
+const MAX_BLOCK_BYTES = LIMITS.blockBytes.most;
 
 /** Largest block that is only stepped over, in bytes; costs no memory. About Wireshark's MAX_BLOCK_SIZE. */
-const MAX_SKIPPED_BLOCK_BYTES = 129 * 1024 * 1024;
+const MAX_SKIPPED_BLOCK_BYTES = LIMITS.skippedBlockBytes.most;
 
 /** Blocks that reading may go on with behind damage: those of the draft, and custom blocks. */
 const KNOWN_BLOCKS: readonly number[] = [1, 2, 3, 4, 5, 6, 10, 0x00000bad, 0x40000bad];
@@ -68,7 +69,7 @@ const KNOWN_BLOCKS: readonly number[] = [1, 2, 3, 4, 5, 6, 10, 0x00000bad, 0x400
 const MAX_RESUMED_BLOCK_BYTES = MAX_FRAME_BYTES + 65_536;
 
 /** Interfaces remembered per capture: a file of nothing but Interface Description Blocks must not fill the memory. */
-const MAX_INTERFACES = 65_536;
+const MAX_INTERFACES = LIMITS.interfaces.most;
 
 /** Characters of an interface's name that are kept; Windows' `\Device\NPF_{…}` has 50. */
 const MAX_NAME_LENGTH = 128;

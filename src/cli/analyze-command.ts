@@ -1,5 +1,6 @@
 import { createHash, randomBytes } from "node:crypto";
 import { createReadStream, readFileSync } from "node:fs";
+import { resolve } from "node:path";
 import type { AnalysisSummary, Session } from "../analysis.ts";
 import { VERSION } from "../analyze.ts";
 import type { Conversation } from "../conversation.ts";
@@ -30,6 +31,10 @@ export async function analyzeCommand(request: AnalyzeRequest): Promise<ExitCode>
   keepYoungGenerationSmall();
   refuseOutputAmongInputs(request.output, request.files);
   refuseOutputAmongInputs(request.htmlReport, request.files);
+  if (request.htmlReport === "-")
+    throw new UsageError("--report takes a file; --format markdown is for standard output");
+  if (request.output !== null && request.htmlReport !== null && resolve(request.output) === resolve(request.htmlReport))
+    throw new UsageError(`${request.output}: --output and --report name the same file`);
   if (request.crossCheck && request.files.some(isReadOnce))
     throw new UsageError("--cross-check reads each capture twice, which standard input and pipes cannot give");
   const complaints = new Complaints(request.loudness);
@@ -87,7 +92,7 @@ async function analyzeInto(
     const redacted = await redactionFor(request, complaints);
     const reports = [
       new ReportStream(
-        redacted(await createWriter(request, inputs)),
+        await createWriter(request, inputs, redacted),
         opened(request.output === null ? standardOutput() : fileOutput(request.output, request.force)),
       ),
     ];
@@ -158,28 +163,44 @@ class Tally {
   }
 }
 
-async function createWriter(request: AnalyzeRequest, inputs: readonly Input[]): Promise<ReportWriter> {
+async function createWriter(
+  request: AnalyzeRequest,
+  inputs: readonly Input[],
+  redacted: (writer: ReportWriter) => ReportWriter,
+): Promise<ReportWriter> {
   const toStdout = request.output === null;
   const options = {
     width: widthOf(request.width, toStdout),
     colour: wantsColour(request.color, toStdout),
     toolVersion: VERSION,
+    captureCount: inputs.length,
     ...(request.redact.includes("path") ? {} : { captureNames: inputs.map(({ path }) => path) }),
   };
-  if (request.session !== null) return oneSession(request.session, options);
+  if (request.session !== null) return oneSession(request.session, options, redacted);
   const create = await OUTPUT_FORMATS[request.format].load();
-  return create(options);
+  return redacted(create(options));
 }
 
 /** @throws UsageError at the end when there is no such session */
-async function oneSession(id: string, options: FormatOptions): Promise<ReportWriter> {
+async function oneSession(
+  id: string,
+  options: FormatOptions,
+  redacted: (writer: ReportWriter) => ReportWriter,
+): Promise<ReportWriter> {
   const { createSessionWriter } = await import("../report/session-text.ts");
-  const writer = createSessionWriter(id, options);
+  // A redacted report shows other ids than the captures have; either will do.
+  let captured = "";
+  const sessions = createSessionWriter((shown) => shown.startsWith(id) || captured.startsWith(id), options);
+  const writer = redacted(sessions);
   return {
     begin: () => writer.begin(),
-    session: (session, conversation) => writer.session(session, conversation),
+    session(session, conversation) {
+      captured = session.id;
+      return writer.session(session, conversation);
+    },
     end(summary) {
-      if (writer.found === 0) throw new UsageError(`--session ${id}: no session has an id that begins so`);
+      if (sessions.found === 0)
+        throw new UsageError(`no session has an id that begins with '${id}'; analyze without --session names the ids`);
       return writer.end(summary);
     },
   };

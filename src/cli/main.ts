@@ -70,7 +70,8 @@ async function run(words: readonly string[]): Promise<ExitCode> {
   );
   try {
     const [first = ""] = words;
-    if (existsSync(first) && !program.commands.some((command) => command.name() === first))
+    // In this order: under Node's permission model asking for a file that may not be read is an error.
+    if (!program.commands.some((command) => command.name() === first) && existsSync(first))
       throw new UsageError(`'${first}' is no command; did you mean: ftptrace analyze ${words.join(" ")}`);
     await program.parseAsync(words, { from: "user" });
     return exitCode;

@@ -5,6 +5,7 @@ import { AnomalyLog } from "../anomaly.ts";
 import { createCaptureReader } from "../capture/capture-reader.ts";
 import { emptyFrame } from "../capture/frame.ts";
 import type { Instant } from "../instant.ts";
+import { EXPANSION } from "../limits.ts";
 
 /** A capture cannot be opened: there is none, it is a directory, permission is denied. The message names the path. */
 export class CaptureOpenError extends Error {
@@ -282,6 +283,9 @@ class StreamedCapture implements OpenCapture {
   readonly #source: ByteSource;
   readonly #chunks: AsyncGenerator<Uint8Array, string | null>;
 
+  /** Decompressed bytes so far. */
+  #expanded = 0;
+
   constructor(name: string, source: ByteSource, chunks: AsyncGenerator<Uint8Array, string | null>) {
     this.name = name;
     this.#source = source;
@@ -299,7 +303,12 @@ class StreamedCapture implements OpenCapture {
   async read(): Promise<Uint8Array | null> {
     if (this.problem !== null) return null;
     const { done, value } = await this.#chunks.next();
-    if (!done) return value;
+    if (!done) {
+      this.#expanded += value.length;
+      if (this.#expanded <= EXPANSION.bytes || this.#expanded <= EXPANSION.times * this.position) return value;
+      this.problem = `it expands to more than ${EXPANSION.times} times its size, as no capture does`;
+      return null;
+    }
     this.problem = value ?? null;
     return null;
   }

@@ -1,13 +1,21 @@
-import { formatEndpoint } from "../address.ts";
+import { type Endpoint, formatEndpoint } from "../address.ts";
 import type { SessionFacts } from "./session-facts.ts";
 
 /** More targets than this from one source within {@link SCAN_SECONDS} are a scan, not sessions. */
 export const SCAN_TARGETS = 3;
 export const SCAN_SECONDS = 60;
+/**
+ * More attempts than this at one target within {@link FLOOD_SECONDS}, each a single SYN that its sender never came back to, are a SYN flood: a
+ * stack that wants a connection repeats its SYN after a second (RFC 6298 section 2) and acknowledges a SYN-ACK.
+ */
+export const FLOOD_ATTEMPTS = 256;
+export const FLOOD_SECONDS = 60;
 /** Sources whose attempts are held at once; beyond it the oldest is let go. */
 export const MAX_SOURCES = 65_536;
 /** Attempts of one source that are held for sessions while it is not a scanner. */
 export const MAX_HELD_ATTEMPTS = 64;
+/** Targets that are watched for floods, and sources of attempts that nobody follows that are watched for scans. */
+const MAX_WATCHED = 4096;
 
 /** A source that tried many control ports. */
 export interface Scan {
@@ -20,12 +28,33 @@ export interface Scan {
   readonly examples: readonly string[];
 }
 
+/** A target that got more lone SYNs than any service has clients that give up at once. */
+export interface Flood {
+  readonly target: string;
+  readonly attempts: number;
+  readonly firstPacket: number;
+  readonly lastPacket: number;
+}
+
+/** Attempts of one kind, summed up. */
+interface Attempts {
+  attempts: number;
+  firstPacket: number;
+  lastPacket: number;
+}
+
 interface Source {
   held: SessionFacts[];
   /** Target → time of the latest attempt. */
   targets: Map<string, number>;
-  scan: { attempts: number; targets: Set<string>; firstPacket: number; lastPacket: number } | null;
+  scan: (Attempts & { readonly targets: Set<string> }) | null;
   lastTime: number;
+}
+
+/** Lone SYNs to one target since then (seconds). */
+interface LoneSyns extends Attempts {
+  since: number;
+  isFlood: boolean;
 }
 
 /** Distinct targets of a scan that are told apart. */
@@ -39,6 +68,10 @@ export class AttemptLedger {
   readonly #emit: (facts: SessionFacts) => void;
   readonly #sources = new Map<string, Source>();
   readonly #scans: Scan[] = [];
+  /** By target. */
+  readonly #lone = new Map<string, LoneSyns>();
+  /** Sources of attempts that nobody follows, until they are known for scanners. */
+  readonly #passing = new Map<string, Source>();
   #nextSweep = 0;
 
   constructor(emit: (facts: SessionFacts) => void) {
@@ -54,31 +87,30 @@ export class AttemptLedger {
     let source = this.#sources.get(address);
     if (!source) {
       if (this.#sources.size >= MAX_SOURCES) this.#letGo(this.#sources.keys().next().value!);
-      source = { held: [], targets: new Map(), scan: null, lastTime: 0 };
+      source = newSource();
       this.#sources.set(address, source);
     }
-    const time = facts.control.firstTime;
-    source.lastTime = Math.max(source.lastTime, time);
+    const { firstTime, firstPacket, lastPacket } = facts.control;
     const target = formatEndpoint({ address: facts.server.address, port: facts.server.port });
-    if (source.scan === null) {
-      source.targets.set(target, time);
-      for (const [other, at] of source.targets) if (Math.abs(time - at) > SCAN_SECONDS) source.targets.delete(other);
-      if (source.targets.size > SCAN_TARGETS) {
-        source.scan = {
-          attempts: 0,
-          targets: new Set(),
-          firstPacket: facts.control.firstPacket,
-          lastPacket: facts.control.lastPacket,
-        };
-        for (const earlier of source.held) addToScan(source.scan, earlier);
-        source.held = [];
-      }
+    const attempts = { attempts: 1, firstPacket, lastPacket };
+    if (isOfScan(source, target, firstTime, attempts)) return;
+    if (isLoneSyn(facts) && this.#isOfFlood(target, firstTime, attempts)) return;
+    source.held.push(facts);
+    if (source.held.length > MAX_HELD_ATTEMPTS) this.#emit(source.held.shift()!);
+  }
+
+  /** A SYN to a control port that nobody follows, there being too many. */
+  notFollowed(client: string, server: Endpoint, packet: number, time: number): void {
+    const target = formatEndpoint(server);
+    const attempts = { attempts: 1, firstPacket: packet, lastPacket: packet };
+    let source = this.#sources.get(client) ?? this.#passing.get(client);
+    if (!source) {
+      if (this.#passing.size >= MAX_WATCHED) this.#passing.clear();
+      source = newSource();
+      this.#passing.set(client, source);
     }
-    if (source.scan) addToScan(source.scan, facts);
-    else {
-      source.held.push(facts);
-      if (source.held.length > MAX_HELD_ATTEMPTS) this.#emit(source.held.shift()!);
-    }
+    if (!isOfScan(source, target, time, attempts)) this.#isOfFlood(target, time, attempts);
+    else if (this.#passing.delete(client)) this.#sources.set(client, source);
   }
 
   /** Lets go what is too old to become part of a scan. */
@@ -87,6 +119,8 @@ export class AttemptLedger {
     this.#nextSweep = seconds + SCAN_SECONDS / 2;
     for (const [address, source] of this.#sources)
       if (seconds - source.lastTime > 4 * SCAN_SECONDS) this.#letGo(address);
+    for (const [target, { since, isFlood }] of this.#lone)
+      if (!isFlood && seconds - since > FLOOD_SECONDS) this.#lone.delete(target);
   }
 
   finish(): void {
@@ -96,9 +130,34 @@ export class AttemptLedger {
     for (const facts of held.sort((a, b) => a.control.firstPacket - b.control.firstPacket)) this.#emit(facts);
   }
 
+  /** The floods found. */
+  get floods(): readonly Flood[] {
+    return [...this.#lone].flatMap(([target, { isFlood, attempts, firstPacket, lastPacket }]) =>
+      isFlood ? [{ target, attempts, firstPacket, lastPacket }] : [],
+    );
+  }
+
   /** The scans found, once finished. */
   get scans(): readonly Scan[] {
     return this.#scans;
+  }
+
+  /** Counts a lone SYN. @returns whether it is one of a flood */
+  #isOfFlood(target: string, time: number, attempts: Attempts): boolean {
+    let lone = this.#lone.get(target);
+    if (lone === undefined || (!lone.isFlood && Math.abs(time - lone.since) > FLOOD_SECONDS)) {
+      if (lone === undefined && this.#lone.size >= MAX_WATCHED) return false;
+      lone = { ...attempts, since: time, isFlood: false };
+      this.#lone.set(target, lone);
+      return false;
+    }
+    addTo(lone, attempts);
+    if (lone.isFlood) return true;
+    if (lone.attempts <= FLOOD_ATTEMPTS) return false;
+    lone.isFlood = true;
+    for (const source of this.#sources.values())
+      source.held = source.held.filter((facts) => !isLoneSyn(facts) || formatEndpoint(facts.server) !== target);
+    return true;
   }
 
   #letGo(address: string): void {
@@ -124,10 +183,37 @@ function isMereAttempt(facts: SessionFacts): boolean {
   return facts.client.bytes === 0 && facts.candidates.length === 0;
 }
 
-function addToScan(scan: NonNullable<Source["scan"]>, facts: SessionFacts): void {
-  scan.attempts++;
-  scan.firstPacket = Math.min(scan.firstPacket, facts.control.firstPacket);
-  scan.lastPacket = Math.max(scan.lastPacket, facts.control.lastPacket);
-  if (scan.targets.size < MAX_COUNTED_TARGETS)
-    scan.targets.add(formatEndpoint({ address: facts.server.address, port: facts.server.port }));
+/** A single SYN whose sender was not turned down, and was not seen again either. */
+function isLoneSyn({ control, client, server }: SessionFacts): boolean {
+  return client.synCount === 1 && client.packets === 1 && server.resetCount === 0 && control.icmpErrors.length === 0;
+}
+
+function newSource(): Source {
+  return { held: [], targets: new Map(), scan: null, lastTime: 0 };
+}
+
+/** Counts an attempt with its source. @returns whether the source is a scanner */
+function isOfScan(source: Source, target: string, time: number, attempts: Attempts): boolean {
+  source.lastTime = Math.max(source.lastTime, time);
+  if (source.scan === null) {
+    source.targets.set(target, time);
+    for (const [other, at] of source.targets) if (Math.abs(time - at) > SCAN_SECONDS) source.targets.delete(other);
+    if (source.targets.size <= SCAN_TARGETS) return false;
+    source.scan = { ...attempts, attempts: 0, targets: new Set() };
+    for (const { server, control } of source.held) {
+      const { firstPacket, lastPacket } = control;
+      addTo(source.scan, { attempts: 1, firstPacket, lastPacket });
+      source.scan.targets.add(formatEndpoint({ address: server.address, port: server.port }));
+    }
+    source.held = [];
+  }
+  addTo(source.scan, attempts);
+  if (source.scan.targets.size < MAX_COUNTED_TARGETS) source.scan.targets.add(target);
+  return true;
+}
+
+function addTo(sum: Attempts, { attempts, firstPacket, lastPacket }: Attempts): void {
+  sum.attempts += attempts;
+  sum.firstPacket = Math.min(sum.firstPacket, firstPacket);
+  sum.lastPacket = Math.max(sum.lastPacket, lastPacket);
 }

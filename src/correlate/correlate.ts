@@ -106,10 +106,11 @@ function draftChannels(session: SessionFacts): Draft[] {
     if (facts) negotiations.push({ at, facts });
     if (exchange.command && TRANSFER_VERBS.has(exchange.command.verb)) running = exchange;
   });
+  const untils = nextGrants(negotiations);
   const drafts: Draft[] = [];
   const first = negotiations[0]?.at ?? exchanges.length;
   const missed = firstMissed(session);
-  drafts.push(...transfersWithout(exchanges.slice(0, first), missed));
+  for (const draft of transfersWithout(exchanges.slice(0, first), missed)) drafts.push(draft);
   negotiations.forEach(({ at, facts }, i) => {
     const end = negotiations[i + 1]?.at ?? exchanges.length;
     const followedBy = exchanges.slice(at + 1, end);
@@ -124,7 +125,7 @@ function draftChannels(session: SessionFacts): Draft[] {
       negotiation: facts,
       transfer,
       from: grantedAt ? timeOf(grantedAt) : session.control.firstTime,
-      until: nextGrant(negotiations.slice(i + 1)),
+      until: untils[i],
       followedBy,
     });
     // RFC 959 lets one PORT serve several transfers; a passive listener serves one. A negotiation that may have been granted, its reply being
@@ -132,7 +133,7 @@ function draftChannels(session: SessionFacts): Draft[] {
     const refused = !granted && facts.reply !== null && !facts.replyLost;
     if (transferAt >= 0 && (granted || refused)) {
       const rest = followedBy.slice(granted ? transferAt + 1 : transferAt);
-      if (facts.mode === "passive" || !granted) drafts.push(...transfersWithout(rest, missed));
+      if (facts.mode === "passive" || !granted) for (const draft of transfersWithout(rest, missed)) drafts.push(draft);
     }
   });
   return drafts;
@@ -144,6 +145,9 @@ function firstMissed({ control, client, events }: SessionFacts): number {
   const hole = events.find((event) => event.kind === "gap" && event.direction === "client");
   return hole?.stamp.packet ?? Number.POSITIVE_INFINITY;
 }
+
+/** Exchanges behind a transfer without negotiation that are kept with it: all that come, for each of many, would be quadratic. */
+const MAX_FOLLOWING = 64;
 
 /**
  * Transfer commands that had no negotiation in force and were turned down for it or saw none of it. Behind a hole in what the client said
@@ -162,18 +166,23 @@ function transfersWithout(exchanges: readonly Exchange[], missed: number): Draft
       transfer: transferOf(exchanges, at),
       from: time,
       until: timeOf(exchange.final.stamp),
-      followedBy: exchanges.slice(at + 1),
+      followedBy: exchanges.slice(at + 1, at + 1 + MAX_FOLLOWING),
     });
   });
   return drafts;
 }
 
-function nextGrant(rest: readonly { facts: NegotiationFacts }[]): number {
-  for (const { facts } of rest) {
-    const stamp = facts.mode === "active" ? facts.command?.stamp : facts.reply?.stamp;
-    if (facts.granted && stamp) return timeOf(stamp);
+/** For each negotiation when the next one was granted (seconds); infinite where none was. */
+function nextGrants(negotiations: readonly { facts: NegotiationFacts }[]): number[] {
+  const untils = new Array<number>(negotiations.length);
+  let until = Number.POSITIVE_INFINITY;
+  for (let i = negotiations.length - 1; i >= 0; i--) {
+    untils[i] = until;
+    const { mode, granted, command, reply } = negotiations[i].facts;
+    const stamp = mode === "active" ? command?.stamp : reply?.stamp;
+    if (granted && stamp) until = timeOf(stamp);
   }
-  return Number.POSITIVE_INFINITY;
+  return untils;
 }
 
 /** Whether the earlier transfer had not been completed when this command was sent. */
@@ -189,8 +198,14 @@ function overlaps(transfer: Exchange, exchange: Exchange): boolean {
 /** @param end index of the next negotiation: an ABOR behind it is another transfer's */
 function transferOf(exchanges: readonly Exchange[], at: number, end = exchanges.length): TransferFacts {
   const { command, replies, final, replyLost } = exchanges[at];
-  const next = exchanges.slice(at + 1, end);
-  const aborted = next.some((exchange) => exchange.command?.verb === "ABOR" && beforeReply(exchange.command, final));
+  let aborted = false;
+  for (let i = at + 1; i < end && !aborted; i++) {
+    const { command: later } = exchanges[i];
+    if (later === null) continue;
+    // What follows it came later still.
+    if (!beforeReply(later, final)) break;
+    aborted = later.verb === "ABOR";
+  }
   let restartAt = 0;
   for (let i = at - 1; i >= 0; i--) {
     const earlier = exchanges[i].command;

@@ -17,6 +17,9 @@ export interface NegotiationWindow {
  */
 export const TRANSLATED_PORT_SECONDS = 5;
 
+/** Negotiations of one port, the latest before a connection, among which it looks for its own: a listener waits for the one before. */
+const NEGOTIATIONS_A_PORT = 64;
+
 interface Score {
   readonly value: number;
   readonly match: MatchedConnection["match"];
@@ -35,16 +38,18 @@ export function matchCandidates(
   const matched: MatchedConnection[][] = windows.map(() => []);
   const unmatched: MatchedConnection[] = [];
   const leftOver: Candidate[] = [];
+  const byPort = windowsByPort(windows);
   for (const candidate of session.candidates) {
     let best = -1;
     let bestScore: Score | undefined;
-    windows.forEach((window, i) => {
-      const score = scoreOf(session, candidate.connection, window, matched[i]);
+    const indexes = byPort.get(candidate.connection.responder.port) ?? [];
+    for (const i of latestOf(indexes, windows, candidate.connection)) {
+      const score = scoreOf(session, candidate.connection, windows[i], matched[i]);
       if (score && (bestScore === undefined || score.value > bestScore.value)) {
         best = i;
         bestScore = score;
       }
-    });
+    }
     if (bestScore)
       matched[best].push({
         candidate,
@@ -89,6 +94,36 @@ export function matchCandidates(
   }
   for (const attempts of matched) attempts.sort((a, b) => a.connection.firstPacket - b.connection.firstPacket);
   return { matched, unmatched };
+}
+
+/** The windows of each port that was negotiated, as indexes, by the time of their grants. */
+function windowsByPort(windows: readonly NegotiationWindow[]): Map<number, number[]> {
+  const byPort = new Map<number, number[]>();
+  windows.forEach(({ negotiation }, i) => {
+    const port = negotiation?.advertised?.port;
+    if (port === undefined) return;
+    const others = byPort.get(port);
+    if (others) others.push(i);
+    else byPort.set(port, [i]);
+  });
+  for (const indexes of byPort.values()) indexes.sort((a, b) => windows[a].from - windows[b].from || a - b);
+  return byPort;
+}
+
+/** Of windows sorted by time the last {@link NEGOTIATIONS_A_PORT} that were granted before the connection began. */
+function latestOf(
+  indexes: readonly number[],
+  windows: readonly NegotiationWindow[],
+  { firstTime }: Connection,
+): readonly number[] {
+  let low = 0;
+  let high = indexes.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (windows[indexes[middle]].from - REORDER_SECONDS <= firstTime) low = middle + 1;
+    else high = middle;
+  }
+  return indexes.slice(Math.max(0, low - NEGOTIATIONS_A_PORT), low);
 }
 
 /** How well a connection fits a negotiation; undefined when it does not. The port must fit, and one of the hosts. */
@@ -191,12 +226,13 @@ function translatedWindow(
       return asked > from && asked <= connection.firstTime;
     });
   return windows.findIndex(({ negotiation, from, until }, i) => {
-    if (!negotiation?.granted || !negotiation.advertised || matched[i].length > 0 || superseded(negotiation, from))
-      return false;
+    if (!negotiation?.granted || !negotiation.advertised || matched[i].length > 0) return false;
     const dialler = negotiation.mode === "passive" ? session.client : session.server;
     const listener = negotiation.mode === "passive" ? session.server : session.client;
     if (originator.address !== dialler.address || responder.address !== listener.address) return false;
     const sinceGrant = connection.firstTime - from;
-    return sinceGrant >= -REORDER_SECONDS && connection.firstTime < Math.min(until, from + TRANSLATED_PORT_SECONDS);
+    const isTimely =
+      sinceGrant >= -REORDER_SECONDS && connection.firstTime < Math.min(until, from + TRANSLATED_PORT_SECONDS);
+    return isTimely && !superseded(negotiation, from);
   });
 }

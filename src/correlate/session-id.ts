@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import { type Endpoint, parseAddress } from "../address.ts";
 import type { Connection } from "../tcp/connection.ts";
 
@@ -8,16 +8,8 @@ import type { Connection } from "../tcp/connection.ts";
  */
 export function sessionId(connection: Connection): string {
   const { originator, responder, firstSeconds, firstNanoseconds } = connection;
-  const text = [
-    originator.address,
-    originator.port,
-    responder.address,
-    responder.port,
-    originator.base,
-    firstSeconds,
-    firstNanoseconds,
-  ].join("|");
-  return createHash("sha256").update(text).digest("hex").slice(0, 16);
+  const ends = `${originator.address}|${originator.port}|${responder.address}|${responder.port}`;
+  return hash("sha256", `${ends}|${originator.base}|${firstSeconds}|${firstNanoseconds}`, "hex").slice(0, 16);
 }
 
 /**
@@ -34,14 +26,17 @@ export function communityIdOf(one: Endpoint, other: Endpoint): string {
   const b = { address: parseAddress(other.address)!, port: other.port };
   const order = compareBytes(a.address, b.address) || a.port - b.port;
   const [first, second] = order <= 0 ? [a, b] : [b, a];
-  const ports = Uint8Array.of(first.port >> 8, first.port & 0xff, second.port >> 8, second.port & 0xff);
-  const hash = createHash("sha1")
-    .update(Uint8Array.of(0, 0))
-    .update(first.address)
-    .update(second.address)
-    .update(Uint8Array.of(6, 0))
-    .update(ports);
-  return `1:${hash.digest("base64")}`;
+  const { length } = first.address;
+  const message = new Uint8Array(2 + 2 * length + 6);
+  message.set(first.address, 2);
+  message.set(second.address, 2 + length);
+  const behind = 2 + 2 * length;
+  message[behind] = 6;
+  message[behind + 2] = first.port >> 8;
+  message[behind + 3] = first.port;
+  message[behind + 4] = second.port >> 8;
+  message[behind + 5] = second.port;
+  return `1:${hash("sha1", message, "base64")}`;
 }
 
 function compareBytes(a: Uint8Array, b: Uint8Array): number {

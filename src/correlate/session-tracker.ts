@@ -14,6 +14,7 @@ import {
 } from "../ftp/negotiation.ts";
 import { identifyServer } from "../ftp/server-software.ts";
 import { isFtpEvidence, isOtherProtocol } from "../ftp/signature.ts";
+import { LIMITS } from "../limits.ts";
 import type { Connection } from "../tcp/connection.ts";
 import type { ConnectionObserver, ConnectionTable } from "../tcp/connection-table.ts";
 import { REORDER_SECONDS } from "../tcp/early-packets.ts";
@@ -35,12 +36,14 @@ export const UNANSWERED_SECONDS = 140;
 export const DATA_IDLE_SECONDS = 120;
 /** A control connection that says nothing for so long is over: RFC 5382 asks NATs to keep one for 2 h 4 min. */
 export const CONTROL_IDLE_SECONDS = 3 * 3600;
-/** Sessions followed at once; beyond it the one silent for longest is settled early. */
-export const MAX_SESSIONS = 100_000;
+/** Sessions followed at once; beyond it one is settled early. */
+export const MAX_SESSIONS = LIMITS.sessions.most;
+/** So many of those that began first are looked at, and the one silent for longest is the one. */
+const EVICTION_CHOICE = 64;
 /** Events of one session that are kept; later ones are counted, not kept. */
-export const MAX_SESSION_EVENTS = 200_000;
+export const MAX_SESSION_EVENTS = LIMITS.sessionEvents.most;
 /** Connections of one session that are followed. */
-export const MAX_CANDIDATES = 20_000;
+export const MAX_CANDIDATES = LIMITS.candidates.most;
 /** Connections to hosts other than the server, kept for one session whose control connection cannot be read. */
 export const MAX_FOREIGN = 256;
 /** A client dials what it was told at once: a SYN to a foreign host counts only so soon after something the server said. */
@@ -57,6 +60,7 @@ const SWEEP_SECONDS = 20;
 export class SessionTracker implements ConnectionObserver {
   readonly #anomalies: AnomalyLog;
   readonly #onSettled: (facts: SessionFacts) => void;
+  readonly controlNotFollowed: ConnectionObserver["controlNotFollowed"];
   /** In the order in which they began. */
   readonly #live = new Set<TrackedSession>();
   readonly #closing = new Set<TrackedSession>();
@@ -72,9 +76,15 @@ export class SessionTracker implements ConnectionObserver {
   #clock = 0;
   #nextSweep = 0;
 
-  constructor(anomalies: AnomalyLog, onSettled: (facts: SessionFacts) => void) {
+  /** @param onNotFollowed gets attempts that there are too many of to follow each */
+  constructor(
+    anomalies: AnomalyLog,
+    onSettled: (facts: SessionFacts) => void,
+    onNotFollowed: ConnectionObserver["controlNotFollowed"],
+  ) {
     this.#anomalies = anomalies;
     this.#onSettled = onSettled;
+    this.controlNotFollowed = onNotFollowed;
   }
 
   /** The table that asks this tracker; set once, right after both exist. */
@@ -199,16 +209,17 @@ export class SessionTracker implements ConnectionObserver {
 
   #evict(): void {
     let oldest: TrackedSession | undefined;
+    let seen = 0;
     for (const session of this.#live) {
       if (!oldest || session.connection.lastTime < oldest.connection.lastTime) oldest = session;
-      if (this.#clock - session.connection.lastTime > CONTROL_IDLE_SECONDS / 10) break;
+      if (++seen === EVICTION_CHOICE) break;
     }
     if (!oldest) return;
     this.#anomalies.note(
       "sessions-over-limit",
       "correlate",
       oldest.connection.firstPacket,
-      `more than ${MAX_SESSIONS} sessions at once; the one silent for longest was settled early`,
+      `more than ${MAX_SESSIONS} sessions at once; of the first of them the one silent for longest was settled early`,
     );
     this.#settle(oldest, false);
   }
@@ -242,6 +253,9 @@ function mostLikely(sessions: readonly TrackedSession[], port: number): readonly
   return [...chosen.values()];
 }
 
+/** Of a session that has negotiated nothing; nothing is ever added. */
+const NO_PORTS = new Set<number>();
+
 /** A session while it is being followed. */
 class TrackedSession implements ControlStream, Watcher {
   readonly connection: Connection;
@@ -257,7 +271,7 @@ class TrackedSession implements ControlStream, Watcher {
   readonly #anomalies: AnomalyLog;
   readonly #events: ControlEvent[] = [];
   readonly #candidates: Candidate[] = [];
-  readonly #expectedPorts = new Set<number>();
+  #expectedPorts = NO_PORTS;
   #parser: ControlSession | null = null;
   #security: SessionSecurity = "cleartext";
   #watching = false;
@@ -355,7 +369,9 @@ class TrackedSession implements ControlStream, Watcher {
         this.#linesSeen++;
         if (this.#hiddenFrom >= 0 && event.kind !== "odd-line") this.#endHidden(time);
         if (!this.#ftpEvidence) this.#ftpEvidence = isFtpEvidence(event);
-        if (!this.#otherProtocol && this.#linesSeen <= 8) this.#otherProtocol = isOtherProtocol(event);
+        // On a control port evidence for FTP decides, whatever else is said.
+        if (!this.#otherProtocol && this.#linesSeen <= 8 && (this.#recognised || !this.#ftpEvidence))
+          this.#otherProtocol = isOtherProtocol(event);
         if (event.kind === "reply") this.#noteReply(event);
         this.#expectFrom(event);
         break;
@@ -401,6 +417,7 @@ class TrackedSession implements ControlStream, Watcher {
     if (!parsed || !("port" in parsed) || parsed.port === 0) return;
     // Negotiated again: the latest session that did so comes last, and is preferred.
     if (this.#expectedPorts.has(parsed.port)) this.#table.watchlist.unexpectPort(parsed.port, this);
+    if (this.#expectedPorts === NO_PORTS) this.#expectedPorts = new Set();
     this.#expectedPorts.add(parsed.port);
     this.#table.watchlist.expectPort(parsed.port, this);
     this.#table.followEarlySyns(parsed.port, event.stamp.time);

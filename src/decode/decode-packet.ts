@@ -1,5 +1,6 @@
 import type { AnomalyLayer, AnomalyLog } from "../anomaly.ts";
 import { type Frame, packetReference } from "../capture/frame.ts";
+import { LIMITS } from "../limits.ts";
 import { wrongChecksum } from "./checksum.ts";
 import { FragmentTable } from "./fragments.ts";
 import { readIcmpv4, readIcmpv6 } from "./icmp.ts";
@@ -30,8 +31,7 @@ import { isTunnelPort, readGre, readL2tpSession, readUdpTunnel } from "./tunnel.
  * the layers read one header each.
  */
 
-/** IP packets inside one another: a tunnel in a tunnel is real (ERSPAN of GRE traffic), more than this is an attack. */
-const maxNesting = 4;
+const maxNesting = LIMITS.nesting.most;
 
 /** What the fast route is for: Ethernet, IPv4 without options, the fixed part of a TCP header. */
 const ethernetAndIpv4Length = 34;

@@ -1,3 +1,4 @@
+import { LIMITS } from "../limits.ts";
 import { type LayerCursor, Stop, stopForShort, uint16, uint32 } from "./layer-cursor.ts";
 import type { PacketView } from "./packet-view.ts";
 
@@ -48,8 +49,7 @@ export const IpProtocol = {
   shim6: 140,
 } as const;
 
-/** Extension headers in one packet: RFC 8200 section 4.1 knows eight places. */
-const maxExtensionHeaders = 16;
+const maxExtensionHeaders = LIMITS.extensionHeaders.most;
 
 /**
  * Reads an IPv4 header (RFC 791 section 3.1) into the view's address, TTL, identification and length fields and narrows the

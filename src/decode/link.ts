@@ -1,3 +1,4 @@
+import { LIMITS } from "../limits.ts";
 import { type LayerCursor, Stop, stopForShort, uint16 } from "./layer-cursor.ts";
 
 /**
@@ -39,8 +40,7 @@ export const EtherType = {
  */
 export type LinkDecoder = (cursor: LayerCursor) => number;
 
-/** Tags and shims between link and network in one frame: two are usual (QinQ), more than this is an attack or a loop. */
-const maxShims = 16;
+const maxShims = LIMITS.shims.most;
 
 /** Every link type that is read, by its LINKTYPE_ value. Source: www.tcpdump.org/linktypes.html, and what a row adds. */
 const linkTypes = {

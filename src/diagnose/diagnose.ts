@@ -89,11 +89,12 @@ function diagnoseControl(
 ): Pick<SessionDiagnosis, "outcome" | "verdict"> {
   const carried = new Set<CauseId>(channels.flatMap(({ verdict }) => (verdict ? [verdict.cause] : [])));
   const troubled = carried.size > 0;
+  const context = { session, channels: channels.map(({ facts }) => facts), capture };
   for (const { cause, rule } of SESSION_RULES) {
     // A channel that failed explains why the control connection went down after it.
     if (DEATHS.includes(cause) && (troubled || isLastWordUnknown(session, channels))) continue;
     if (carried.has(cause)) continue;
-    const verdict = rule({ session, channels: channels.map(({ facts }) => facts), capture });
+    const verdict = rule(context);
     if (verdict) return { outcome: "failed", verdict };
   }
   return { outcome: session.hasDialogue || session.control.established ? "ok" : "undetermined", verdict: null };

@@ -50,6 +50,7 @@ export class SecretMasks {
       {
         controlOpened: (connection) => this.#open(connection),
         dataOpened: () => {},
+      controlNotFollowed: () => {},
         controlChanged: () => {},
       },
       new AnomalyLog(),

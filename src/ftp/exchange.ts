@@ -16,6 +16,8 @@ export interface Exchange {
   readonly replyLost: boolean;
 }
 
+const NO_REPLIES: ReplyEvent[] = [];
+
 interface OpenExchange {
   command: CommandEvent | null;
   replies: ReplyEvent[];
@@ -126,9 +128,17 @@ export function pairExchanges(events: readonly ControlEvent[]): Exchange[] {
     (event) =>
       event.kind === "command" || event.kind === "reply" || (event.kind !== "odd-line" && event.direction === "server"),
   );
-  for (const [place, event] of dialogue.entries()) {
+  let anyHole = false;
+  for (let place = 0; place < dialogue.length; place++) {
+    const event = dialogue[place];
     if (event.kind === "command") {
-      const exchange: OpenExchange = { command: event, replies: [], final: null, replyLost: false, behindHole: false };
+      const exchange: OpenExchange = {
+        command: event,
+        replies: NO_REPLIES,
+        final: null,
+        replyLost: false,
+        behindHole: false,
+      };
       exchanges.push(exchange);
       waiting.push(exchange);
       clientEnd = event.endAt;
@@ -136,11 +146,12 @@ export function pairExchanges(events: readonly ControlEvent[]): Exchange[] {
     }
     if (event.kind === "gap") {
       const hole = beginOfHole(dialogue, place, event.length);
+      anyHole = true;
       for (const exchange of waiting) exchange.behindHole ||= exchange.command!.stamp.acknowledged <= hole;
       continue;
     }
     if (event.kind !== "reply") continue;
-    const at = ownerOf(waiting, event);
+    const at = ownerOf(waiting, event, anyHole);
     if (at < 0) {
       exchanges.push({
         command: null,
@@ -152,7 +163,9 @@ export function pairExchanges(events: readonly ControlEvent[]): Exchange[] {
       continue;
     }
     const owner = waiting[at];
-    owner.replies.push(event);
+    // Nearly always the only one: an array that grows has room for seventeen.
+    if (owner.replies.length === 0) owner.replies = [event];
+    else owner.replies.push(event);
     // A transfer in progress stays open while the server answers other commands (NOOP, STAT, ABOR); all else before is passed over.
     for (let i = at - 1; i >= 0; i--) {
       const passed = waiting[i];
@@ -191,11 +204,14 @@ function isAnyones({ code }: ReplyEvent, { verb }: CommandEvent): boolean {
   return !((code === 425 || code === 426) && TRANSFER_VERBS.has(verb));
 }
 
-/** Index in `waiting` of the command that this reply answers; -1 when none does. */
-function ownerOf(waiting: readonly OpenExchange[], reply: ReplyEvent): number {
+/**
+ * Index in `waiting` of the command that this reply answers; -1 when none does.
+ * @param anyHole some of them may be behind a hole in the server's stream
+ */
+function ownerOf(waiting: readonly OpenExchange[], reply: ReplyEvent, anyHole: boolean): number {
   if (waiting.length === 0) return -1;
   // What was answered in a hole of the capture is asked last.
-  const open = waiting.filter((exchange) => !exchange.behindHole);
+  const open = anyHole ? waiting.filter((exchange) => !exchange.behindHole) : waiting;
   const fitting = fittingOwner(open, reply) ?? fittingOwner(waiting, reply);
   if (fitting !== undefined) return waiting.indexOf(fitting);
   if (reply.code < 200) return -1;

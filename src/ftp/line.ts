@@ -1,4 +1,5 @@
 import type { AnomalyLog } from "../anomaly.ts";
+import { LIMITS } from "../limits.ts";
 import type { GapReason, Stamp } from "../tcp/stream-sink.ts";
 
 /**
@@ -7,7 +8,7 @@ import type { GapReason, Stamp } from "../tcp/stream-sink.ts";
  */
 
 /** Longest line kept, in bytes of text; the rest is skipped up to the line's end. Zeek and Suricata both needed such a cap. */
-export const MAX_LINE_BYTES = 8 * 1024;
+export const MAX_LINE_BYTES = LIMITS.lineBytes.most;
 
 const LF = 0x0a;
 const CR = 0x0d;

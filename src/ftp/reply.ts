@@ -1,4 +1,5 @@
 import type { AnomalyLog } from "../anomaly.ts";
+import { LIMITS } from "../limits.ts";
 import type { Stamp } from "../tcp/stream-sink.ts";
 import type { ReplyEvent } from "./control-event.ts";
 import type { Line } from "./line.ts";
@@ -16,10 +17,10 @@ import type { Line } from "./line.ts";
  */
 
 /** How many lines of a reply are kept, the last one besides: FEAT of a server with all modules has about forty. */
-export const MAX_REPLY_LINES = 64;
+export const MAX_REPLY_LINES = LIMITS.replyLines.most;
 
 /** How many characters of a reply's lines are kept in all, the last line besides. */
-export const MAX_REPLY_CHARACTERS = 8 * 1024;
+export const MAX_REPLY_CHARACTERS = LIMITS.replyCharacters.most;
 
 /** After so many lines a line with another code is no longer believed to be inside: the end was never sent, or not captured. */
 export const RESYNCHRONISE_AFTER_LINES = 500;

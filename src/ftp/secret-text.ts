@@ -17,7 +17,10 @@ export const REDACTED = "***";
 const SECRET_COMMAND =
   /(["'`«(<[]?)\b(PASS|PASSWD|ACCT|ADAT|XAUT|XPASS|PSWD|CPWD|CHPWD|CHPASS|CPASS|GPASS|ADDUSER|GADDUSER)[ \t]+(?=\S)/gi;
 
-/** English that follows `PASS` in a server's own sentence: `530 Please login with USER and PASS first.` */
+/** Those of them that stand in a server's own sentences: `530 Please login with USER and PASS first.` */
+const SPOKEN_COMMAND = /^(?:PASS|PASSWD|ACCT|ADAT)$/i;
+
+/** English that follows them there. */
 const OWN_WORDS =
   /^(?:a|after|again|already|an|and|are|before|by|can|command|denied|disabled|expected|failed|first|for|has|ignored|in|incorrect|invalid|is|later|must|needed|not|now|of|ok|okay|on|or|phrase|please|port|required|sent|sequence|should|superfluous|syntax|the|through|to|unknown|was|with|without|you|your)\b/i;
 
@@ -53,9 +56,9 @@ function withoutUrlPassword(text: string): string {
 /** `'PASS x': not understood` to `'PASS ***': not understood`. */
 function withoutQuotedCommand(text: string): string {
   for (const match of text.matchAll(SECRET_COMMAND)) {
-    const [whole, quote] = match;
+    const [whole, quote, command] = match;
     const from = match.index + whole.length;
-    if (quote === "" && OWN_WORDS.test(text.slice(from, from + 16))) continue;
+    if (quote === "" && SPOKEN_COMMAND.test(command) && OWN_WORDS.test(text.slice(from, from + 16))) continue;
     const closing = quote === "" ? -1 : text.lastIndexOf(CLOSING[quote] ?? quote);
     return text.slice(0, from) + REDACTED + (closing > from ? text.slice(closing) : "");
   }

@@ -244,11 +244,11 @@ function strengthOf(sign: Sign | undefined, text: string): Strength | undefined 
 export function isFtpEvidence(event: ControlEvent): boolean {
   if (event.kind === "command") {
     const line = event.argument === null ? event.verb : `${event.verb} ${event.argument}`;
-    return !rulesOutFtp(line) && commandStrength(line) === "certain";
+    return commandStrength(line) === "certain" && !rulesOutFtp(line);
   }
   if (event.kind !== "reply") return false;
   const text = event.lines.join("\n");
-  return !rulesOutFtp(`${event.code} ${text}`) && replyStrength(event.code, text) === "certain";
+  return replyStrength(event.code, text) === "certain" && !rulesOutFtp(`${event.code} ${text}`);
 }
 
 /** Whether something said on a followed connection rules FTP out. */

@@ -6,6 +6,8 @@ export interface ReportSource {
   readonly toolVersion?: string;
   /** Names of the captures, by their index in the report. */
   readonly captureNames?: readonly string[];
+  /** How many captures there are, for formats that name packets before the end. */
+  readonly captureCount?: number;
   /** SHA-256 of each capture's file in hex, by their index; null for what is no file. */
   readonly captureHashes?: readonly (string | null)[];
 }

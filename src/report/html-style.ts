@@ -32,7 +32,7 @@ nav li::marker{color:var(--soft);font-variant-numeric:tabular-nums}
 section{margin:3rem 0 0}
 section.failure{border-top:2px solid var(--line);padding-top:1.3rem}
 section.failed{border-color:var(--bad)}section.refused,section.undetermined{border-color:var(--warn)}
-.outcome{display:block;font-size:.85rem;font-weight:600;color:var(--soft);margin-bottom:.1rem}
+.outcome{display:block;break-after:avoid;font-size:.85rem;font-weight:600;color:var(--soft);margin-bottom:.1rem}
 .outcome::first-letter{text-transform:uppercase}
 .failed .outcome{color:var(--bad)}.refused .outcome,.undetermined .outcome{color:var(--warn)}
 dl{margin:1.4rem 0 0}
@@ -80,5 +80,5 @@ svg .says{font-size:11.5px;fill:var(--soft)}
 .bar.refused{fill:var(--warn);opacity:1}
 svg .failed .says{fill:var(--bad)}
 @page{margin:16mm 14mm}
-@media print{html{font-size:10pt}main{max-width:none;padding:0}nav{display:none}section{margin-top:1.6rem}h1{font-size:1.8rem}h2,h3,.subject,.about,.meaning,figcaption{break-after:avoid}svg,dl>div,tr,.tiles{break-inside:avoid}figure{overflow:visible;padding:.6rem .6rem .4rem}figcaption{break-before:avoid}svg{min-width:0}}
+@media print{html{font-size:10pt}main{max-width:none;padding:0}nav{display:none}section{margin-top:1.6rem}h1{font-size:1.8rem}.lead,h2,figcaption,svg,dl>div,tr,.tiles{break-inside:avoid}.lead,h2,h3{break-after:avoid}figure{overflow:visible;padding:.6rem .6rem .4rem}figcaption{break-before:avoid}svg{min-width:0}}
 `;

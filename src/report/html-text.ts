@@ -14,7 +14,7 @@ export function escapeHtml(text: string): string {
 }
 
 /** An element that holds nothing but text. */
-export function element(name: "code" | "p" | "pre", text: string, className?: string): string {
+export function element(name: "code" | "p" | "pre" | "span", text: string, className?: string): string {
   return `<${name}${className === undefined ? "" : ` class="${className}"`}>${escapeHtml(text)}</${name}>`;
 }
 

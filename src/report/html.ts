@@ -1,28 +1,28 @@
 import { createHash } from "node:crypto";
 import { formatEndpoint } from "../address.ts";
-import type { AnalysisSummary, CaptureSummary, Evidence, Finding, Session } from "../analysis.ts";
-import { CAUSE_TEXT, CONTRIBUTING_TEXT, LIMIT_TEXT } from "../diagnose/cause-text.ts";
-import { type Failure, failuresOf, packetsOf } from "./failure.ts";
+import type { AnalysisSummary, CaptureSummary, Finding, Session } from "../analysis.ts";
+import { CAUSE_TEXT } from "../diagnose/cause-text.ts";
+import {
+  anomalyLines,
+  circumstancesOf,
+  evidenceNumbers,
+  failurePoints,
+  findingPoints,
+  headline,
+  limitLines,
+  POINT_HEADINGS,
+  type Point,
+  subjectOf,
+  verdictTitle,
+} from "./account.ts";
+import { type Failure, failuresOf } from "./failure.ts";
 import { type FailureGroup, FailureGroups } from "./failure-groups.ts";
 import type { FormatOptions, ReportWriter } from "./format.ts";
 import { HTML_STYLE } from "./html-style.ts";
 import { element, escapeHtml, list, orderedList } from "./html-text.ts";
 import { type LadderStep, ladderOf } from "./ladder.ts";
 import { ladderSvg } from "./ladder-svg.ts";
-import {
-  CONFIDENCE_TEXT,
-  capitalised,
-  countOf,
-  describeNegotiation,
-  describePacket,
-  describeReplies,
-  describeTransfer,
-  groupDigits,
-  SECURITY_TEXT,
-  shortTime,
-  timeSpan,
-  tsharkCommands,
-} from "./phrases.ts";
+import { capitalised, countOf, describeReplies, describeTransfer, groupDigits, timeSpan } from "./phrases.ts";
 import { safeData } from "./safe-text.ts";
 import { type TimelineSession, timelineSvg } from "./timeline-svg.ts";
 
@@ -76,9 +76,6 @@ export function createHtmlWriter(options: FormatOptions): ReportWriter {
 const MAX_TIMELINE_SESSIONS = 10_000;
 /** Failures with a ladder. */
 const MAX_LADDERS = 100;
-/** Evidence of one failure. */
-const MAX_EVIDENCE = 12;
-const MAX_ANOMALIES = 20;
 
 function page(summary: AnalysisSummary, sections: readonly string[]): string {
   const styleHash = createHash("sha256").update(HTML_STYLE).digest("base64");
@@ -126,21 +123,6 @@ function headSection(summary: AnalysisSummary, failedControls: number): string {
 </header>`;
 }
 
-function headline({ counts }: AnalysisSummary, failedControls: number): string {
-  const { failed, refused, ok } = counts.channelsByOutcome;
-  const channels = countOf(counts.channels, "FTP data channel");
-  if (counts.sessions === 0) return "No FTP session in this capture";
-  if (failed > 0)
-    return counts.channels === 1 ? "The FTP data channel failed" : `${groupDigits(failed)} of ${channels} failed`;
-  if (failedControls > 0)
-    return counts.sessions === 1
-      ? "The FTP control connection failed"
-      : `${groupDigits(failedControls)} of ${countOf(counts.sessions, "FTP control connection")} failed`;
-  if (refused > 0) return `${groupDigits(refused)} of ${channels} ${refused === 1 ? "was" : "were"} refused`;
-  if (counts.channels === 0) return `${countOf(counts.sessions, "FTP session")} without a data channel`;
-  return ok === counts.channels && ok > 1 ? `All ${channels} worked` : `None of ${channels} failed`;
-}
-
 /** @param kind what the number means where it is not zero */
 function tile(count: number, label: string, kind: string): string {
   return `<div class="tile ${count === 0 ? "none" : kind}"><b>${groupDigits(count)}</b><span>${escapeHtml(label)}</span></div>`;
@@ -150,7 +132,7 @@ function contents(groups: readonly FailureGroup[], findings: readonly Finding[])
   const items = [
     ...groups.map(
       ({ example, count }, i) =>
-        `<li class="${example.outcome}"><a href="#failure-${i + 1}">${escapeHtml(capitalised(CAUSE_TEXT[example.cause].title))}</a> <span class="soft">${escapeHtml(subject(example))}${count > 1 ? `, ${groupDigits(count)} times` : ""}</span></li>`,
+        `<li class="${example.outcome}"><a href="#failure-${i + 1}">${escapeHtml(verdictTitle(example))}</a> <span class="soft">${escapeHtml(subjectOf(example))}${count > 1 ? `, ${groupDigits(count)} times` : ""}</span></li>`,
     ),
     ...findings.map(
       ({ title }, i) =>
@@ -158,10 +140,6 @@ function contents(groups: readonly FailureGroup[], findings: readonly Finding[])
     ),
   ];
   return items.length < 2 ? "" : `<nav aria-label="Contents"><ol>${items.join("\n")}</ol></nav>`;
-}
-
-function subject({ channel }: Failure): string {
-  return channel ? describeNegotiation(channel) : "control connection";
 }
 
 /** Nothing for a session whose time cannot be drawn. */
@@ -198,131 +176,72 @@ function failureSection(
   ladder: readonly LadderStep[],
 ): string {
   const failure = group.example;
-  const { control, channel, cause, sessionId } = failure;
-  const about = [
-    `${formatEndpoint(control.client)} → ${formatEndpoint(control.server)}`,
-    `${shortTime(control.start)} UTC`,
-    SECURITY_TEXT[control.security],
-    ...(control.serverSoftware === null ? [] : [control.serverSoftware]),
-    ...(control.user === null ? [] : [`user ${control.user}`]),
-    `session ${sessionId}`,
-  ];
+  const { channel, cause, sessionId, outcome } = failure;
   const transfer = channel ? describeTransfer(channel) : "";
   const replies = channel ? describeReplies(channel) : "";
   const malformed = channel?.negotiation?.malformed ?? null;
   const subjects = [
-    element("code", subject(failure)),
+    element("code", subjectOf(failure)),
     ...(transfer === "" ? [] : [element("code", transfer)]),
-    ...(replies === "" ? [] : [`<span class="soft">${escapeHtml(`replies ${replies}`)}</span>`]),
-    ...(malformed === null ? [] : [`<span class="soft">${escapeHtml(`malformed: ${malformed}`)}</span>`]),
+    ...(replies === "" ? [] : [element("span", `replies ${replies}`, "soft")]),
+    ...(malformed === null ? [] : [element("span", `malformed: ${malformed}`, "soft")]),
   ];
   const times = group.count > 1 ? ` <small>${groupDigits(group.count)} times</small>` : "";
-  return `<section class="failure ${failure.outcome}" id="failure-${number}">
-<h2><span class="outcome">${failure.outcome}</span> ${escapeHtml(capitalised(CAUSE_TEXT[cause].title))}${times}</h2>
+  return `<section class="failure ${outcome}" id="failure-${number}">
+<div class="lead">
+<h2><span class="outcome">${outcome}</span> ${escapeHtml(verdictTitle(failure))}${times}</h2>
 <p class="subject">${subjects.join(" ")}</p>
-<p class="soft about">${about.map(escapeHtml).join(" · ")}</p>
+${element("p", [...circumstancesOf(failure), `session ${sessionId}`].join(" · "), "soft about")}
 <p class="meaning">${escapeHtml(CAUSE_TEXT[cause].meaning)} <span class="soft">Cause <code>${cause}</code>.</span></p>
+</div>
 ${ladderFigure(failure, ladder, captures.length)}
-${definitions([
-  ["Why", evidenceList(failure.evidence, captures.length)],
-  ["How sure", element("p", capitalised(`${CONFIDENCE_TEXT[failure.confidence]}.`))],
-  [
-    "What else it could be",
-    list(
-      failure.alternatives.map(
-        (other) => `${capitalised(CAUSE_TEXT[other.cause].title)}. It would take ${other.missing} to decide.`,
-      ),
-    ),
-  ],
-  [
-    "What adds to it",
-    list(
-      failure.contributing.map((id) => `${capitalised(CONTRIBUTING_TEXT[id].title)}. ${CONTRIBUTING_TEXT[id].meaning}`),
-    ),
-  ],
-  ["What the capture cannot tell", list(failure.limits.map((limit) => `${capitalised(LIMIT_TEXT[limit])}.`))],
-  ["Fix", list(failure.remedy)],
-  ["Failed alike", list(othersOf(group))],
-  ["Show the packets", commands(tsharkCommands(packetsOf(failure), captures))],
-])}
+${pointList(failurePoints(group, captures))}
 </section>`;
 }
 
 function ladderFigure(failure: Failure, ladder: readonly LadderStep[], captureCount: number): string {
   if (ladder.length === 0) return "";
   const { client, server } = failure.control;
-  const evidence = new Map<string, number>();
-  failure.evidence.slice(0, MAX_EVIDENCE).forEach(({ capture, packet }, i) => {
-    const key = `${capture}:${packet}`;
-    if (!evidence.has(key)) evidence.set(key, i + 1);
+  const svg = ladderSvg(ladder, {
+    client: client.address,
+    server: server.address,
+    captureCount,
+    evidence: evidenceNumbers(failure.evidence),
   });
-  const svg = ladderSvg(ladder, { client: client.address, server: server.address, captureCount, evidence });
   return `<figure>${svg}
 <figcaption>Seconds since the session's first packet, and packet numbers. Solid: control connection; dashed: data connection; a cross: no sign that it arrived. Numbers in circles: the evidence below.</figcaption></figure>`;
 }
 
-function othersOf(group: FailureGroup): string[] {
-  const lines = group.others.map(({ control, channel, sessionId }) => {
-    const what = channel ? `, ${describeNegotiation(channel)}` : "";
-    return `${formatEndpoint(control.client)}${what}, ${shortTime(control.start)} UTC, session ${sessionId}`;
-  });
-  const unlisted = group.count - 1 - group.others.length;
-  if (unlisted > 0) lines.push(`… and ${groupDigits(unlisted)} more`);
-  const ports = group.highestPort > group.lowestPort ? `, ports ${group.lowestPort} to ${group.highestPort}` : "";
-  if (group.count > 1) lines.push(`In all: ${countOf(group.clients.size, "client")}${ports}`);
-  return lines;
+function pointList(points: readonly Point[]): string {
+  const rows = points.map(
+    ({ kind, lines }) => `<div><dt>${POINT_HEADINGS[kind]}</dt><dd>${pointLines(kind, lines)}</dd></div>`,
+  );
+  return `<dl>${rows.join("\n")}</dl>`;
 }
 
-/** Those that have something to say. */
-function definitions(terms: readonly (readonly [term: string, html: string])[]): string {
-  const said = terms.filter(([, html]) => html !== "");
-  return `<dl>${said.map(([term, html]) => `<div><dt>${term}</dt><dd>${html}</dd></div>`).join("\n")}</dl>`;
-}
-
-/** Numbered, so that a ladder can refer to it. */
-function evidenceList(evidence: readonly Evidence[], captureCount: number): string {
-  const items = evidence
-    .slice(0, MAX_EVIDENCE)
-    .map((fact) => capitalised(fact.packet > 0 ? `${describePacket(fact, captureCount)}: ${fact.says}` : fact.says));
-  const more = evidence.length > MAX_EVIDENCE ? element("p", `… and ${evidence.length - MAX_EVIDENCE} more`) : "";
-  return `${orderedList(items)}${more}`;
-}
-
-function commands(lines: readonly string[]): string {
-  return lines.map((line) => element("pre", line)).join("");
+function pointLines(kind: Point["kind"], lines: readonly string[]): string {
+  if (kind === "show") return lines.map((line) => element("pre", line)).join("");
+  const sentences = lines.map(capitalised);
+  // Numbered, so that a ladder can refer to it.
+  if (kind === "why") return orderedList(sentences);
+  return lines.length === 1 ? element("p", sentences[0]) : list(sentences);
 }
 
 function findingSection(finding: Finding, number: number, captures: readonly CaptureSummary[]): string {
-  const sessions = finding.sessionCount > 0 ? ` <small>${countOf(finding.sessionCount, "session")}</small>` : "";
-  const places = finding.evidence.filter(({ packet }) => packet > 0);
   return `<section class="failure finding" id="finding-${number}">
-<h2><span class="outcome">finding</span> ${escapeHtml(capitalised(finding.title))}${sessions}</h2>
-${definitions([
-  ["Why", evidenceList(finding.evidence, captures.length)],
-  ["How sure", element("p", capitalised(`${CONFIDENCE_TEXT[finding.confidence]}.`))],
-  ["Fix", list(finding.remedy)],
-  [
-    "Sessions",
-    list(
-      finding.sessions.length > 0
-        ? [`${finding.sessions.join(", ")}${finding.sessionCount > finding.sessions.length ? ", …" : ""}`]
-        : [],
-    ),
-  ],
-  ["Show the packets", commands(tsharkCommands(places, captures))],
-])}
+<h2><span class="outcome">finding</span> ${escapeHtml(capitalised(finding.title))}</h2>
+${pointList(findingPoints(finding, captures))}
 </section>`;
 }
 
-function limitsSection({ captures, anomalies }: AnalysisSummary): string {
-  const limits = new Set(captures.flatMap((capture) => capture.limits));
-  const odd = anomalies.slice(0, MAX_ANOMALIES).map(({ code, count, first }) => {
-    const where = first.packet > 0 ? `, first at ${describePacket(first, captures.length)}` : "";
-    return `${code}, ${countOf(count, "time")}${where}: ${first.detail}`;
-  });
-  if (anomalies.length > MAX_ANOMALIES) odd.push(`… and ${anomalies.length - MAX_ANOMALIES} more kinds`);
+function limitsSection(summary: AnalysisSummary): string {
+  const limits = [
+    "one capture point sees one side: what was dropped beyond it takes a second capture to place",
+    ...limitLines(summary),
+  ];
+  const odd = anomalyLines(summary);
   return `<section><h2>What the capture cannot tell</h2>
-<ul><li>One capture point sees one side: what was dropped beyond it takes a second capture to place.</li>${[...limits].map((limit) => `<li>${escapeHtml(capitalised(LIMIT_TEXT[limit]))}.</li>`).join("")}</ul>
+${list(limits.map(capitalised))}
 ${odd.length === 0 ? "" : `<h3>Noted while reading</h3>${list(odd)}`}
 </section>`;
 }

@@ -25,6 +25,8 @@ const TIME = 88;
 const PACKET = 164;
 /** Between a lane and what is said beside it. */
 const MARGIN = 12;
+/** How far a lost packet gets where nobody is known to have stopped it, as a share of the way to the middle: its words have room before the cross. */
+const LOST_SHARE = 1.25;
 /** Columns of a label from lane to lane, in the page's monospaced font. */
 const LABEL_COLUMNS = 92;
 
@@ -49,7 +51,7 @@ export function ladderSvg(steps: readonly LadderStep[], frame: LadderFrame): str
       draw: () => parties.map(([party, name, address]) => laneHead(party, name, address)).join(""),
     },
     rows: steps.map((step) => {
-      if ("event" in step) return { height: ROW, draw: (y) => arrow(step.event, y + 21, frame) };
+      if ("event" in step) return { height: ROW, draw: (y) => arrow(step.event, y + 21, hasMiddle, frame) };
       const text = "leftOut" in step ? `… ${step.leftOut} more …` : pauseText(step.silence);
       return {
         height: PAUSE_ROW,
@@ -75,7 +77,12 @@ function pauseText(seconds: number): string {
 }
 
 /** @param y of the arrow */
-function arrow(event: ConversationEvent, y: number, { captureCount, evidence }: LadderFrame): string {
+function arrow(
+  event: ConversationEvent,
+  y: number,
+  hasMiddle: boolean,
+  { captureCount, evidence }: LadderFrame,
+): string {
   const { at, place, from, to, kind, onData, text } = event;
   const number = evidence.get(`${place.capture}:${place.packet}`);
   const packet = captureCount > 1 ? `${place.capture + 1}:${place.packet}` : String(place.packet);
@@ -85,7 +92,8 @@ function arrow(event: ConversationEvent, y: number, { captureCount, evidence }: 
     kind === "reset" || kind === "icmp" || lost ? "trouble" : "",
     number ? "evidence" : "",
   ];
-  const [x1, x2] = [LANE[from], LANE[to]];
+  const x1 = LANE[from];
+  const x2 = lost && !hasMiddle ? LANE[from] + (LANE.between - LANE[from]) * LOST_SHARE : LANE[to];
   const way = x2 > x1 ? 1 : -1;
   const head = lost
     ? `<path class="cross" d="M${x2 - 5} ${y - 5}l10 10m0 -10l-10 10"/>`

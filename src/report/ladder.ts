@@ -1,3 +1,4 @@
+import type { PacketPlace } from "../analysis.ts";
 import type { Conversation, ConversationEvent, Party } from "../conversation.ts";
 
 /** A step of a ladder diagram: an event, or what was left out between two. */
@@ -74,13 +75,40 @@ const ARROWS: Readonly<Record<Party, Readonly<Record<Party, string>>>> = {
   between: { client: "C <--    S", server: "C    --> S", between: "C        S" },
 };
 
-/** A ladder as plain text, a line each: seconds, packet, arrow between client (C) and server (S), what was said; data connections are indented. */
-export function ladderLines(steps: readonly LadderStep[], captureCount: number): string[] {
+/** A line of a ladder in plain text. */
+export interface LadderLine {
+  /** Evidence, seconds, packet, and the arrow between client (C) and server (S). */
+  readonly lead: string;
+  /** What was said or happened. */
+  readonly text: string;
+}
+
+/**
+ * A ladder as plain text.
+ * @param evidence numbers of the pieces of evidence by `capture:packet`
+ */
+export function ladderLines(
+  steps: readonly LadderStep[],
+  captureCount: number,
+  evidence: ReadonlyMap<string, number>,
+): LadderLine[] {
+  const packetOf = ({ capture, packet }: PacketPlace) =>
+    captureCount > 1 ? `${capture + 1}:${packet}` : String(packet);
+  const events = steps.flatMap((step) => ("event" in step ? [step.event] : []));
+  const packetWidth = Math.max(...events.map(({ place }) => packetOf(place).length), MIN_PACKET_WIDTH);
+  const secondsWidth = Math.max(...events.map(({ at }) => at.toFixed(3).length), MIN_SECONDS_WIDTH);
+  const marks = new Map([...evidence].map(([place, number]) => [place, `[${number}]`]));
+  const margin = Math.max(0, ...[...marks.values()].map((mark) => mark.length + 1));
+  const pause = " ".repeat(margin + secondsWidth + 1 + packetWidth + 2);
   return steps.map((step) => {
-    if ("leftOut" in step) return `${" ".repeat(20)}… ${step.leftOut} more`;
-    if ("silence" in step) return `${" ".repeat(20)}:        :  ${step.silence.toFixed(1)} s`;
+    if ("leftOut" in step) return { lead: `${pause}:        :  `, text: `… ${step.leftOut} more` };
+    if ("silence" in step) return { lead: `${pause}:        :  `, text: `${step.silence.toFixed(1)} s later` };
     const { at, place, from, to, onData, text } = step.event;
-    const packet = captureCount > 1 ? `${place.capture + 1}:${place.packet}` : String(place.packet);
-    return `${at.toFixed(3).padStart(9)} ${packet.padStart(8)}  ${ARROWS[from][to]}  ${onData ? "data: " : ""}${text}`;
+    const mark = marks.get(`${place.capture}:${place.packet}`) ?? "";
+    const lead = `${mark.padEnd(margin)}${at.toFixed(3).padStart(secondsWidth)} ${packetOf(place).padStart(packetWidth)}  ${ARROWS[from][to]}  `;
+    return { lead, text: onData ? `data: ${text}` : text };
   });
 }
+
+const MIN_PACKET_WIDTH = 5;
+const MIN_SECONDS_WIDTH = 7;

@@ -1,55 +1,60 @@
-import { formatEndpoint } from "../address.ts";
-import type { AnalysisSummary, CaptureSummary, Finding, Session } from "../analysis.ts";
-import { CAUSE_TEXT, CONTRIBUTING_TEXT, LIMIT_TEXT } from "../diagnose/cause-text.ts";
-import { type Failure, failuresOf, packetsOf } from "./failure.ts";
+import type { AnalysisSummary, CaptureSummary, Finding } from "../analysis.ts";
+import { CAUSE_TEXT } from "../diagnose/cause-text.ts";
+import {
+  anomalyLines,
+  circumstancesOf,
+  evidenceNumbers,
+  failurePoints,
+  findingPoints,
+  headline,
+  limitLines,
+  POINT_HEADINGS,
+  type Point,
+  subjectOf,
+} from "./account.ts";
+import { type Failure, failuresOf } from "./failure.ts";
 import { type FailureGroup, FailureGroups } from "./failure-groups.ts";
 import type { ReportWriter } from "./format.ts";
 import { type LadderStep, ladderLines, ladderOf } from "./ladder.ts";
-import {
-  CONFIDENCE_TEXT,
-  countOf,
-  describeNegotiation,
-  describePacket,
-  describeReplies,
-  describeTransfer,
-  groupDigits,
-  SECURITY_TEXT,
-  shortTime,
-  tsharkCommands,
-} from "./phrases.ts";
-import { safeData, safeText } from "./safe-text.ts";
+import { capitalised, countOf, describeReplies, describeTransfer, groupDigits, timeSpan } from "./phrases.ts";
+import { safeData } from "./safe-text.ts";
 
 /**
  * `--format markdown`, for wikis and tickets (GitHub's dialect): a summary, then a section for each failure with its evidence, its ladder as
- * text, what else it could be, the fix and the command that shows its packets. Captured text stands in code spans or escaped, so that it
- * formats nothing, links nowhere and mentions nobody.
+ * text, what else it could be, the fix and the command that shows its packets. Captured text that could format, link or mention anything
+ * stands in code.
  */
 export function createMarkdownWriter(): ReportWriter {
   const groups = new FailureGroups();
   const ladders = new Map<Failure, LadderStep[]>();
+  let failedControls = 0;
   return {
     begin: () => "",
-    session(session: Session, conversation) {
-      for (const failure of failuresOf(safeData(session))) {
+    session(session, conversation) {
+      const safe = safeData(session);
+      if (safe.control.outcome === "failed") failedControls++;
+      let told: ReturnType<NonNullable<typeof conversation>> | undefined;
+      for (const failure of failuresOf(safe)) {
         if (!groups.add(failure) || !conversation || ladders.size >= MAX_LADDERS) continue;
-        ladders.set(failure, ladderOf(safeData(conversation()), failure.channel?.ordinal ?? null));
+        told ??= safeData(conversation());
+        ladders.set(failure, ladderOf(told, failure.channel?.ordinal ?? null));
       }
       return "";
     },
     end(unsafeSummary) {
       const summary = safeData(unsafeSummary);
-      const parts = [
-        "# FTP data channels",
-        summaryOf(summary),
-        ...groups
-          .list()
-          .map((group, i) => failureSection(group, i + 1, summary.captures, ladders.get(group.example) ?? [])),
+      const { captures } = summary;
+      const failures = groups.list();
+      return `${blocks([
+        `# ${headline(summary, failedControls)}`,
+        overview(summary),
+        ...failures.map((group, i) => failureSection(group, i + 1, captures, ladders.get(group.example) ?? [])),
         groups.dropped > 0 ? `${countOf(groups.dropped, "more failure")} of other kinds not shown here.` : "",
-        ...summary.findings.map((finding) => findingSection(finding, summary.captures)),
-        anomalies(summary),
-        `Made by ftptrace ${summary.tool.version}.`,
-      ];
-      return `${parts.filter((part) => part !== "").join("\n\n")}\n`;
+        ...summary.findings.map((finding) => findingSection(finding, captures)),
+        bullets("Limits of the capture", limitLines(summary)),
+        bullets("Noted while reading", anomalyLines(summary)),
+        capturesSection(summary),
+      ])}\n`;
     },
   };
 }
@@ -57,54 +62,57 @@ export function createMarkdownWriter(): ReportWriter {
 /** Ladders drawn at most. */
 const MAX_LADDERS = 100;
 
-/**
- * Text in which no character formats anything (CommonMark 2.4, 2.5), and nothing becomes a mention, a reference, an emoji or a bare link on
- * GitHub.
- */
-export function escapeMarkdown(text: string): string {
-  return safeText(text)
-    .replace(/[\\`*_{}[\]#|~$^]/g, "\\$&")
-    .replace(/[<>&@]|:(?=[a-z/+_-]|\d+:)|(?<=\bwww)\./gi, (character) => `&#${character.charCodeAt(0)};`);
+function blocks(texts: readonly string[]): string {
+  return texts.filter((text) => text !== "").join("\n\n");
 }
 
-/** A code span around captured text, whatever backticks are in it (CommonMark 6.1). */
+/** What Markdown (CommonMark 0.31, GitHub's dialect, its mentions, references and emoji) would make something of. */
+const SPECIAL = /[\\`*_{}[\]<>#|~$^&@]|:(?=[a-z/+_-]|\d{3,}:)|\bwww\./i;
+/** A word that makes a list, a heading or a rule of its line if it stands first. */
+const LINE_MAKER = /^(?:[-+=]+|\d+[.)])$/;
+
+/** Text whose words are words: those that Markdown would make something else of stand in code. @param text safe text */
+export function plainMarkdown(text: string): string {
+  return text
+    .split(" ")
+    .map((word, i) => {
+      const [, before, core, after] = /^([("']*)(.*?)([)"',.;:!?]*)$/.exec(word) ?? [word, "", word, ""];
+      if (SPECIAL.test(core)) return `${before}${codeSpan(core)}${after}`;
+      return i === 0 && LINE_MAKER.test(word) ? codeSpan(word) : word;
+    })
+    .join(" ");
+}
+
+/** A code span around text, whatever backticks are in it (CommonMark 6.1). @param text safe text */
 export function codeSpan(text: string): string {
-  const safe = safeText(text);
-  const longest = Math.max(0, ...[...safe.matchAll(/`+/g)].map(([run]) => run.length));
+  const longest = Math.max(0, ...[...text.matchAll(/`+/g)].map(([run]) => run.length));
   const fence = "`".repeat(longest + 1);
-  return longest > 0 ? `${fence} ${safe} ${fence}` : `${fence}${safe}${fence}`;
+  return longest > 0 ? `${fence} ${text} ${fence}` : `${fence}${text}${fence}`;
 }
 
-/** A fenced block of plain text. */
-function codeBlock(lines: readonly string[]): string {
+/** A fenced block (CommonMark 4.5). @param language what it is, for whoever colours it */
+function codeBlock(language: "text" | "sh", lines: readonly string[]): string {
   const longest = Math.max(2, ...lines.flatMap((line) => [...line.matchAll(/`+/g)].map(([run]) => run.length)));
   const fence = "`".repeat(longest + 1);
-  return [`${fence}text`, ...lines, fence].join("\n");
+  return [fence + language, ...lines, fence].join("\n");
 }
 
-function summaryOf({ captures, counts }: AnalysisSummary): string {
-  const rows = captures.map(
-    ({ name, packets, start, end, limits }) =>
-      `| ${cell(name)} | ${groupDigits(packets)} | ${start === null ? "" : shortTime(start)} | ${end === null ? "" : shortTime(end)} | ${limits.map((limit) => LIMIT_TEXT[limit]).join("; ")} |`,
-  );
-  const outcomes = Object.entries(counts.channelsByOutcome).filter(([, count]) => count > 0);
-  const what =
-    outcomes.length === 0
-      ? ""
-      : `: ${outcomes.map(([outcome, count]) => `${groupDigits(count)} ${outcome}`).join(", ")}`;
+function overview({ captures, counts }: AnalysisSummary): string {
+  const outcomes = Object.entries(counts.channelsByOutcome)
+    .filter(([, count]) => count > 0)
+    .map(([outcome, count]) => `${groupDigits(count)} ${outcome.replace("-", " ")}`);
+  const what = outcomes.length === 0 ? "" : `: ${outcomes.join(", ")}`;
   const causes = Object.entries(counts.causes).sort(([, a], [, b]) => b - a);
-  return [
-    `${countOf(counts.sessions, "FTP session")} with ${countOf(counts.channels, "data channel")}${what}.`,
-    causes.length === 0 ? "" : causes.map(([cause, count]) => `- ${cause}: ${groupDigits(count)}`).join("\n"),
-    ["| Capture | Packets | From (UTC) | To (UTC) | Limits |", "| --- | ---: | --- | --- | --- |", ...rows].join("\n"),
-  ]
-    .filter((part) => part !== "")
-    .join("\n\n");
-}
-
-/** A code span in a table cell, where a pipe would end the cell even in code. */
-function cell(text: string): string {
-  return codeSpan(text.replaceAll("|", "\u00a6"));
+  return blocks([
+    `${countOf(counts.sessions, "FTP session")} with ${countOf(counts.channels, "data channel")}${what}. ${timeSpan(captures)}.`,
+    causes.length < 2
+      ? ""
+      : [
+          "| Cause | Times |",
+          "| --- | ---: |",
+          ...causes.map(([cause, count]) => `| ${cause} | ${groupDigits(count)} |`),
+        ].join("\n"),
+  ]);
 }
 
 function failureSection(
@@ -114,89 +122,51 @@ function failureSection(
   ladder: readonly LadderStep[],
 ): string {
   const failure = group.example;
-  const { control, channel, cause } = failure;
-  const what = channel ? describeNegotiation(channel) : "control connection";
+  const { channel, cause, outcome, sessionId } = failure;
   const times = group.count > 1 ? ` (${groupDigits(group.count)} times)` : "";
-  const about = [
-    `${formatEndpoint(control.client)} to ${formatEndpoint(control.server)}, ${shortTime(control.start)} UTC`,
-    SECURITY_TEXT[control.security],
-    ...(control.serverSoftware === null ? [] : [escapeMarkdown(control.serverSoftware)]),
-    ...(control.user === null ? [] : [`user ${codeSpan(control.user)}`]),
-  ].join(", ");
   const transfer = channel ? describeTransfer(channel) : "";
   const replies = channel ? describeReplies(channel) : "";
-  return [
-    `## ${number}. ${failure.outcome}: ${CAUSE_TEXT[cause].title}${times}`,
-    `${codeSpan(what)}, cause ${codeSpan(cause)}. ${about}.`,
-    channel
-      ? `Channel ${channel.ordinal}: ${transfer === "" ? "no transfer command" : codeSpan(transfer)}${replies === "" ? "" : `; replies ${replies}`}.`
-      : "",
-    bullets(
-      "Why",
-      failure.evidence.map((fact) =>
-        fact.packet > 0
-          ? `${describePacket(fact, captures.length)}: ${escapeMarkdown(fact.says)}`
-          : escapeMarkdown(fact.says),
-      ),
-    ),
-    `**How sure**: ${CONFIDENCE_TEXT[failure.confidence]}.`,
-    bullets(
-      "What else it could be",
-      failure.alternatives.map(
-        (other) =>
-          `${CAUSE_TEXT[other.cause].title} (${codeSpan(other.cause)}); would decide: ${escapeMarkdown(other.missing)}`,
-      ),
-    ),
-    bullets(
-      "What helped it along",
-      failure.contributing.map((id) => `${CONTRIBUTING_TEXT[id].title}. ${CONTRIBUTING_TEXT[id].meaning}`),
-    ),
-    bullets(
-      "What the capture cannot tell",
-      failure.limits.map((limit) => LIMIT_TEXT[limit]),
-    ),
-    bullets("Fix", failure.remedy.map(escapeMarkdown)),
+  const malformed = channel?.negotiation?.malformed ?? null;
+  const subjects = [
+    codeSpan(subjectOf(failure)),
+    ...(transfer === "" ? [] : [codeSpan(transfer)]),
+    ...(replies === "" ? [] : [`replies ${replies}`]),
+    ...(malformed === null ? [] : [plainMarkdown(`malformed: ${malformed}`)]),
+  ];
+  return blocks([
+    `## ${number}. ${capitalised(outcome)}: ${CAUSE_TEXT[cause].title}${times}`,
+    `${subjects.join(", ")}  \n${circumstancesOf(failure).map(plainMarkdown).join(", ")}  \nCause ${codeSpan(cause)}, session ${codeSpan(sessionId)}`,
+    CAUSE_TEXT[cause].meaning,
     ladder.length === 0
       ? ""
-      : `Client (C) and server (S); seconds since the session's first packet, packet numbers:\n\n${codeBlock(ladderLines(ladder, captures.length))}`,
-    showCommands(tsharkCommands(packetsOf(failure), captures)),
-  ]
-    .filter((part) => part !== "")
-    .join("\n\n");
+      : `C is the client, S the server; seconds since the session's first packet, packet numbers, in brackets the evidence:\n\n${codeBlock(
+          "text",
+          ladderLines(ladder, captures.length, evidenceNumbers(failure.evidence)).map(({ lead, text }) => lead + text),
+        )}`,
+    ...failurePoints(group, captures).map(pointBlock),
+  ]);
 }
 
-function bullets(heading: string, items: readonly string[]): string {
-  return items.length === 0 ? "" : `**${heading}**\n\n${items.map((item) => `- ${item}`).join("\n")}`;
+function pointBlock({ kind, lines }: Point): string {
+  if (kind === "show") return `**${POINT_HEADINGS[kind]}**\n\n${codeBlock("sh", lines)}`;
+  const sentences = lines.map(capitalised).map(plainMarkdown);
+  if (kind !== "why" && lines.length === 1) return `**${POINT_HEADINGS[kind]}**\n\n${sentences[0]}`;
+  const items = kind === "why" ? sentences.map((line, i) => `${i + 1}. ${line}`) : sentences.map((line) => `- ${line}`);
+  return `**${POINT_HEADINGS[kind]}**\n\n${items.join("\n")}`;
 }
 
-function showCommands(commands: readonly string[]): string {
-  return commands.length === 0 ? "" : codeBlock(commands).replace(/^(`+)text/, "$1sh");
+function bullets(heading: string, lines: readonly string[]): string {
+  return lines.length === 0 ? "" : `**${heading}**\n\n${lines.map((line) => `- ${plainMarkdown(line)}`).join("\n")}`;
 }
 
 function findingSection(finding: Finding, captures: readonly CaptureSummary[]): string {
-  return [
-    `## Finding: ${escapeMarkdown(finding.title)}`,
-    bullets(
-      "Why",
-      finding.evidence.map((fact) =>
-        fact.packet > 0
-          ? `${describePacket(fact, captures.length)}: ${escapeMarkdown(fact.says)}`
-          : escapeMarkdown(fact.says),
-      ),
-    ),
-    `**How sure**: ${CONFIDENCE_TEXT[finding.confidence]}.${finding.sessionCount > 0 ? ` ${countOf(finding.sessionCount, "session")}.` : ""}`,
-    bullets("Fix", finding.remedy.map(escapeMarkdown)),
-  ]
-    .filter((part) => part !== "")
-    .join("\n\n");
+  return blocks([`## Finding: ${plainMarkdown(finding.title)}`, ...findingPoints(finding, captures).map(pointBlock)]);
 }
 
-function anomalies({ anomalies: list, captures }: AnalysisSummary): string {
-  return bullets(
-    "Noted while reading",
-    list.slice(0, 20).map(({ code, count, first }) => {
-      const where = first.packet > 0 ? `, first at ${describePacket(first, captures.length)}` : "";
-      return `${code}, ${groupDigits(count)} ${count === 1 ? "time" : "times"}${where}: ${escapeMarkdown(first.detail)}`;
-    }),
+function capturesSection({ captures, tool }: AnalysisSummary): string {
+  const lines = captures.map(
+    (capture, i) =>
+      `${i + 1}. ${codeSpan(capture.name)}, ${capture.format}, ${countOf(capture.packets, "packet")}, ${timeSpan([capture])}`,
   );
+  return blocks([`Made by ftptrace ${tool.version} from`, lines.join("\n")]);
 }

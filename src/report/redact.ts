@@ -1,6 +1,7 @@
 import { createHmac } from "node:crypto";
 import { parseAddress } from "../address.ts";
 import type { AnalysisSummary, Session } from "../analysis.ts";
+import type { Conversation, ConversationEvent } from "../conversation.ts";
 import { communityIdOf } from "../correlate/session-id.ts";
 import type { ReportWriter } from "./format.ts";
 import { AddressPermutation } from "./redact-address.ts";
@@ -18,7 +19,10 @@ export function redactingWriter(writer: ReportWriter, what: readonly Redactable[
     begin: () => writer.begin(),
     session(session, conversation) {
       const replace = redactor.replacerFor(session);
-      return writer.session(redactor.session(session, replace), conversation && (() => replace(conversation())));
+      return writer.session(
+        redactor.session(session, replace),
+        conversation && (() => redactor.conversation(conversation(), session)),
+      );
     },
     end: (summary) => writer.end(redactor.summary(summary)),
   };
@@ -96,14 +100,53 @@ class Redactor {
     };
   }
 
+  /** Commands name more than the session's record does: directories, users that were refused. */
+  conversation(conversation: Conversation, session: Session): Conversation {
+    const names = this.#namesOf(session);
+    const hiddenArguments = conversation.events.map((event) => this.#argumentOf(event));
+    for (const argument of hiddenArguments) if (argument) names.set(argument.text, argument.token);
+    const replace = this.#replacer(names);
+    return {
+      ...conversation,
+      events: conversation.events.map((event, i) => {
+        const argument = hiddenArguments[i];
+        if (argument) return { ...event, text: `${event.text.slice(0, -argument.text.length)}${argument.token}` };
+        return { ...event, text: replace({ text: this.#withoutPaths(event) }).text };
+      }),
+    };
+  }
+
+  /** What the argument of a command becomes; undefined where it stays. */
+  #argumentOf({ kind, text }: ConversationEvent): { readonly text: string; readonly token: string } | undefined {
+    const space = text.indexOf(" ");
+    if (kind !== "command" || space < 0) return undefined;
+    const [verb, argument] = [text.slice(0, space), text.slice(space + 1)];
+    if (argument === "" || NAMELESS_VERBS.has(verb)) return undefined;
+    const hidden: Redactable = verb === "USER" ? "user" : "path";
+    if (!this.#hides.has(hidden)) return undefined;
+    return { text: argument, token: hidden === "user" ? this.#user(argument) : this.#path(argument) };
+  }
+
+  /** Paths that a reply names by itself. */
+  #withoutPaths({ kind, text }: ConversationEvent): string {
+    if (kind !== "reply" || !this.#hides.has("path")) return text;
+    return text
+      .replace(QUOTED_PATH, (_, before: string, path: string) => `${before}${this.#path(path)}`)
+      .replace(ABSOLUTE_PATH, (path) => this.#path(path));
+  }
+
   /** Replaces addresses, and this session's user and paths, wherever they stand in a text. */
-  replacerFor({ control, dataChannels }: Session): Replacer {
+  replacerFor(session: Session): Replacer {
+    return this.#replacer(this.#namesOf(session));
+  }
+
+  #namesOf({ control, dataChannels }: Session): Map<string, string> {
     const names = new Map<string, string>();
     if (control.user !== null && this.#hides.has("user")) names.set(control.user, this.#user(control.user));
     if (this.#hides.has("path"))
       for (const { transfer } of dataChannels) if (transfer?.path) names.set(transfer.path, this.#path(transfer.path));
     for (const [name, token] of names) if (this.#names.size < MAX_NAMES) this.#names.set(name, token);
-    return this.#replacer(names);
+    return names;
   }
 
   #replacer(names: ReadonlyMap<string, string>): Replacer {
@@ -156,6 +199,16 @@ class Redactor {
     return createHmac("sha256", this.#key).update(`${kind}\0${text}`).digest("hex");
   }
 }
+
+/** Verbs whose argument names no file, directory, user or host (RFC 959, 2228, 2389, 2428, 2640, 3659). */
+const NAMELESS_VERBS: ReadonlySet<string> = new Set(
+  "TYPE MODE STRU REST ALLO PORT EPRT LPRT PASV EPSV LPSV AUTH PROT PBSZ OPTS FEAT LANG HELP NOOP ABOR QUIT SYST CLNT".split(
+    " ",
+  ),
+);
+/** `257 "/home/alice" is the current directory` (RFC 959 appendix II). */
+const QUOTED_PATH = /^(257[ -]")((?:[^"]|"")+)(?=")/;
+const ABSOLUTE_PATH = /(?<![\w/:.~-])(?:[A-Za-z]:)?[/\\][^\s"'<>()|]+/g;
 
 const COMMA_NUMBERS = /\b\d{1,3}(?:,\d{1,3}){5,}\b/g;
 const DOTTED = /\b\d{1,3}(?:\.\d{1,3}){3}\b/g;

@@ -1,65 +1,107 @@
 import { formatEndpoint } from "../address.ts";
+import type { Session } from "../analysis.ts";
 import { CAUSE_TEXT } from "../diagnose/cause-text.ts";
+import { evidenceNumbers } from "./account.ts";
+import { type Failure, failuresOf } from "./failure.ts";
 import type { FormatOptions, ReportWriter } from "./format.ts";
 import { ladderLines, wholeLadder } from "./ladder.ts";
-import { describeNegotiation, describeTransfer, SECURITY_TEXT, shortTime } from "./phrases.ts";
+import { countOf, describeNegotiation, describePacket, describeTransfer, SECURITY_TEXT, shortTime } from "./phrases.ts";
 import { safeData } from "./safe-text.ts";
-import { wrapText } from "./text-layout.ts";
+import { displayWidth, wrapText } from "./text-layout.ts";
 
 /** A writer that can say whether it found what it was to write. */
 export interface SessionWriter extends ReportWriter {
   readonly found: number;
 }
 
-/** Where what was said stands in a line of a ladder: continuation lines hang there. */
-const SAID_AT = 32;
+/** Columns for what was said, however narrow the terminal. */
+const MIN_TEXT_WIDTH = 20;
 
 /**
  * `--session ID`: one session as a conversation on one time line: commands, replies, and what happened on its data connections, then what became
- * of each channel.
- * @param id a session's id, or its beginning
+ * of each channel and the evidence.
+ * @param isWanted by the session's id
  */
-export function createSessionWriter(id: string, { width }: FormatOptions): SessionWriter {
-  const texts: string[] = [];
+export function createSessionWriter(
+  isWanted: (id: string) => boolean,
+  { width, captureCount = 1 }: FormatOptions,
+): SessionWriter {
+  let found = 0;
   return {
     get found() {
-      return texts.length;
+      return found;
     },
     begin: () => "",
     session(session, conversation) {
-      if (!session.id.startsWith(id) || !conversation) return "";
-      const { control, dataChannels } = safeData(session);
-      const about = [SECURITY_TEXT[control.security], control.serverSoftware, control.user && `user ${control.user}`];
+      if (!isWanted(session.id) || !conversation) return "";
+      const safe = safeData(session);
+      const evidence = evidenceNumbers(failuresOf(safe).flatMap((failure) => failure.evidence));
+      const ladder = ladderLines(wholeLadder(safeData(conversation())), captureCount, evidence);
       const lines = [
-        `Session ${session.id}: ${formatEndpoint(control.client)} to ${formatEndpoint(control.server)}`,
-        `${shortTime(control.start)} UTC, ${about.filter(Boolean).join(", ")}`,
+        ...headLines(safe, width),
         "",
-        "  seconds   packet  client   server",
-        ...ladderLines(wholeLadder(safeData(conversation())), 1).flatMap((line) => hang(line, width)),
+        ...ladder.flatMap(({ lead, text }) => hanging(lead, text, width)),
         "",
-        ...dataChannels.flatMap((channel) => {
-          const what = [describeNegotiation(channel), describeTransfer(channel)].filter(Boolean).join(", ");
-          const cause = channel.cause === null ? "" : `: ${CAUSE_TEXT[channel.cause].title} [${channel.cause}]`;
-          return wrapText(`Channel ${channel.ordinal}, ${what}: ${channel.outcome}${cause}`, width, 2);
-        }),
-        ...(control.cause === null
-          ? []
-          : wrapText(
-              `Control connection ${control.outcome}: ${CAUSE_TEXT[control.cause].title} [${control.cause}]`,
-              width,
-              2,
-            )),
+        ...wrapText("C is the client, S the server; seconds since the first packet, packet numbers.", width),
+        "",
+        ...verdictLines(safe, evidence, captureCount, width),
       ];
-      texts.push(`${lines.map((line) => line.trimEnd()).join("\n")}\n`);
-      return "";
+      return `${found++ === 0 ? "" : "\n"}${lines.map((line) => line.trimEnd()).join("\n")}\n`;
     },
-    end: () => texts.join("\n"),
+    end: () => "",
   };
 }
 
-/** A line that is too long, cut at words, the rest under the first. */
-function hang(line: string, width: number): string[] {
-  if (line.length <= width) return [line];
-  const [first, ...rest] = wrapText(line.slice(SAID_AT), Math.max(20, width - SAID_AT));
-  return [line.slice(0, SAID_AT) + first, ...rest.map((text) => " ".repeat(SAID_AT) + text)];
+function headLines({ id, control, dataChannels }: Session, width: number): string[] {
+  const about = [
+    `${shortTime(control.start)} UTC`,
+    SECURITY_TEXT[control.security],
+    ...(control.serverSoftware === null ? [] : [control.serverSoftware]),
+    ...(control.user === null ? [] : [`user ${control.user}`]),
+    countOf(dataChannels.length, "data channel"),
+  ];
+  return [
+    ...wrapText(`Session ${id}: ${formatEndpoint(control.client)} to ${formatEndpoint(control.server)}`, width, 2),
+    ...wrapText(about.join(", "), width, 2),
+  ];
+}
+
+/** What became of each channel, with the evidence where it failed; the control connection first. */
+function verdictLines(
+  session: Session,
+  evidence: ReadonlyMap<string, number>,
+  captureCount: number,
+  width: number,
+): string[] {
+  const failures = failuresOf(session);
+  const control = failures.find(({ channel }) => channel === null);
+  const verdict = (failure: Failure) => `: ${CAUSE_TEXT[failure.cause].title} [${failure.cause}]`;
+  const facts = (failure: Failure) =>
+    failure.evidence.flatMap((fact) => {
+      const number = evidence.get(`${fact.capture}:${fact.packet}`);
+      const mark = number === undefined ? "" : `[${number}] `;
+      return hanging(
+        `  ${mark}`,
+        fact.packet > 0 ? `${describePacket(fact, captureCount)}: ${fact.says}` : fact.says,
+        width,
+      );
+    });
+  return [
+    ...(control
+      ? [...wrapText(`Control connection ${control.outcome}${verdict(control)}`, width, 2), ...facts(control)]
+      : []),
+    ...session.dataChannels.flatMap((channel) => {
+      const failure = failures.find((one) => one.channel === channel);
+      const what = [describeNegotiation(channel), describeTransfer(channel)].filter(Boolean).join(", ");
+      const became = `Channel ${channel.ordinal}, ${what}: ${channel.outcome.replace("-", " ")}${failure ? verdict(failure) : ""}`;
+      return [...wrapText(became, width, 2), ...(failure ? facts(failure) : [])];
+    }),
+  ];
+}
+
+/** `text` behind its lead, cut at words, the rest under its beginning. */
+function hanging(lead: string, text: string, width: number): string[] {
+  const indent = displayWidth(lead);
+  const [first, ...rest] = wrapText(text, Math.max(MIN_TEXT_WIDTH, width - indent));
+  return [lead + first, ...rest.map((line) => " ".repeat(indent) + line)];
 }

@@ -1,12 +1,21 @@
 import { formatEndpoint } from "../address.ts";
-import type { AnalysisSummary, CaptureSummary, DataChannel, Evidence, Finding, Session } from "../analysis.ts";
-import { CAUSE_TEXT, CONTRIBUTING_TEXT, LIMIT_TEXT } from "../diagnose/cause-text.ts";
-import { type Failure, failuresOf, packetsOf } from "./failure.ts";
+import type { AnalysisSummary, CaptureSummary, DataChannel, Finding, Session } from "../analysis.ts";
+import { CAUSE_TEXT } from "../diagnose/cause-text.ts";
+import {
+  anomalyLines,
+  circumstancesOf,
+  failurePoints,
+  findingPoints,
+  limitLines,
+  type Point,
+  type PointKind,
+  subjectOf,
+} from "./account.ts";
+import { type Failure, failuresOf } from "./failure.ts";
 import { type FailureGroup, FailureGroups } from "./failure-groups.ts";
 import type { FormatOptions, ReportWriter } from "./format.ts";
 import { type GridColumn, type GridRow, renderGrid } from "./grid.ts";
 import {
-  CONFIDENCE_TEXT,
   countOf,
   describeNegotiation,
   describePacket,
@@ -16,7 +25,6 @@ import {
   SECURITY_TEXT,
   shortTime,
   timeSpan,
-  tsharkCommands,
 } from "./phrases.ts";
 import { safeData } from "./safe-text.ts";
 import { cutText, wrapText, wrapWithLabel } from "./text-layout.ts";
@@ -62,6 +70,7 @@ export function createTableWriter(options: FormatOptions): ReportWriter {
         channelsLeftOut > 0
           ? `… and ${countOf(channelsLeftOut, "more data channel")}; --format ndjson has them all.`
           : "",
+        captureList(captures, width),
         anomalyList(summary, width),
       ];
       return `${blocks.filter((block) => block !== "").join("\n\n")}\n`;
@@ -75,8 +84,6 @@ const MAX_WIDTH = 220;
 const MAX_SESSIONS = 1000;
 /** Data channels that do: a million of them in one session would take an hour to lay out. */
 const MAX_CHANNEL_ROWS = 2000;
-/** Evidence lines of one block; a verdict rests on few packets, and a page of them hides the rest. */
-const MAX_EVIDENCE = 12;
 /** Columns of a path that a block shows. */
 const MAX_PATH_WIDTH = 200;
 
@@ -98,21 +105,22 @@ function summaryParagraph(summary: AnalysisSummary, width: number): string {
   const { captures, counts } = summary;
   const sentences = [captureSentence(captures), sessionSentence(summary)];
   const causes = Object.entries(counts.causes).sort(([, a], [, b]) => b - a);
-  if (causes.length > 0)
+  // One failure is told below, and need not be counted here.
+  if (causes.reduce((sum, [, count]) => sum + count, 0) > 1)
     sentences.push(`Causes: ${causes.map(([cause, count]) => `${cause} ${groupDigits(count)}`).join(", ")}.`);
   const lines = wrapText(sentences.join(" "), width);
-  if (captures.length > 1)
-    for (const [index, capture] of captures.entries())
-      lines.push(
-        wrapWithLabel(
-          `  ${index + 1}: `,
-          `${capture.name}, ${countOf(capture.packets, "packet")}${capture.start === null ? "" : ` from ${shortTime(capture.start)}`}`,
-          width,
-        ),
-      );
-  for (const limit of new Set(captures.flatMap(({ limits }) => limits)))
-    lines.push(...wrapText(`Limit of the capture: ${LIMIT_TEXT[limit]} (${limit}).`, width, 2));
+  for (const limit of limitLines(summary)) lines.push(...wrapText(`Limit of the capture: ${limit}.`, width, 2));
   return lines.join("\n");
+}
+
+/** What the first half of `capture:number` stands for. */
+function captureList(captures: readonly CaptureSummary[], width: number): string {
+  if (captures.length < 2) return "";
+  const lines = captures.map(({ name, packets, start }, i) => {
+    const since = start === null ? "" : ` from ${shortTime(start)}`;
+    return wrapWithLabel(`${String(i + 1).padStart(5)}: `, `${name}, ${countOf(packets, "packet")}${since}`, width);
+  });
+  return ["Captures:", ...lines].join("\n");
 }
 
 function captureSentence(captures: readonly CaptureSummary[]): string {
@@ -136,6 +144,18 @@ function sessionSentence({ counts }: AnalysisSummary): string {
 
 const LABEL_WIDTH = 10;
 
+/** The questions of an account as labels in front of the answers. */
+const LABELS: Readonly<Record<PointKind, string>> = {
+  why: "why",
+  sure: "sure",
+  else: "or else",
+  also: "also",
+  limits: "limits",
+  fix: "fix",
+  alike: "same",
+  show: "show",
+};
+
 function failureBlock(
   group: FailureGroup,
   number: number,
@@ -143,84 +163,38 @@ function failureBlock(
   width: number,
   ink: Ink,
 ): string {
-  const failure = group.example;
-  const lines: string[] = [verdictLine(failure, number, group.count, width, ink)];
-  const say = (label: string, text: string) => lines.push(labelled(label, text, width, ink));
-  const list = (label: string, texts: readonly string[]) =>
-    texts.forEach((text, i) => {
-      say(i === 0 ? label : "", text);
-    });
-  list("session", sessionLines(failure));
-  list("why", evidenceLines(failure.evidence, captures.length));
-  say("sure", CONFIDENCE_TEXT[failure.confidence]);
-  list(
-    "or else",
-    failure.alternatives.map(({ cause, missing }) => `${CAUSE_TEXT[cause].title} (${cause}); would decide: ${missing}`),
+  return [
+    verdictLine(group.example, number, group.count, width, ink),
+    ...labelledLines("session", sessionLines(group.example), width, ink),
+    ...pointLines(failurePoints(group, captures), width, ink),
+  ].join("\n");
+}
+
+function pointLines(points: readonly Point[], width: number, ink: Ink): string[] {
+  return points.flatMap(({ kind, lines }) =>
+    // Never wrapped: commands are there to be copied.
+    labelledLines(LABELS[kind], lines, kind === "show" ? Number.POSITIVE_INFINITY : width, ink),
   );
-  list(
-    "also",
-    failure.contributing.map((id) => `${CONTRIBUTING_TEXT[id].title} (${id}). ${CONTRIBUTING_TEXT[id].meaning}`),
-  );
-  list(
-    "limits",
-    failure.limits.map((limit) => `${LIMIT_TEXT[limit]} (${limit})`),
-  );
-  list("fix", failure.remedy);
-  list("same", otherLines(group, captures.length));
-  // Never wrapped: it is there to be copied.
-  tsharkCommands(packetsOf(failure), captures).forEach((command, i) => {
-    lines.push(`${labelColumn(i === 0 ? "show" : "", ink)}${command}`);
-  });
-  return lines.join("\n");
 }
 
 function verdictLine(failure: Failure, number: number, count: number, width: number, ink: Ink): string {
   const word = failure.outcome.toUpperCase();
-  const what = failure.channel ? describeNegotiation(failure.channel) : "control connection";
   const times = count > 1 ? ` (${groupDigits(count)} times)` : "";
   const lead = `${number}. `;
-  const text = `${word}  ${what}: ${CAUSE_TEXT[failure.cause].title} [${failure.cause}]${times}`;
+  const text = `${word}  ${subjectOf(failure)}: ${CAUSE_TEXT[failure.cause].title} [${failure.cause}]${times}`;
   const paint = failure.outcome === "failed" ? ink.failed : ink.refused;
   return wrapWithLabel(lead, text, width).replace(word, () => paint(word));
 }
 
-function sessionLines({ control, channel }: Failure): string[] {
-  const about: string[] = [SECURITY_TEXT[control.security]];
-  if (control.serverSoftware !== null) about.push(control.serverSoftware);
-  if (control.user !== null) about.push(`user ${control.user}`);
-  const lines = [
-    `${formatEndpoint(control.client)} to ${formatEndpoint(control.server)}, ${shortTime(control.start)} UTC`,
-    about.join(", "),
-  ];
+function sessionLines(failure: Failure): string[] {
+  const { sessionId, channel } = failure;
+  const [ends, when, ...about] = circumstancesOf(failure);
+  const lines = [`${ends}, ${when}`, `${about.join(", ")}, id ${sessionId}`];
   if (!channel) return lines;
   const transfer = cutText(describeTransfer(channel), MAX_PATH_WIDTH) || "no transfer command";
   const replies = describeReplies(channel);
   lines.push(`channel ${channel.ordinal}: ${transfer}${replies === "" ? "" : `; replies: ${replies}`}`);
   if (channel.negotiation?.malformed) lines.push(`malformed: ${channel.negotiation.malformed}`);
-  return lines;
-}
-
-function evidenceLines(evidence: readonly Evidence[], captureCount: number): string[] {
-  const lines = evidence
-    .slice(0, MAX_EVIDENCE)
-    .map((fact) => (fact.packet > 0 ? `${describePacket(fact, captureCount)}: ${fact.says}` : fact.says));
-  if (evidence.length > MAX_EVIDENCE) lines.push(`… and ${evidence.length - MAX_EVIDENCE} more`);
-  return lines;
-}
-
-function otherLines(group: FailureGroup, captureCount: number): string[] {
-  if (group.count === 1) return [];
-  const lines = group.others.map((failure) => {
-    const packet = failure.evidence.find((fact) => fact.packet > 0);
-    const what = failure.channel ? `, ${describeNegotiation(failure.channel)}` : "";
-    return `${formatEndpoint(failure.control.client)}${what}${packet ? `, ${describePacket(packet, captureCount)}` : ""}`;
-  });
-  const unlisted = group.count - 1 - group.others.length;
-  if (unlisted > 0) lines.push(`… and ${groupDigits(unlisted)} more`);
-  const facts: string[] = [];
-  if (group.clients.size > 1) facts.push(countOf(group.clients.size, "client"));
-  if (group.highestPort > group.lowestPort) facts.push(`ports ${group.lowestPort} to ${group.highestPort}`);
-  if (facts.length > 0) lines.push(`in all: ${facts.join(", ")}`);
   return lines;
 }
 
@@ -231,32 +205,21 @@ function droppedNote(dropped: number, width: number): string {
 }
 
 function findingBlock(finding: Finding, captures: readonly CaptureSummary[], width: number, ink: Ink): string {
-  const lines = [wrapWithLabel("FINDING  ", `${finding.title} [${finding.id}]`, width)];
-  const say = (label: string, text: string) => lines.push(labelled(label, text, width, ink));
-  evidenceLines(finding.evidence, captures.length).forEach((text, i) => {
-    say(i === 0 ? "why" : "", text);
-  });
-  say("sure", CONFIDENCE_TEXT[finding.confidence]);
-  if (finding.sessionCount > 0) say("sessions", groupDigits(finding.sessionCount));
-  finding.remedy.forEach((text, i) => {
-    say(i === 0 ? "fix" : "", text);
-  });
-  const places = finding.evidence.filter(({ packet }) => packet > 0);
-  tsharkCommands(places, captures).forEach((command, i) => {
-    lines.push(`${labelColumn(i === 0 ? "show" : "", ink)}${command}`);
-  });
-  return lines.join("\n");
+  return [
+    wrapWithLabel("FINDING  ", `${finding.title} [${finding.id}]`, width),
+    ...pointLines(findingPoints(finding, captures), width, ink),
+  ].join("\n");
 }
 
-function labelColumn(label: string, ink: Ink): string {
-  return `   ${label === "" ? "" : ink.label(label)}${" ".repeat(LABEL_WIDTH - label.length)}`;
-}
-
-function labelled(label: string, text: string, width: number, ink: Ink): string {
+/** The label stands in front of the first line. */
+function labelledLines(label: string, lines: readonly string[], width: number, ink: Ink): string[] {
   const indent = LABEL_WIDTH + 3;
-  // A wrapped line hangs, so that the next item of the list can be told from it.
-  const [first, ...rest] = wrapText(text, width - indent, 2);
-  return [labelColumn(label, ink) + first, ...rest.map((line) => " ".repeat(indent) + line)].join("\n");
+  return lines.flatMap((text, i) => {
+    // A wrapped line hangs, so that the next item of the list can be told from it.
+    const [first, ...rest] = wrapText(text, width - indent, 2);
+    const lead = i === 0 ? `   ${ink.label(label)}${" ".repeat(LABEL_WIDTH - label.length)}` : " ".repeat(indent);
+    return [lead + first, ...rest.map((line) => " ".repeat(indent) + line)];
+  });
 }
 
 // Every session and channel
@@ -350,16 +313,8 @@ function outcomeText(channel: DataChannel): string {
 
 // What was odd about the capture
 
-const MAX_ANOMALIES = 20;
-
-function anomalyList({ anomalies, captures }: AnalysisSummary, width: number): string {
-  if (anomalies.length === 0) return "";
-  const lines = ["Noted while reading:"];
-  for (const { code, count, first } of anomalies.slice(0, MAX_ANOMALIES)) {
-    const where = first.packet > 0 ? `, first at ${describePacket(first, captures.length)}` : "";
-    const text = `${code}, ${groupDigits(count)} ${count === 1 ? "time" : "times"}${where}: ${first.detail}`;
-    lines.push(wrapWithLabel("   ", text, width));
-  }
-  if (anomalies.length > MAX_ANOMALIES) lines.push(`   … and ${anomalies.length - MAX_ANOMALIES} more kinds`);
-  return lines.join("\n");
+function anomalyList(summary: AnalysisSummary, width: number): string {
+  const lines = anomalyLines(summary);
+  if (lines.length === 0) return "";
+  return ["Noted while reading:", ...lines.map((line) => wrapWithLabel("   ", line, width))].join("\n");
 }

@@ -1,7 +1,8 @@
-import { formatAddress } from "../address.ts";
+import { type Endpoint, formatAddress } from "../address.ts";
 import type { AnomalyLog } from "../anomaly.ts";
 import { type PacketView, TcpFlag } from "../decode/packet-view.ts";
 import { maximumSegmentSize, timestampValue, windowScale } from "../decode/tcp.ts";
+import { LIMITS } from "../limits.ts";
 import { ClosedMemory } from "./closed-memory.ts";
 import { Connection, MAX_ICMP_ERRORS } from "./connection.ts";
 import { CopyMemory } from "./copy-memory.ts";
@@ -9,7 +10,7 @@ import { EarlyPackets } from "./early-packets.ts";
 import { type HalfConnection, MAX_RESETS, MAX_SYN_TIMES } from "./half-connection.ts";
 import { ControlReassembler, DeliveredBytes } from "./reassembler.ts";
 import type { ControlStream, Stamp } from "./stream-sink.ts";
-import { SynMemory } from "./syn-memory.ts";
+import { type RememberedSyn, SynMemory } from "./syn-memory.ts";
 import { type Watcher, Watchlist } from "./watchlist.ts";
 
 /** What the table asks of the slow half. */
@@ -22,6 +23,8 @@ export interface ConnectionObserver {
   controlOpened(connection: Connection, recognised: boolean): ControlStream | null;
   /** A SYN that these watchers want followed. */
   dataOpened(connection: Connection, watchers: readonly Watcher[]): void;
+  /** A SYN to a control port that is not followed since too many lead nowhere; it will be if it is repeated or something is said. */
+  controlNotFollowed(client: string, server: Endpoint, packet: number, time: number): void;
   /** A control connection changed its state: closed, reset, replaced, or an ICMP error arrived. */
   controlChanged(connection: Connection): void;
 }
@@ -39,6 +42,14 @@ const TLS_HANDSHAKE = 22;
 const HELLO = 2;
 /** Bytes of a hello that are kept: all that is read of it. */
 const MAX_HELLO = 2048;
+/**
+ * Control connections, followed from their SYN on, on which nothing has been said yet. A server whose greeting takes a second can have 4,000 new
+ * clients a second; what goes beyond is a flood or a scan, and waits in a memory of SYNs until it shows that it is not.
+ */
+export const MAX_HALF_OPEN = LIMITS.halfOpen.most;
+/** SYNs that wait so, the latest: of 100,000 a second those of two seconds, in which a client repeats its own. */
+const WAITING_SYNS = 262_144;
+
 /** Buckets of the connection table. */
 const BUCKETS = 65_536;
 /** So many connections are asked whether an ICMP error that quotes none of them quotes a translation of their SYN. */
@@ -51,6 +62,9 @@ const DIALLED_CONNECTIONS = 16;
 export class ConnectionTable {
   readonly watchlist = new Watchlist();
   readonly synMemory = new SynMemory();
+  /** SYNs to control ports that are not followed yet. */
+  readonly #waiting = new SynMemory(WAITING_SYNS);
+  #halfOpen = 0;
   readonly #copies = new CopyMemory();
   /** The followed connections whose SYNs came last, a ring. */
   readonly #dialled: Connection[] = [];
@@ -226,7 +240,7 @@ export class ConnectionTable {
     if (!isControl && !this.watchlist.mayMatch(originatorKey, responderKey, responderPort)) {
       this.sawOtherTcp = true;
       const hash = connectionHash(sourceKey, view.sourcePort, destinationKey, view.destinationPort);
-      if (answered || this.synMemory.remember(hash, sourceKey, destinationKey, view)) this.#earlySyns.keep(hash, view);
+      this.#keepSyn(view, hash, sourceKey, destinationKey, answered);
       return;
     }
     const originator = formatAddress(bytes, answered ? view.destinationAt : view.sourceAt, ipVersion);
@@ -235,11 +249,28 @@ export class ConnectionTable {
     const time = view.seconds + view.nanoseconds / 1e9;
     const watchers = this.#watchersOf(originator, originatorPort, responder, responderPort, isControl, time);
     if (!isControl && watchers.length === 0) {
-      if (answered || this.synMemory.remember(hash, sourceKey, destinationKey, view)) this.#earlySyns.keep(hash, view);
+      this.#keepSyn(view, hash, sourceKey, destinationKey, answered);
       return;
     }
     if (this.#closed.holdsSyn(hash, sourceKey, destinationKey, view, answered)) return;
     const role = watchers.length > 0 ? "data" : "control";
+    const first =
+      role === "control" && !answered
+        ? this.#waiting.recall(hash, originatorKey, responderKey, originatorPort, responderPort)
+        : undefined;
+    const isRepeated = first !== undefined && first.sequence === view.sequence;
+    if (role === "control" && this.#halfOpen >= MAX_HALF_OPEN && !isRepeated) {
+      if (answered) return;
+      this.#waiting.remember(hash, originatorKey, responderKey, view);
+      this.#anomalies.note(
+        "control-attempts-over-limit",
+        "tcp",
+        view.packet,
+        `more than ${MAX_HALF_OPEN} control connections on which nothing was said; a further one is followed only once its SYN is repeated or something is said`,
+      );
+      this.#observer.controlNotFollowed(originator, { address: responder, port: responderPort }, view.packet, time);
+      return;
+    }
     const connection = this.#add(
       view,
       role,
@@ -256,6 +287,9 @@ export class ConnectionTable {
       this.sawOtherTcp = true;
       this.#observer.dataOpened(connection, watchers);
     } else {
+      connection.halfOpen = true;
+      this.#halfOpen++;
+      if (isRepeated) adoptSyn(connection.originator, first);
       const stream = this.#observer.controlOpened(connection, false);
       if (stream === null) {
         this.remove(connection);
@@ -272,6 +306,15 @@ export class ConnectionTable {
     if (!answered) this.#dialled[this.#dials++ % DIALLED_CONNECTIONS] = connection;
     this.#follow(connection, view, !answered);
     this.#followEarlyPackets(view, hash, time);
+  }
+
+  /** A SYN or SYN-ACK of nobody: remembered unless it is one of a scan or flood. */
+  #keepSyn(view: PacketView, hash: number, sourceKey: number, destinationKey: number, answered: boolean): void {
+    if (!answered) {
+      if (this.synMemory.isFlood(sourceKey, destinationKey, view)) return;
+      this.synMemory.remember(hash, sourceKey, destinationKey, view);
+    }
+    this.#earlySyns.keep(hash, view);
   }
 
   /** Who wants this new connection as a data connection; empty for a control connection. */
@@ -359,17 +402,10 @@ export class ConnectionTable {
       serverKey,
       toServer,
     );
-    const syn = recognised ? this.synMemory.recall(hash, clientKey, serverKey, clientPort, serverPort) : undefined;
+    const memory = recognised ? this.synMemory : this.#waiting;
+    const syn = memory.recall(hash, clientKey, serverKey, clientPort, serverPort);
     if (syn) {
-      const half = connection.originator;
-      half.synCount = 1;
-      half.packets = 1;
-      half.synPacket = syn.packet;
-      half.firstPacket = syn.packet;
-      half.synTime = syn.seconds + syn.nanoseconds / 1e9;
-      half.synTimes.push(half.synTime);
-      half.base = (syn.sequence + 1) >>> 0;
-      half.baseFromSyn = true;
+      adoptSyn(connection.originator, syn);
     } else connection.midstream = true;
     const stream = this.#observer.controlOpened(connection, recognised);
     if (stream === null) {
@@ -455,10 +491,17 @@ export class ConnectionTable {
       else previous.next = at.next;
       connection.next = null;
       this.size--;
+      this.#noLongerHalfOpen(connection);
       const port = connection.markedPort;
       if (port >= 0 && --this.#portUses[port] === 0 && this.#controlPort[port] === 0) this.#interest[port] = 0;
       return;
     }
+  }
+
+  #noLongerHalfOpen(connection: Connection): void {
+    if (!connection.halfOpen) return;
+    connection.halfOpen = false;
+    this.#halfOpen--;
   }
 
   /** One packet of a followed connection. */
@@ -467,7 +510,7 @@ export class ConnectionTable {
     const other = forward ? connection.responder : connection.originator;
     const { flags, packet, sequence } = view;
     const time = view.seconds + view.nanoseconds / 1e9;
-    if (this.#copies.isCopy(signatureOf(view, forward ? connection.hash : ~connection.hash), time)) {
+    if (this.#copies.isCopy(view, forward ? connection.hash : ~connection.hash)) {
       connection.copies++;
       return;
     }
@@ -529,6 +572,7 @@ export class ConnectionTable {
     const payloadSequence = isSyn ? (sequence + 1) >>> 0 : sequence;
     if (length > 0 && !(length === 1 && isKeepAlive(half, payloadSequence))) {
       if (half.base < 0) half.base = payloadSequence;
+      this.#noLongerHalfOpen(connection);
       const at = half.offsetOf(payloadSequence);
       if (view.payloadCaptured < length) connection.cutPayloads++;
       half.sent(at, length, packet, time);
@@ -570,7 +614,7 @@ export class ConnectionTable {
         );
       }
     }
-    connection.reassembler?.advance(time);
+    if (connection.reassembler?.isWaiting) connection.reassembler.advance(time);
     if (!connection.closed && half.finPacket !== 0 && other.finPacket !== 0 && (half.finAcked || other.finAcked)) {
       connection.closed = true;
       if (connection.role === "control") this.#observer.controlChanged(connection);
@@ -592,7 +636,9 @@ export class ConnectionTable {
         if (half.payloadPackets === 0) half.base = base;
       }
     }
-    if (half.synTimes.length < MAX_SYN_TIMES) half.synTimes.push(time);
+    // Nearly always the only one: an array that grows has room for seventeen.
+    if (half.synTimes.length === 0) half.synTimes = [time];
+    else if (half.synTimes.length < MAX_SYN_TIMES) half.synTimes.push(time);
     half.lastSynPacket = view.packet;
     half.lastSynTime = time;
   }
@@ -681,6 +727,18 @@ function isTranslatedQuote(connection: Connection, view: PacketView): boolean {
   );
 }
 
+/** The originator's SYN passed before its connection was followed. */
+function adoptSyn(half: HalfConnection, syn: RememberedSyn): void {
+  half.synCount = 1;
+  half.packets = 1;
+  half.synPacket = syn.packet;
+  half.firstPacket = syn.packet;
+  half.synTime = syn.seconds + syn.nanoseconds / 1e9;
+  half.synTimes = [half.synTime];
+  half.base = (syn.sequence + 1) >>> 0;
+  half.baseFromSyn = true;
+}
+
 /** Port of the end that a SYN goes to, or that a SYN-ACK comes from. */
 function responderPortOf(view: PacketView): number {
   return (view.flags & TcpFlag.ack) !== 0 ? view.sourcePort : view.destinationPort;
@@ -723,13 +781,4 @@ function sameAddresses(both: Uint8Array, view: PacketView, forward: boolean): bo
     if (both[i] !== bytes[first + i] || both[16 + i] !== bytes[second + i]) return false;
   }
   return true;
-}
-
-/** 53 bits that are equal for copies of one packet and, but for chance, different for all others; `salt` tells connection and direction. */
-function signatureOf(view: PacketView, salt: number): number {
-  let low = Math.imul(view.sequence ^ salt, 0x9e3779b1) ^ Math.imul(view.acknowledgment + view.flags, 0x85ebca6b);
-  low = Math.imul(low ^ (low >>> 15), 0xc2b2ae35) ^ view.window;
-  low ^= low >>> 16;
-  const high = (view.ipId + 1) * 8191 + view.payloadLength * 31 + view.flags + salt;
-  return ((high ^ (high >>> 11)) & 0x1fffff) * 2 ** 32 + (low >>> 0);
 }

@@ -73,6 +73,8 @@ export class Connection {
   addressBytes: Uint8Array | null = null;
   next: Connection | null = null;
   markedPort = -1;
+  /** A control connection on which nothing has been said. */
+  halfOpen = false;
 
   constructor(
     role: ConnectionRole,

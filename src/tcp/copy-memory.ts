@@ -1,3 +1,5 @@
+import type { PacketView } from "../decode/packet-view.ts";
+
 /**
  * Two identical packets (connection, direction, sequence, acknowledgment, flags, window, length, IP-ID) closer than this are copies of one:
  * Linux retransmits no sooner than 200 ms (its floor for the timer of RFC 6298), a mirror or `-i any` copies within microseconds, and a
@@ -10,20 +12,33 @@ export const COPY_ENTRIES = 16_384;
 
 const MASK = COPY_ENTRIES - 1;
 
+/** Signature in two integers; the time beside them is a double. */
+const FIELDS = 2;
+
 /** Remembers the signatures of the packets seen last, to tell copies from retransmissions. Direct-mapped, of fixed size. */
 export class CopyMemory {
-  readonly #signatures = new Float64Array(COPY_ENTRIES);
+  readonly #signatures = new Int32Array(COPY_ENTRIES * FIELDS);
   readonly #times = new Float64Array(COPY_ENTRIES);
 
   /**
-   * True when a packet with this signature was seen a moment ago; else it is remembered.
-   * @param signature 53 bits that are equal for copies of one packet and, but for chance, different for all others
-   * @param time seconds
+   * True when the same packet was seen a moment ago; else it is remembered. Takes the view itself and makes the signature of two integers:
+   * doubles would be allocated, for every packet that is followed.
+   * @param salt tells connection and direction
    */
-  isCopy(signature: number, time: number): boolean {
-    const slot = (signature % 4_294_967_296) & MASK;
-    if (this.#signatures[slot] === signature && Math.abs(time - this.#times[slot]) <= COPY_SECONDS) return true;
-    this.#signatures[slot] = signature;
+  isCopy(view: PacketView, salt: number): boolean {
+    let low = Math.imul(view.sequence ^ salt, 0x9e3779b1) ^ Math.imul(view.acknowledgment + view.flags, 0x85ebca6b);
+    low = Math.imul(low ^ (low >>> 15), 0xc2b2ae35) ^ view.window;
+    low ^= low >>> 16;
+    const mixed = (view.ipId + 1) * 8191 + view.payloadLength * 31 + view.flags + salt;
+    const high = (mixed ^ (mixed >>> 11)) & 0x1fffff;
+    const time = view.seconds + view.nanoseconds / 1e9;
+    const slot = low & MASK;
+    const at = slot * FIELDS;
+    const signatures = this.#signatures;
+    if (signatures[at] === low && signatures[at + 1] === high && Math.abs(time - this.#times[slot]) <= COPY_SECONDS)
+      return true;
+    signatures[at] = low;
+    signatures[at + 1] = high;
     this.#times[slot] = time;
     return false;
   }

@@ -30,7 +30,9 @@ export class EarlyPackets {
   keep(hash: number, view: PacketView): void {
     let slot = this.#slots[this.#next];
     if (slot === undefined) {
-      slot = { hash, view: { ...emptyPacketView(), bytes: new Uint8Array(PAYLOAD_AT + this.#payloadBytes) } };
+      // Not a copy by spreading: its fields would hold numbers beyond 31 bits as objects, allocated with every packet.
+      slot = { hash, view: emptyPacketView() };
+      slot.view.bytes = new Uint8Array(PAYLOAD_AT + this.#payloadBytes);
       this.#slots.push(slot);
     }
     slot.hash = hash;

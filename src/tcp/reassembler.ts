@@ -1,11 +1,12 @@
 import type { AnomalyLog } from "../anomaly.ts";
+import { LIMITS } from "../limits.ts";
 import type { HalfConnection } from "./half-connection.ts";
 import type { ControlStream, Direction, GapReason, Stamp } from "./stream-sink.ts";
 
 /** Out-of-order bytes held for one direction; beyond it the hole before them is given up as lost. */
-export const MAX_PENDING_BYTES = 65_536;
+export const MAX_PENDING_BYTES = LIMITS.outOfOrderBytes.most;
 /** Out-of-order segments held for one direction. */
-export const MAX_PENDING_SEGMENTS = 64;
+export const MAX_PENDING_SEGMENTS = LIMITS.outOfOrderSegments.most;
 /**
  * After the other end has acknowledged a hole, so many more segments of the connection may pass before the hole counts as
  * lost by the capture: packets are often written to the file a few places late.
@@ -83,15 +84,23 @@ export class ControlReassembler {
     }
     if (at > stream.nextAt) {
       this.#hold(stream, at, bytes, from, to, length, stamp);
-      if (stream.pendingBytes > MAX_PENDING_BYTES || stream.pending.length > MAX_PENDING_SEGMENTS)
+      if (stream.pendingBytes > MAX_PENDING_BYTES || stream.pending.length > MAX_PENDING_SEGMENTS) {
+        const detail = `more than ${MAX_PENDING_BYTES} bytes or ${MAX_PENDING_SEGMENTS} segments behind a hole; it counts as lost`;
+        this.#anomalies.note("out-of-order-over-limit", "tcp", stamp.packet, detail);
         this.#giveUpHole(stream, "lost");
+      }
       return;
     }
     this.#accept(stream, at, bytes, from, to, length, stamp);
     if (stream.pending.length > 0) this.#drain(stream);
   }
 
-  /** Called for every segment of the connection after its acknowledgment was noted: decides about holes. */
+  /** Segments are held: something before them is missing. */
+  get isWaiting(): boolean {
+    return this.#client.pending.length + this.#server.pending.length > 0;
+  }
+
+  /** While segments are held, called for every segment of the connection after its acknowledgment was noted: decides about holes. */
   advance(time: number): void {
     this.#advance(this.#client, this.#server, time);
     this.#advance(this.#server, this.#client, time);

@@ -8,8 +8,6 @@ import type { PacketView } from "../decode/packet-view.ts";
  */
 export const SYN_MEMORY_ENTRIES = 65_536;
 
-const MASK = SYN_MEMORY_ENTRIES - 1;
-
 /**
  * From one host, or to one endpoint, so many SYNs within a second are a scan or a flood and are not remembered: each would cost a cache miss
  * and push out the SYN of a session. A busy NAT stays below (256 new connections a second).
@@ -32,33 +30,33 @@ const PACKET = 6;
 const CAPTURE = 7;
 
 export class SynMemory {
-  readonly #entries = new Int32Array(SYN_MEMORY_ENTRIES * FIELDS);
+  readonly #entries: Int32Array;
+  readonly #mask: number;
   readonly #originatorRate = new Uint16Array(RATE_COUNTERS);
   readonly #responderRate = new Uint16Array(RATE_COUNTERS);
   #second = 0;
   /** SYNs overwritten before anybody asked for them. */
   overwritten = 0;
-  /** SYNs of scans and floods, not remembered. */
-  flooded = 0;
+
+  /** @param entries how many; a power of two */
+  constructor(entries = SYN_MEMORY_ENTRIES) {
+    this.#entries = new Int32Array(entries * FIELDS);
+    this.#mask = entries - 1;
+  }
 
   /**
    * Takes the view itself: numbers beyond 31 bits passed one by one would be allocated, four million times in a SYN flood.
    * @param hash the connection hash of the table
    * @param view a SYN of its originator
-   * @returns false for one of a scan or flood
    */
-  remember(hash: number, originatorKey: number, responderKey: number, view: PacketView): boolean {
-    if (this.#isFlood(originatorKey, responderKey, view)) {
-      this.flooded++;
-      return false;
-    }
+  remember(hash: number, originatorKey: number, responderKey: number, view: PacketView): void {
     const entries = this.#entries;
-    const at = (hash & MASK) * FIELDS;
+    const at = (hash & this.#mask) * FIELDS;
     const ports = (view.sourcePort << 16) | view.destinationPort;
     if (entries[at + PACKET] !== 0) {
       const same =
         entries[at] === originatorKey && entries[at + RESPONDER] === responderKey && entries[at + PORTS] === ports;
-      if (same && entries[at + SEQUENCE] === (view.sequence | 0)) return true; // a retransmission: the first SYN counts
+      if (same && entries[at + SEQUENCE] === (view.sequence | 0)) return; // a retransmission: the first SYN counts
       if (!same) this.overwritten++;
     }
     entries[at] = originatorKey;
@@ -69,11 +67,10 @@ export class SynMemory {
     entries[at + NANOSECONDS] = view.nanoseconds;
     entries[at + PACKET] = packetNumberOf(view.packet);
     entries[at + CAPTURE] = captureIndexOf(view.packet);
-    return true;
   }
 
-  /** Counts the SYN; true when its source or its target has had too many in this second. */
-  #isFlood(originatorKey: number, responderKey: number, view: PacketView): boolean {
+  /** Counts the SYN; true when its source or its target has had too many in this second, so that it is better not remembered. */
+  isFlood(originatorKey: number, responderKey: number, view: PacketView): boolean {
     if (view.seconds !== this.#second) {
       this.#second = view.seconds;
       this.#originatorRate.fill(0);
@@ -97,7 +94,7 @@ export class SynMemory {
     responderPort: number,
   ): RememberedSyn | undefined {
     const entries = this.#entries;
-    const at = (hash & MASK) * FIELDS;
+    const at = (hash & this.#mask) * FIELDS;
     if (entries[at + PACKET] === 0 || entries[at] !== originatorKey || entries[at + RESPONDER] !== responderKey)
       return undefined;
     if (entries[at + PORTS] !== ((originatorPort << 16) | responderPort)) return undefined;

@@ -113,7 +113,7 @@ export class Watchlist {
     return (
       this.#portCounts[responderPort] !== 0 ||
       this.#pairBits[pairHash(originatorKey, responderKey)] !== 0 ||
-      this.#hostBits[hostHash(originatorKey)] !== 0
+      (this.#hosts.size > 0 && this.#hostBits[hostHash(originatorKey)] !== 0)
     );
   }
 

@@ -38,6 +38,19 @@ describe("--report FILE.html", () => {
     assert.equal(existsSync(join(folder, "none.html")), false);
     assert.deepEqual(readdirSync(folder).sort(), before);
   });
+
+  test("is refused where it would go to standard output or take the place of the other report", async () => {
+    const same = join(folder, "same");
+    for (const [words, says] of [
+      [["--report", "-"], /--report takes a file/],
+      [["--report", same, "-o", `${folder}/./same`], /--output and --report name the same file/],
+    ] as const) {
+      const { status, stderr } = await runCli(["analyze", ...words, CAPTURE]);
+      assert.equal(status, 2);
+      assert.match(stderr, says);
+    }
+    assert.equal(existsSync(same), false);
+  });
 });
 
 describe("--session ID", () => {
@@ -56,11 +69,26 @@ describe("--session ID", () => {
       assert.match(stdout, line);
   });
 
+  test("finds a session by its id in the captures and by that in a redacted report", async () => {
+    const key = join(folder, "session-key");
+    writeFileSync(key, "0123456789abcdef0123456789abcdef");
+    const redact = ["--redact", "user,path,address", "--redact-key-file", key];
+    const idOf = async (...words: string[]) =>
+      JSON.parse((await runCli(["analyze", "--format", "json", ...words, CAPTURE])).stdout).sessions[0].id;
+    const [captured, redacted] = [await idOf(), await idOf(...redact)];
+    assert.notEqual(redacted, captured);
+    const [one, other] = await Promise.all(
+      [captured, redacted].map((id) => runCli(["analyze", "--session", id, ...redact, CAPTURE])),
+    );
+    assert.ok(one.stdout.startsWith(`Session ${redacted}: `));
+    assert.equal(other.stdout, one.stdout);
+  });
+
   test("an id that no session has is wrong usage", async () => {
     const { status, stdout, stderr } = await runCli(["analyze", "--session", "zzz", CAPTURE]);
     assert.equal(status, 2);
     assert.equal(stdout, "");
-    assert.match(stderr, /no session has an id that begins so/);
+    assert.match(stderr, /no session has an id that begins with 'zzz'/);
   });
 });
 

@@ -28,6 +28,8 @@ export const MAX_BYTES = 200 * 1024 * 1024;
 /** CPU time for a byte of input beyond the first few milliseconds; ordinary captures take a hundredth of it. */
 const MILLISECONDS_A_BYTE = 0.006;
 const FREE_MILLISECONDS = 150;
+/** And for a character of output: a command of six bytes may make a channel of which OCSF has two thousand to say. */
+const MILLISECONDS_A_CHARACTER = 0.0003;
 /** A damaged gzip file is read again byte by byte around the damage: up to 64 KiB, some 15 µs each. */
 const DAMAGED_FILE_MILLISECONDS = 1500;
 
@@ -56,7 +58,7 @@ export class InputChecker {
   /** @returns undefined when the input was dealt with as documented */
   async check(input: FuzzInput): Promise<Problem | undefined> {
     const startedAt = performance.now();
-    const tally = { inputBytes: 0 };
+    const tally = { inputBytes: 0, characters: 0 };
     let problem: Problem | undefined;
     try {
       problem = await this.#run(input, tally);
@@ -74,7 +76,9 @@ export class InputChecker {
         return { kind: "memory", key: "memory", detail: `the process has grown by ${grown >> 20} MiB` };
     }
     const free = input.via === "file" ? DAMAGED_FILE_MILLISECONDS : FREE_MILLISECONDS;
-    const allowed = Math.min(MAX_SECONDS * 1000, free + tally.inputBytes * MILLISECONDS_A_BYTE);
+    const allowed =
+      Math.min(MAX_SECONDS * 1000, free + tally.inputBytes * MILLISECONDS_A_BYTE) +
+      tally.characters * MILLISECONDS_A_CHARACTER;
     if (milliseconds <= allowed) return undefined;
     // The machine may have been busy with something else: the best of three counts, in CPU time.
     const again = Math.min(await this.#cost(input), await this.#cost(input), await this.#cost(input));
@@ -92,7 +96,7 @@ export class InputChecker {
     try {
       // Not as a table, which costs as much as all of them.
       const formats = this.#formats.filter(({ name }) => name !== "table");
-      problem = this.#judge(analyze(inputs.map(({ bytes }) => [bytes])), inputs[0]!.seed, formats);
+      problem = this.#judge(analyze(inputs.map(({ bytes }) => [bytes])), inputs[0]!.seed, { characters: 0 }, formats);
     } catch (error) {
       problem = exceptionProblem(error);
     }
@@ -108,29 +112,29 @@ export class InputChecker {
   async #growth(input: FuzzInput): Promise<number> {
     collectGarbage();
     const before = process.memoryUsage.rss();
-    await this.#run(input, { inputBytes: 0 });
+    await this.#run(input);
     return process.memoryUsage.rss() - before;
   }
 
   /** Milliseconds of CPU. */
   async #cost(input: FuzzInput): Promise<number> {
     const before = process.cpuUsage();
-    await this.#run(input, { inputBytes: 0 });
+    await this.#run(input);
     const { user, system } = process.cpuUsage(before);
     return (user + system) / 1000;
   }
 
-  async #run(input: FuzzInput, tally: { inputBytes: number }): Promise<Problem | undefined> {
+  async #run(input: FuzzInput, tally = { inputBytes: 0, characters: 0 }): Promise<Problem | undefined> {
     if (input.via === "file") {
       const chunks = await chunksOfFile(input.bytes);
       if (chunks === undefined) return undefined;
       tally.inputBytes = chunks.reduce((sum, { length }) => sum + length, 0);
-      return this.#judge(analyze([chunks]), input.seed);
+      return this.#judge(analyze([chunks]), input.seed, tally);
     }
     tally.inputBytes = input.bytes.length + (input.second?.length ?? 0);
     const captures = input.second === null ? [[input.bytes]] : [[input.bytes], [input.second]];
     const result = analyze(captures);
-    const problem = this.#judge(result, input.seed);
+    const problem = this.#judge(result, input.seed, tally);
     // Of what is no capture the analyzer has seen as much as it was given.
     if (problem || input.via !== "chunks" || result.unusable > 0) return problem;
     const inPieces = analyze([pieces(input.bytes, new Chance(input.seed ^ 0x5eed))]);
@@ -138,13 +142,19 @@ export class InputChecker {
     return whole === cut ? undefined : { kind: "chunks", key: "chunks", detail: firstDifference(whole, cut) };
   }
 
-  #judge(result: ReturnType<typeof analyze>, seed: number, formats = this.#formats): Problem | undefined {
+  #judge(
+    result: ReturnType<typeof analyze>,
+    seed: number,
+    tally: { characters: number },
+    formats = this.#formats,
+  ): Problem | undefined {
     const { sessions, unusable: _unusable, ...summary } = result;
     // Formats cost more than the analysis: each run has one, and what lets one fail comes again with another.
     const { name, create } = formats[seed % formats.length]!;
     const colour = name === "table" && seed % 2 === 0;
     const writer = create({ width: seed % 4 < 2 ? 80 : 200, colour });
     const text = [writer.begin(), ...sessions.map((session) => writer.session(session)), writer.end(summary)].join("");
+    tally.characters = text.length;
     const wrong = textProblem(name, text, sessions);
     if (wrong) return { kind: "output", key: `output ${name} ${wrong.slice(0, 6)}`, detail: `${name}: ${wrong}` };
     if (name === "json" && !this.#isReport(JSON.parse(text)))

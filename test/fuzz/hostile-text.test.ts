@@ -2,7 +2,11 @@ import assert from "node:assert/strict";
 import { describe, it, test } from "node:test";
 import type { Session } from "../../src/analysis.ts";
 import { createAnalyzer } from "../../src/analyze.ts";
+import type { Conversation } from "../../src/conversation.ts";
+import type { CreateReportWriter } from "../../src/report/format.ts";
 import { OUTPUT_FORMAT_NAMES, OUTPUT_FORMATS } from "../../src/report/formats.ts";
+import { createHtmlWriter } from "../../src/report/html.ts";
+import { createSessionWriter } from "../../src/report/session-text.ts";
 import { CaptureBuilder } from "../support/capture-builder.ts";
 import { textProblem } from "./check-input.ts";
 import { HOSTILE_TEXTS, rawBytes } from "./hostile-text.ts";
@@ -53,19 +57,28 @@ function capture(text: string): Uint8Array {
 describe("hostile text", () => {
   for (const [i, text] of TEXTS.entries())
     it(`${i}: ${JSON.stringify(text.slice(0, 20))} of ${text.length}`, async () => {
-      const sessions: Session[] = [];
-      const analyzer = createAnalyzer({ onSession: (session) => sessions.push(session) });
+      const told: { readonly session: Session; readonly conversation: Conversation }[] = [];
+      const analyzer = createAnalyzer({
+        onSession: (session, conversation) => told.push({ session, conversation: conversation() }),
+      });
       const opened = analyzer.beginCapture("hostile.pcap");
       opened.push(capture(text));
       opened.end();
       const result = analyzer.finish();
+      const sessions = told.map(({ session }) => session);
       assert.equal(sessions.length, 1);
       assert.ok(sessions[0].dataChannels.some(({ transfer }) => transfer?.verb === "RETR"));
-      for (const name of OUTPUT_FORMAT_NAMES)
+      const writers: Record<string, CreateReportWriter> = {
+        html: createHtmlWriter,
+        "one session": (options) => createSessionWriter(() => true, options),
+      };
+      for (const name of OUTPUT_FORMAT_NAMES) writers[name] = await OUTPUT_FORMATS[name].load();
+      for (const [name, create] of Object.entries(writers))
         for (const colour of [false, true]) {
-          const writer = (await OUTPUT_FORMATS[name].load())({ width: 80, colour });
-          const parts = [writer.begin(), ...sessions.map((session) => writer.session(session)), writer.end(result)];
-          assert.equal(textProblem(name, parts.join(""), sessions), undefined);
+          const writer = create({ width: 80, colour });
+          const spoken = told.map(({ session, conversation }) => writer.session(session, () => conversation));
+          const text = [writer.begin(), ...spoken, writer.end(result)].join("");
+          assert.equal(textProblem(name, text, sessions), undefined, name);
         }
     });
 });

@@ -3,38 +3,10 @@ import { createHash } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
 import { describe, test } from "node:test";
 import type { Analysis, Control } from "../../src/analysis.ts";
-import type { Conversation } from "../../src/conversation.ts";
 import { createHtmlWriter } from "../../src/report/html.ts";
-import { SAMPLES, summaryOf } from "./sample-analysis.ts";
+import { CONVERSATION, SAMPLES, summaryOf } from "./sample-analysis.ts";
 
 const UPDATE = process.env.UPDATE_GOLDEN === "1";
-
-/** Captured text at its worst, in a conversation. */
-const CONVERSATION: Conversation = {
-  events: [
-    {
-      at: 0.5,
-      place: { capture: 0, packet: 23 },
-      channel: 1,
-      from: "server",
-      to: "client",
-      kind: "reply",
-      onData: false,
-      text: "227 <script>alert(1)</script> \u202e\" ' & \ud800",
-    },
-    {
-      at: 2,
-      place: { capture: 0, packet: 25 },
-      channel: 1,
-      from: "client",
-      to: "between",
-      kind: "syn",
-      onData: true,
-      text: "SYN to 10.0.1.121:3846, 5 times over 7.2 s, never answered",
-    },
-  ],
-  leftOut: [],
-};
 
 function page(analysis: Analysis): string {
   const writer = createHtmlWriter({ width: 80, colour: false, captureHashes: ["ab".repeat(32)] });

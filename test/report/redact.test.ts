@@ -10,6 +10,8 @@ import { createHtmlWriter } from "../../src/report/html.ts";
 import { redactingWriter } from "../../src/report/redact.ts";
 import { AddressPermutation } from "../../src/report/redact-address.ts";
 import { REDACTABLE } from "../../src/report/redactable.ts";
+import { createSessionWriter } from "../../src/report/session-text.ts";
+import { CaptureBuilder } from "../support/capture-builder.ts";
 
 const KEY = new Uint8Array(32).fill(7);
 const OTHER_KEY = new Uint8Array(32).fill(8);
@@ -20,13 +22,17 @@ interface Report {
 }
 
 function analyze(name: string): Report {
+  return reportOf(new Uint8Array(readFileSync(`fixtures/${name}`)), name);
+}
+
+function reportOf(bytes: Uint8Array, name = "capture"): Report {
   const sessions: { session: Session; conversation: Conversation }[] = [];
   const analyzer = createAnalyzer({
     keepSessions: false,
     onSession: (session, conversation) => sessions.push({ session, conversation: conversation() }),
   });
   const capture = analyzer.beginCapture(name);
-  capture.push(new Uint8Array(readFileSync(`fixtures/${name}`)));
+  capture.push(bytes);
   capture.end();
   return { sessions, summary: analyzer.finish() };
 }
@@ -86,6 +92,38 @@ describe("--redact", () => {
       [before.outcome, before.cause, "private"],
     );
     assert.equal(classifyAddress(after.negotiation.advertised.address), "private");
+  });
+
+  test("a conversation names no directory, no user that was refused, and no path that only a reply names", () => {
+    const net = new CaptureBuilder();
+    const control = net.connect({ client: "192.0.2.10:40000", server: "203.0.113.5:21" });
+    control.server("220 ready\r\n");
+    for (const [command, reply] of [
+      ["USER al", "530 no"],
+      ["USER mallory", "230 Hello mallory"],
+      ["PWD", '257 "/home/mallory dir" is the current directory'],
+      ["CWD projects/merger", "250 Now in /home/mallory/projects/merger"],
+      ["MKD x", '257 "x" created'],
+      ["TYPE I", "200 binary"],
+      ["PASV", "227 Entering Passive Mode (10,0,0,5,195,80)"],
+    ] as const) {
+      control.client(`${command}\r\n`);
+      control.server(`${reply}\r\n`);
+    }
+    net.synUnanswered({ client: "192.0.2.10:40001", server: "10.0.0.5:50000" });
+    control.finish("client");
+    const report = reportOf(net.build());
+    const writer = redactingWriter(
+      createSessionWriter(() => true, { width: 200, colour: false }),
+      REDACTABLE,
+      KEY,
+    );
+    const text = report.sessions
+      .map(({ session, conversation }) => writer.session(session, () => conversation))
+      .join("");
+    assert.doesNotMatch(text, /USER al|mallory|merger|projects|MKD x|"x"|10[.,]0[.,]0[.,]5/);
+    for (const kept of [/USER user-[0-9a-f]{12}/, /CWD path-/, /257 "path-/, /250 Now in path-/, /TYPE I/])
+      assert.match(text, kept);
   });
 
   test("a user who is called like an outcome changes no outcome", async () => {

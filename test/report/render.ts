@@ -1,7 +1,7 @@
 import type { Analysis } from "../../src/analysis.ts";
 import type { FormatOptions, ReportWriter } from "../../src/report/format.ts";
 import { OUTPUT_FORMATS, type OutputFormatName } from "../../src/report/formats.ts";
-import { summaryOf } from "./sample-analysis.ts";
+import { CONVERSATION, summaryOf } from "./sample-analysis.ts";
 
 /** The whole text that a format makes of a report, session by session. */
 export async function render(
@@ -16,7 +16,7 @@ export async function render(
 export function renderWith(writer: ReportWriter, analysis: Analysis): string {
   return [
     writer.begin(),
-    ...analysis.sessions.map((session) => writer.session(session)),
+    ...analysis.sessions.map((session) => writer.session(session, () => CONVERSATION)),
     writer.end(summaryOf(analysis)),
   ].join("");
 }

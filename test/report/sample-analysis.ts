@@ -11,6 +11,7 @@ import type {
   Session,
   Transfer,
 } from "../../src/analysis.ts";
+import type { Conversation } from "../../src/conversation.ts";
 import type { CauseId } from "../../src/diagnose/cause.ts";
 import { remedyFor } from "../../src/diagnose/cause-text.ts";
 
@@ -321,6 +322,33 @@ function analysis(sessions: Session[], more: Partial<Analysis> = {}): Analysis {
     ...more,
   };
 }
+
+/** What the ends of every sample session did, with captured text at its worst. */
+export const CONVERSATION: Conversation = {
+  events: [
+    {
+      at: 0.5,
+      place: { capture: 0, packet: 23 },
+      channel: 1,
+      from: "server",
+      to: "client",
+      kind: "reply",
+      onData: false,
+      text: "227 <script>alert(1)</script> \u202e\" ' & \ud800",
+    },
+    {
+      at: 2,
+      place: { capture: 0, packet: 25 },
+      channel: 1,
+      from: "client",
+      to: "between",
+      kind: "syn",
+      onData: true,
+      text: "SYN to 10.0.1.121:3846, 5 times over 7.2 s, never answered",
+    },
+  ],
+  leftOut: [],
+};
 
 /** Whole reports, by the name of their golden files. */
 export const SAMPLES: Readonly<Record<string, Analysis>> = {

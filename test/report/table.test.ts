@@ -23,7 +23,7 @@ test("failures that one explanation serves are one block", async () => {
 test("packets of several captures name their capture", async () => {
   const text = await render(SAMPLES.filtered, "table");
   assert.match(text, /packet 1:110:/);
-  assert.match(text, /^ {2}2: ring 2\.pcapng, 7 packets/m);
+  assert.match(text, /^ {4}2: ring 2\.pcapng, 7 packets/m);
   assert.match(text, /tshark -r 'ring 1\.pcapng'/);
 });
 

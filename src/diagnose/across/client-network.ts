@@ -19,6 +19,7 @@ export class ClientNetwork implements AcrossRule {
   readonly #servers = new Map<string, Map<string, ClientChannels>>();
 
   add({ facts: session, channels }: SessionDiagnosis): void {
+    if (channels.length === 0) return;
     const clients = keptAt(this.#servers, session.server.address, () => new Map<string, ClientChannels>());
     if (!clients) return;
     let kept = clients.get(session.client.address);

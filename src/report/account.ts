@@ -1,0 +1,180 @@
+import { formatEndpoint } from "../address.ts";
+import type { AnalysisSummary, CaptureSummary, Evidence, Finding } from "../analysis.ts";
+import { CAUSE_TEXT, CONTRIBUTING_TEXT, LIMIT_TEXT } from "../diagnose/cause-text.ts";
+import { type Failure, packetsOf } from "./failure.ts";
+import type { FailureGroup } from "./failure-groups.ts";
+import {
+  CONFIDENCE_TEXT,
+  capitalised,
+  countOf,
+  describeNegotiation,
+  describePacket,
+  groupDigits,
+  SECURITY_TEXT,
+  shortTime,
+  tsharkCommands,
+} from "./phrases.ts";
+
+/** What people want to know of a verdict, in the order in which they ask. */
+export type PointKind = "why" | "sure" | "else" | "also" | "limits" | "fix" | "alike" | "show";
+
+/** What there is to say to one of these questions: a line each, none empty. */
+export interface Point {
+  readonly kind: PointKind;
+  readonly lines: readonly string[];
+}
+
+/** The questions as headings of a document. */
+export const POINT_HEADINGS = {
+  why: "Why",
+  sure: "How sure",
+  else: "What else it could be",
+  also: "What adds to it",
+  limits: "What the capture cannot tell",
+  fix: "Fix",
+  alike: "Failed alike",
+  show: "Show the packets",
+} as const satisfies Readonly<Record<PointKind, string>>;
+
+/** Evidence lines of one verdict: it rests on few packets, and a page of them hides the rest. */
+export const MAX_EVIDENCE = 12;
+const MAX_ANOMALIES = 20;
+
+/** What a failure is about: `PASV 10.0.1.121:3846`, or the control connection. */
+export function subjectOf({ channel }: Failure): string {
+  return channel ? describeNegotiation(channel) : "control connection";
+}
+
+/** Who spoke with whom, when and how: `192.0.2.10:40000 to 203.0.113.5:21`, `2026-01-05 10:00:00 UTC`, `cleartext`, … */
+export function circumstancesOf({ control }: Failure): string[] {
+  return [
+    `${formatEndpoint(control.client)} to ${formatEndpoint(control.server)}`,
+    `${shortTime(control.start)} UTC`,
+    SECURITY_TEXT[control.security],
+    ...(control.serverSoftware === null ? [] : [control.serverSoftware]),
+    ...(control.user === null ? [] : [`user ${control.user}`]),
+  ];
+}
+
+/** All that there is to say of failures alike, by the example of the first. */
+export function failurePoints(group: FailureGroup, captures: readonly CaptureSummary[]): Point[] {
+  const failure = group.example;
+  return said([
+    { kind: "why", lines: evidenceLines(failure.evidence, captures.length) },
+    { kind: "sure", lines: [CONFIDENCE_TEXT[failure.confidence]] },
+    {
+      kind: "else",
+      lines: failure.alternatives.map(
+        ({ cause, missing }) => `${CAUSE_TEXT[cause].title} (${cause}); would decide: ${missing}`,
+      ),
+    },
+    {
+      kind: "also",
+      lines: failure.contributing.map(
+        (id) => `${CONTRIBUTING_TEXT[id].title} (${id}). ${CONTRIBUTING_TEXT[id].meaning}`,
+      ),
+    },
+    { kind: "limits", lines: failure.limits.map((limit) => `${LIMIT_TEXT[limit]} (${limit})`) },
+    { kind: "fix", lines: failure.remedy },
+    { kind: "alike", lines: alikeLines(group, captures.length) },
+    { kind: "show", lines: tsharkCommands(packetsOf(failure), captures) },
+  ]);
+}
+
+/** All that there is to say of a finding over several sessions. */
+export function findingPoints(finding: Finding, captures: readonly CaptureSummary[]): Point[] {
+  const { sessions, sessionCount } = finding;
+  const unlisted = sessionCount - sessions.length;
+  const ids = [...sessions, ...(unlisted > 0 ? [`… and ${groupDigits(unlisted)} more`] : [])];
+  return said([
+    { kind: "why", lines: evidenceLines(finding.evidence, captures.length) },
+    { kind: "sure", lines: [CONFIDENCE_TEXT[finding.confidence]] },
+    { kind: "fix", lines: finding.remedy },
+    { kind: "alike", lines: sessionCount > 0 ? [`${countOf(sessionCount, "session")}: ${ids.join(", ")}`] : [] },
+    {
+      kind: "show",
+      lines: tsharkCommands(
+        finding.evidence.filter(({ packet }) => packet > 0),
+        captures,
+      ),
+    },
+  ]);
+}
+
+function said(points: readonly Point[]): Point[] {
+  return points.filter(({ lines }) => lines.length > 0);
+}
+
+function evidenceLines(evidence: readonly Evidence[], captureCount: number): string[] {
+  const lines = evidence
+    .slice(0, MAX_EVIDENCE)
+    .map((fact) => (fact.packet > 0 ? `${describePacket(fact, captureCount)}: ${fact.says}` : fact.says));
+  if (evidence.length > MAX_EVIDENCE) lines.push(`… and ${evidence.length - MAX_EVIDENCE} more`);
+  return lines;
+}
+
+function alikeLines(group: FailureGroup, captureCount: number): string[] {
+  if (group.count === 1) return [];
+  const lines = group.others.map((failure) => {
+    const packet = failure.evidence.find((fact) => fact.packet > 0);
+    const what = failure.channel ? `, ${describeNegotiation(failure.channel)}` : "";
+    return `${formatEndpoint(failure.control.client)}${what}${packet ? `, ${describePacket(packet, captureCount)}` : ""} (session ${failure.sessionId})`;
+  });
+  const unlisted = group.count - 1 - group.others.length;
+  if (unlisted > 0) lines.push(`… and ${groupDigits(unlisted)} more`);
+  const facts: string[] = [];
+  if (group.clients.size > 1) facts.push(countOf(group.clients.size, "client"));
+  if (group.highestPort > group.lowestPort) facts.push(`ports ${group.lowestPort} to ${group.highestPort}`);
+  if (facts.length > 0) lines.push(`in all: ${facts.join(", ")}`);
+  return lines;
+}
+
+/** Numbers of the pieces of evidence, by `capture:packet` of their packets: as the lines under "Why" are counted. */
+export function evidenceNumbers(evidence: readonly Evidence[]): Map<string, number> {
+  const numbers = new Map<string, number>();
+  evidence.slice(0, MAX_EVIDENCE).forEach(({ capture, packet }, i) => {
+    const key = `${capture}:${packet}`;
+    if (!numbers.has(key)) numbers.set(key, i + 1);
+  });
+  return numbers;
+}
+
+/** What an analysis comes to, as a headline. */
+export function headline({ counts }: AnalysisSummary, failedControls: number): string {
+  const { failed, refused, ok } = counts.channelsByOutcome;
+  const channels = countOf(counts.channels, "FTP data channel");
+  if (counts.sessions === 0) return "No FTP session found";
+  if (failed > 0)
+    return counts.channels === 1 ? "The FTP data channel failed" : `${groupDigits(failed)} of ${channels} failed`;
+  if (failedControls > 0)
+    return counts.sessions === 1
+      ? "The FTP control connection failed"
+      : `${groupDigits(failedControls)} of ${countOf(counts.sessions, "FTP control connection")} failed`;
+  if (counts.channels === 0) return `${countOf(counts.sessions, "FTP session")}, no data channel`;
+  if (refused > 0)
+    return counts.channels === 1
+      ? "The FTP data channel was refused"
+      : `${groupDigits(refused)} of ${channels} ${refused === 1 ? "was" : "were"} refused`;
+  if (ok < counts.channels) return `None of ${channels} failed`;
+  return counts.channels === 1 ? "The FTP data channel worked" : `All ${channels} worked`;
+}
+
+/** What was odd about the captures, a line a kind. */
+export function anomalyLines({ anomalies, captures }: AnalysisSummary): string[] {
+  const lines = anomalies.slice(0, MAX_ANOMALIES).map(({ code, count, first }) => {
+    const where = first.packet > 0 ? `, first at ${describePacket(first, captures.length)}` : "";
+    return `${code}, ${countOf(count, "time")}${where}: ${first.detail}`;
+  });
+  if (anomalies.length > MAX_ANOMALIES) lines.push(`… and ${anomalies.length - MAX_ANOMALIES} more kinds`);
+  return lines;
+}
+
+/** What the captures as such cannot show, each limit once. */
+export function limitLines({ captures }: AnalysisSummary): string[] {
+  return [...new Set(captures.flatMap(({ limits }) => limits))].map((limit) => `${LIMIT_TEXT[limit]} (${limit})`);
+}
+
+/** A verdict as a sentence's beginning: `The server advertises a private address`. */
+export function verdictTitle({ cause }: Failure): string {
+  return capitalised(CAUSE_TEXT[cause].title);
+}

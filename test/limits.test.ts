@@ -1,0 +1,172 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { analyzeCapture } from "../src/analyze.ts";
+import { type Anomaly, AnomalyLog } from "../src/anomaly.ts";
+import { SessionTracker } from "../src/correlate/session-tracker.ts";
+import { CONTROL_SIGNATURE } from "../src/ftp/signature.ts";
+import { LIMITS } from "../src/limits.ts";
+import { Connection } from "../src/tcp/connection.ts";
+import { ConnectionTable } from "../src/tcp/connection-table.ts";
+import { ByteWriter, concat, PcapngWriter, pcapHeader, pcapRecord, readCapture } from "./capture/capture-bytes.ts";
+import { decodeFrames, ethernet, extension, frameOf, ipv4, ipv6, tcp, u16, zeros } from "./decode/frame-bytes.ts";
+import { CaptureBuilder } from "./support/capture-builder.ts";
+
+/** For each limit the least that makes it bite, and that one less does not. */
+
+const CLIENT = "192.0.2.10:40000";
+const SERVER = "203.0.113.5:21";
+
+type Bite = (over: boolean) => readonly Anomaly[];
+
+const pcapng = new PcapngWriter();
+
+/** A record, or a block, of which there is nothing but its header. */
+const recordOf = (network: number, captured: number) =>
+  readCapture(
+    concat(pcapHeader({ network }), pcapRecord(), pcapRecord({ captured, original: captured, data: zerosOf(0) })),
+  ).anomalies;
+const blockOf = (type: number, length: number) =>
+  readCapture(concat(pcapng.section(), pcapng.write().uint32(type, length, 0, 0, 0, 0, 0, 0).finish())).anomalies;
+const zerosOf = (length: number) => new Uint8Array(length);
+
+const segment = tcp({}, "220 ready\r\n");
+const decoded = (...contents: readonly (readonly number[])[]) =>
+  decodeFrames(
+    contents.map((content) => frameOf(content)),
+    false,
+  ).anomalies;
+const nested = (depth: number): readonly number[] =>
+  depth === 1 ? ipv4({}, segment) : ipv4({ protocol: 4 }, nested(depth - 1));
+const chained = (headers: number): readonly number[] =>
+  headers === 0 ? segment : extension(headers === 1 ? 6 : 60, chained(headers - 1));
+const tags = (count: number): readonly number[] =>
+  count === 0 ? ipv4({}, segment) : [...u16(1), ...u16(count === 1 ? 0x0800 : 0x8100), ...tags(count - 1)];
+const fragment = (id: number, fragmentOffset: number, length: number) =>
+  ethernet(0x0800, ipv4({ id, fragmentOffset, moreFragments: true }, zeros(length)));
+
+/** Segments of the server behind a hole that nobody fills. */
+const behindHole = (segments: number, length: number) => {
+  const net = new CaptureBuilder();
+  const control = net.connect({ client: CLIENT, server: SERVER });
+  control.server("220 ready\r\n");
+  net.uncaptured(() => control.server("200 lost\r\n"));
+  for (let i = 0; i < segments; i++) control.server("x".repeat(length));
+  return analyzeCapture(net.build()).anomalies;
+};
+
+const said = (server: string, client = "NOOP\r\n") => {
+  const net = new CaptureBuilder();
+  const control = net.connect({ client: CLIENT, server: SERVER });
+  control.server("220 ready\r\n");
+  control.client(client);
+  control.server(server);
+  return analyzeCapture(net.build()).anomalies;
+};
+
+/** One packet of each of many connections in a plain pcap: the builder is made for dialogues, not for floods. */
+function flood(count: number, packetOf: (i: number) => Uint8Array, before: readonly Uint8Array[] = []) {
+  const header = pcapHeader();
+  const parts: Uint8Array[] = [header, ...before];
+  for (let i = 0; i < count; i++) {
+    parts.push(pcapRecord({ data: packetOf(i), fraction: i }));
+  }
+  const file = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const part of parts) {
+    file.set(part, at);
+    at += part.length;
+  }
+  return analyzeCapture(file).anomalies;
+}
+
+const syn = (source: number, port: number, i: number) =>
+  new ByteWriter("big")
+    .bytes(ethernet(0x0800, []))
+    .bytes([0x45, 0, 0, 40, 0, 1, 0, 0, 64, 6, 0, 0])
+    .uint32(source, 0xcb007105)
+    .uint16(1024 + (i % 60_000), port)
+    .uint32(i, 0)
+    .bytes([0x50, 2, 1, 0, 0, 0, 0, 0])
+    .finish();
+
+/** Two packets of a session between the hosts of the SYNs. */
+const greeting = ["220 ready\r\n", "230 in\r\n"].map((text, i) =>
+  pcapRecord({
+    data: Uint8Array.from(
+      ethernet(
+        0x0800,
+        ipv4(
+          { source: [203, 0, 113, 5], destination: [192, 0, 2, 10], id: i },
+          tcp({ sourcePort: 21, destinationPort: 40_000, sequence: 1 + i * 11, acknowledgment: 1 }, text),
+        ),
+      ),
+    ),
+  }),
+);
+
+const BITES: Readonly<Record<keyof typeof LIMITS, Bite>> = {
+  frameBytes: (over) => recordOf(1, LIMITS.frameBytes.most + Number(over)),
+  otherFrameBytes: (over) => recordOf(231, LIMITS.otherFrameBytes.most + Number(over)),
+  blockBytes: (over) => blockOf(6, LIMITS.blockBytes.most + 4 * Number(over)),
+  skippedBlockBytes: (over) => blockOf(0x77, LIMITS.skippedBlockBytes.most + 4 * Number(over)),
+  interfaces: (over) => {
+    const one = pcapng.interface();
+    const many = new Uint8Array((LIMITS.interfaces.most + Number(over)) * one.length);
+    for (let at = 0; at < many.length; at += one.length) many.set(one, at);
+    const section = pcapng.section();
+    const file = new Uint8Array(section.length + many.length);
+    file.set(section);
+    file.set(many, section.length);
+    return readCapture(file).anomalies;
+  },
+  nesting: (over) => decoded(ethernet(0x0800, nested(LIMITS.nesting.most + Number(over)))),
+  // The IP header behind the last tag takes one of the places.
+  shims: (over) => decoded(ethernet(0x8100, tags(LIMITS.shims.most - 1 + Number(over)))),
+  // What follows the last of them takes one of the places.
+  extensionHeaders: (over) =>
+    decoded(ethernet(0x86dd, ipv6({ next: 60 }, chained(LIMITS.extensionHeaders.most - 1 + Number(over))))),
+  fragmentTrains: (over) =>
+    decoded(...Array.from({ length: LIMITS.fragmentTrains.most + Number(over) }, (_, id) => fragment(id, 0, 8))),
+  // A buffer has room for its highest offset: 64 KiB each.
+  fragmentBytes: (over) =>
+    decoded(
+      ...Array.from({ length: LIMITS.fragmentBytes.most / 65_536 + Number(over) }, (_, id) => fragment(id, 60_000, 8)),
+    ),
+  datagramBytes: (over) => decoded(fragment(1, over ? 65_528 : 65_520, 8)),
+  outOfOrderBytes: (over) => behindHole(32 + Number(over), LIMITS.outOfOrderBytes.most / 32),
+  outOfOrderSegments: (over) => behindHole(LIMITS.outOfOrderSegments.most + Number(over), 10),
+  lineBytes: (over) => said(`200 ${"x".repeat(LIMITS.lineBytes.most - 4 + Number(over))}\r\n`),
+  replyLines: (over) => said(`211-x\r\n${" y\r\n".repeat(LIMITS.replyLines.most - 1 + Number(over))}211 z\r\n`),
+  replyCharacters: (over) =>
+    said(`211-${"x".repeat(LIMITS.replyCharacters.most / 2)}\r\n ${"x".repeat(over ? 5000 : 1000)}\r\n211 end\r\n`),
+  halfOpen: (over) => flood(LIMITS.halfOpen.most + Number(over), (i) => syn(0x0a000000 + i, 21, i)),
+  // As many sessions with words in them would take a gigabyte.
+  sessions: (over) => {
+    const anomalies = new AnomalyLog();
+    const ignore = () => {};
+    const tracker = new SessionTracker(anomalies, ignore, ignore);
+    tracker.attach(new ConnectionTable([21], CONTROL_SIGNATURE, tracker, anomalies));
+    for (let i = 0; i < LIMITS.sessions.most + Number(over); i++) {
+      const client = { address: `10.0.${i >> 8}.${i & 255}`, port: 40_000 };
+      const connection = new Connection("control", 4, client, { address: "203.0.113.5", port: 21 }, i + 1, i, 0);
+      tracker.controlOpened(connection, false);
+    }
+    return anomalies.list();
+  },
+  sessionEvents: (over) => {
+    const net = new CaptureBuilder();
+    const control = net.connect({ client: CLIENT, server: SERVER, mss: 60_000 });
+    control.server("220 ready\r\n");
+    control.client("NOOP\r\n".repeat(LIMITS.sessionEvents.most - 1 + Number(over)));
+    return analyzeCapture(net.build()).anomalies;
+  },
+  candidates: (over) => flood(LIMITS.candidates.most + Number(over), (i) => syn(0xc000020a, 50_000, i), greeting),
+};
+
+for (const [name, { code }] of Object.entries(LIMITS))
+  test(`${name} bites, and is counted as ${code}`, () => {
+    const bite = BITES[name as keyof typeof LIMITS];
+    const countIn = (anomalies: readonly Anomaly[]) => anomalies.find((anomaly) => anomaly.code === code)?.count ?? 0;
+    assert.equal(countIn(bite(false)), 0);
+    assert.equal(countIn(bite(true)), 1);
+  });
