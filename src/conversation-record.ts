@@ -28,11 +28,13 @@ export function conversationOf({ facts, channels }: SessionDiagnosis): Conversat
   const { control, client, server } = facts;
   const owners = new Map<PacketReference, number>();
   channels.forEach(({ facts: channel }, i) => {
-    for (const stamp of stampsOf(channel)) owners.set(stamp, i + 1);
+    for (const packet of packetsAbout(channel)) owners.set(packet, i + 1);
   });
   const found: Found[] = [
     ...handshake(control, "client", facts, null),
     ...words(facts.events, owners),
+    ...stall(client, "client", null),
+    ...stall(server, "server", null),
     ...ends(client, server, facts, null),
     ...icmp(control, "client", null),
   ];
@@ -94,9 +96,11 @@ function shortened(events: readonly ConversationEvent[], judged: readonly number
 
 type Found = Omit<ConversationEvent, "at" | "place"> & { readonly time: number; readonly packet: PacketReference };
 
-function stampsOf({ negotiation, transfer }: ChannelFacts): PacketReference[] {
+/** The packets of the control connection that speak of a channel. */
+function packetsAbout({ negotiation, transfer, inferred }: ChannelFacts): PacketReference[] {
   const stamped = [negotiation?.command, negotiation?.reply, transfer?.command, ...(transfer?.replies ?? [])];
-  return stamped.flatMap((event) => (event ? [event.stamp.packet] : []));
+  const packets = stamped.flatMap((event) => (event ? [event.stamp.packet] : []));
+  return inferred ? [...packets, inferred.commandPacket, inferred.replyPacket] : packets;
 }
 
 function isDialledByClient({ negotiation }: ChannelFacts, connection: Connection, client: string): boolean {
@@ -115,7 +119,7 @@ function words(events: readonly ControlEvent[], owners: ReadonlyMap<PacketRefere
     const common = { time, packet, channel: owners.get(packet) ?? null, from, to, onData: false } as const;
     const last = found.at(-1);
     if (event.kind === "tls-record") {
-      const goesOn = records > 0 && last?.kind === "tls" && last.from === from;
+      const goesOn = records > 0 && last?.kind === "tls" && last.from === from && last.channel === common.channel;
       records = goesOn ? records + 1 : 1;
       bytes = goesOn ? bytes + event.length : event.length;
       const text = `${countOf(records, "TLS record")}, ${countOf(bytes, "byte")}`;
@@ -158,6 +162,8 @@ function dataConnection(
     ...handshake(connection, dialler, session, channel),
     ...payload(originator, dialler, listener, channel),
     ...payload(responder, listener, dialler, channel),
+    ...stall(originator, dialler, channel),
+    ...stall(responder, listener, channel),
     ...ends(client, server, session, channel),
     ...icmp(connection, dialler, channel),
   ];
@@ -212,7 +218,7 @@ function handshake(
   return found;
 }
 
-/** The data of one direction: where it begins, where the last of it is, and where it gets stuck. */
+/** The data of one direction: where it begins, and where the last of it is. */
 function payload(half: HalfConnection, from: "client" | "server", to: "client" | "server", channel: number): Found[] {
   const found: Found[] = [];
   if (half.bytes > 0)
@@ -237,18 +243,26 @@ function payload(half: HalfConnection, from: "client" | "server", to: "client" |
       to,
       text: `the last of the ${countOf(half.bytes, "byte")}`,
     });
-  if (half.stalledRetransmissions > 1)
-    found.push({
-      time: half.stalledFirstTime,
-      packet: half.stalledFirstPacket,
+  return found;
+}
+
+/** Where one direction gets stuck. */
+function stall(half: HalfConnection, from: "client" | "server", channel: number | null): Found[] {
+  const { stalledRetransmissions, stalledFirstTime, stalledFirstPacket, stalledLastTime } = half;
+  if (stalledRetransmissions < 2) return [];
+  const span = secondsText(stalledLastTime - stalledFirstTime);
+  return [
+    {
+      time: stalledFirstTime,
+      packet: stalledFirstPacket,
       channel,
-      onData: true,
+      onData: channel !== null,
       kind: "data",
       from,
       to: "between",
-      text: `the same data again, ${half.stalledRetransmissions} times over ${secondsText(half.stalledLastTime - half.stalledFirstTime)}, never acknowledged`,
-    });
-  return found;
+      text: `the same ${channel === null ? "words" : "data"} again, ${stalledRetransmissions} times over ${span}, never acknowledged`,
+    },
+  ];
 }
 
 /** @param session whose control connection tells how far away each end is, where the data connection does not */

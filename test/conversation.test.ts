@@ -80,6 +80,16 @@ describe("what the ends of a session did", () => {
     ]);
   });
 
+  test("words that are repeated in vain are told at their first repetition", () => {
+    const [idle] = conversations("control-cleartext-idle-between-client.pcap");
+    assert.deepEqual(
+      told(idle)
+        .filter((line) => /TYPE A|again/.test(line))
+        .slice(-2),
+      ["29 client>server - TYPE A", "30 client>between - the same words again, 5 times over 3.1 s, never acknowledged"],
+    );
+  });
+
   test("a long session keeps its beginning, its end, and the channel that failed in the middle", () => {
     const net = new CaptureBuilder();
     const control = net.connect({ client: "192.0.2.10:40000", server: "203.0.113.5:21" });

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { copyFileSync, mkdtempSync, readdirSync, realpathSync, rmSync, symlinkSync } from "node:fs";
+import { copyFileSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
@@ -57,4 +57,15 @@ test("what it may not read it says, and may not write it does not", () => {
   assert.notEqual(unreadable.status, 0);
   const unwritable = analyze(["--output", join(PROGRAM, "report.txt"), CAPTURE]);
   assert.notEqual(unwritable.status, 0);
+});
+
+test("nothing in the program can reach a network or start another program", () => {
+  const reaching =
+    /["']node:(?:net|http|https|http2|tls|dns|dgram|child_process|cluster|inspector)["'/]|\bfetch\(|\bWebSocket\b/;
+  const sources = readdirSync("src", { recursive: true }).filter((name) => String(name).endsWith(".ts"));
+  assert.ok(sources.length > 100);
+  assert.deepEqual(
+    sources.filter((name) => reaching.test(readFileSync(join("src", String(name)), "utf8"))),
+    [],
+  );
 });

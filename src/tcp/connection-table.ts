@@ -164,8 +164,10 @@ export class ConnectionTable {
   #earlyReset(view: PacketView): boolean {
     const sourceKey = addressKey(view.bytes, view.sourceAt, view.ipVersion);
     const destinationKey = addressKey(view.bytes, view.destinationAt, view.ipVersion);
-    this.#earlyResets.keep(connectionHash(sourceKey, view.sourcePort, destinationKey, view.destinationPort), view);
-    return (this.#controlPort[view.sourcePort] | this.#controlPort[view.destinationPort]) === 1;
+    const isControl = (this.#controlPort[view.sourcePort] | this.#controlPort[view.destinationPort]) === 1;
+    if (isControl || this.watchlist.mayKnow(sourceKey, destinationKey))
+      this.#earlyResets.keep(connectionHash(sourceKey, view.sourcePort, destinationKey, view.destinationPort), view);
+    return isControl;
   }
 
   /** What may be the ClientHello of a data connection whose SYN stands behind it: without it nothing else of its TLS can be read. */
@@ -314,7 +316,8 @@ export class ConnectionTable {
       if (this.synMemory.isFlood(sourceKey, destinationKey, view)) return;
       this.synMemory.remember(hash, sourceKey, destinationKey, view);
     }
-    this.#earlySyns.keep(hash, view);
+    // Only a session negotiates the port of a SYN that stands before its grant, and it does so with one of these hosts.
+    if (this.watchlist.mayKnow(sourceKey, destinationKey)) this.#earlySyns.keep(hash, view);
   }
 
   /** Who wants this new connection as a data connection; empty for a control connection. */

@@ -59,6 +59,8 @@ const NOBODY: readonly Watcher[] = [];
 export class Watchlist {
   readonly #pairBits = new Uint16Array(65_536);
   readonly #hostBits = new Uint16Array(65_536);
+  /** Hosts that are an end of a watched pair. */
+  readonly #endBits = new Uint16Array(65_536);
   readonly #portCounts = new Uint16Array(65_536);
   readonly #pairs = new WatcherIndex();
   readonly #hosts = new WatcherIndex();
@@ -67,11 +69,15 @@ export class Watchlist {
   /** Follow all connections between two hosts. Keys are the table's 32-bit address keys. */
   watchPair(a: string, keyA: number, b: string, keyB: number, watcher: Watcher): void {
     this.#pairBits[pairHash(keyA, keyB)]++;
+    this.#endBits[hostHash(keyA)]++;
+    this.#endBits[hostHash(keyB)]++;
     this.#pairs.add(pairKey(a, b), watcher);
   }
 
   unwatchPair(a: string, keyA: number, b: string, keyB: number, watcher: Watcher): void {
     this.#pairBits[pairHash(keyA, keyB)]--;
+    this.#endBits[hostHash(keyA)]--;
+    this.#endBits[hostHash(keyB)]--;
     this.#pairs.remove(pairKey(a, b), watcher);
   }
 
@@ -106,6 +112,11 @@ export class Watchlist {
   /** Whether any host is watched for what it opens to others: some control connection cannot be read. */
   get watchesHosts(): boolean {
     return this.#hosts.size > 0;
+  }
+
+  /** Cheap: false means that neither host is an end of any session. */
+  mayKnow(keyA: number, keyB: number): boolean {
+    return (this.#endBits[hostHash(keyA)] | this.#endBits[hostHash(keyB)]) !== 0;
   }
 
   /** Cheap: false means that nobody wants a SYN between these hosts to this port. */

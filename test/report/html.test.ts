@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import { readFileSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { describe, test } from "node:test";
 import type { Analysis, Control } from "../../src/analysis.ts";
+import { createAnalyzer } from "../../src/analyze.ts";
 import { createHtmlWriter } from "../../src/report/html.ts";
 import { CONVERSATION, SAMPLES, summaryOf } from "./sample-analysis.ts";
 
@@ -19,6 +20,18 @@ function page(analysis: Analysis): string {
 
 /** Elements that have no end tag. */
 const VOID = new Set(["meta", "br", "!doctype"]);
+
+/** @throws AssertionError where an element is closed that is not open, or stays open */
+function assertNested(html: string): void {
+  const open: string[] = [];
+  const body = html.replace(/<style>[\s\S]*?<\/style>/, "");
+  for (const [, end, tag, selfClosed] of body.matchAll(/<(\/?)([a-z!][a-z0-9]*)\b[^>]*?(\/?)>/gi)) {
+    if (VOID.has(tag.toLowerCase()) || selfClosed) continue;
+    if (!end) open.push(tag);
+    else assert.equal(open.pop(), tag);
+  }
+  assert.deepEqual(open, []);
+}
 
 for (const [name, analysis] of Object.entries(SAMPLES))
   describe(`the page of ${name}`, () => {
@@ -41,16 +54,7 @@ for (const [name, analysis] of Object.entries(SAMPLES))
       assert.ok(html.includes(`default-src 'none'; style-src 'sha256-${hash}'`));
     });
 
-    test("every element is closed where it was opened", () => {
-      const open: string[] = [];
-      const body = html.replace(/<style>[\s\S]*?<\/style>/, "");
-      for (const [, end, tag, selfClosed] of body.matchAll(/<(\/?)([a-z!][a-z0-9]*)\b[^>]*?(\/?)>/gi)) {
-        if (VOID.has(tag.toLowerCase()) || selfClosed) continue;
-        if (!end) open.push(tag);
-        else assert.equal(open.pop(), tag);
-      }
-      assert.deepEqual(open, []);
-    });
+    test("every element is closed where it was opened", () => assertNested(html));
 
     test("captured text is text", () => {
       assert.doesNotMatch(html.replaceAll("\n", ""), /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/u);
@@ -121,4 +125,22 @@ test("packets that are evidence carry the number of that evidence", () => {
     rows.map(([, number, packet]) => `${number}: ${packet}`),
     ["1: 23", "2: 25"],
   );
+});
+
+test("the page of every recording is whole, and draws a ladder of every failure", () => {
+  for (const name of readdirSync("fixtures").filter((file) => /\.pcap(ng)?$/.test(file))) {
+    const writer = createHtmlWriter({ width: 80, colour: false });
+    const analyzer = createAnalyzer({
+      keepSessions: false,
+      onSession: (session, conversation) => writer.session(session, conversation),
+    });
+    const capture = analyzer.beginCapture(name);
+    capture.push(new Uint8Array(readFileSync(`fixtures/${name}`)));
+    capture.end();
+    const html = writer.end(analyzer.finish());
+    assertNested(html);
+    assert.doesNotMatch(html, /NaN|undefined|\[object/, name);
+    for (const section of html.match(/<section class="failure (?:failed|refused)[\s\S]*?<\/section>/g) ?? [])
+      assert.match(section, /class="ladder"/, name);
+  }
 });
