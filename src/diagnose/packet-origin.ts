@@ -1,6 +1,7 @@
 import type { SessionFacts } from "../correlate/session-facts.ts";
-import type { ReplyEvent } from "../ftp/control-event.ts";
+import type { ControlEvent, ReplyEvent } from "../ftp/control-event.ts";
 import type { HalfConnection, Reset } from "../tcp/half-connection.ts";
+import { oncePer } from "./once-per.ts";
 import { hopsFrom, initialTtl } from "./vantage.ts";
 
 /** Who sent a packet, as far as its TTL tells. */
@@ -28,17 +29,35 @@ export function resetOrigin(reset: Reset, host: HalfConnection): PacketOrigin {
 /** With fewer others than this there is nothing to tell a stranger from (the SYN-ACK and the greeting, at least). */
 export const COMPARED_PACKETS = 2;
 
+/** How many replies came with each TTL, and how many in each packet. */
+const repliesOf = oncePer((events: readonly ControlEvent[]) => {
+  const byTtl = new Map<number, number>();
+  const inPacket = new Map<number, number>();
+  for (const { kind, stamp } of events) {
+    if (kind !== "reply") continue;
+    add(byTtl, stamp.ttl, 1);
+    add(inPacket, stamp.packet, 1);
+  }
+  return { byTtl, inPacket };
+});
+
+function add(counts: Map<number, number>, key: number, by: number): void {
+  counts.set(key, (counts.get(key) ?? 0) + by);
+}
+
 /**
  * The same for a reply on the control connection: whether the server's host sent it, or a firewall in its name.
  * @returns undefined where there are too few others, or these came by several routes
  */
 function replyOrigin(reply: ReplyEvent, { events, server }: SessionFacts): PacketOrigin | undefined {
-  const others = events.flatMap((event) =>
-    event.kind === "reply" && event.stamp.packet !== reply.stamp.packet ? [event.stamp.ttl] : [],
-  );
-  if (server.synCount > 0) others.push(server.ttl);
-  const [ttl] = others;
-  if (others.length < COMPARED_PACKETS || others.some((other) => other !== ttl)) return undefined;
+  const { byTtl, inPacket } = repliesOf(events);
+  const others = new Map(byTtl);
+  // Several replies may stand in one packet, and none of them is another.
+  add(others, reply.stamp.ttl, -(inPacket.get(reply.stamp.packet) ?? 0));
+  if (server.synCount > 0) add(others, server.ttl, 1);
+  const [first, ...further] = [...others].filter(([, count]) => count > 0);
+  if (first === undefined || further.length > 0 || first[1] < COMPARED_PACKETS) return undefined;
+  const [ttl] = first;
   return originOf(reply.stamp.ttl, { ttl, lowestTtl: ttl, highestTtl: ttl }, `TTL ${reply.stamp.ttl}`);
 }
 

@@ -37,7 +37,7 @@ export const POINT_HEADINGS = {
 } as const satisfies Readonly<Record<PointKind, string>>;
 
 /** Evidence lines of one verdict: it rests on few packets, and a page of them hides the rest. */
-export const MAX_EVIDENCE = 12;
+const MAX_EVIDENCE = 12;
 const MAX_ANOMALIES = 20;
 
 /** What a failure is about: `PASV 10.0.1.121:3846`, or the control connection. */

@@ -15,12 +15,13 @@ import {
   subjectOf,
   verdictTitle,
 } from "./account.ts";
-import { type Failure, failuresOf } from "./failure.ts";
-import { type FailureGroup, FailureGroups } from "./failure-groups.ts";
+import { DrawnFailures } from "./drawn-failures.ts";
+import type { Failure } from "./failure.ts";
+import type { FailureGroup } from "./failure-groups.ts";
 import type { FormatOptions, ReportWriter } from "./format.ts";
 import { HTML_STYLE } from "./html-style.ts";
 import { element, escapeHtml, list, orderedList } from "./html-text.ts";
-import { type LadderStep, ladderOf } from "./ladder.ts";
+import type { LadderStep } from "./ladder.ts";
 import { ladderSvg } from "./ladder-svg.ts";
 import { capitalised, countOf, describeReplies, describeTransfer, groupDigits, timeSpan } from "./phrases.ts";
 import { safeData } from "./safe-text.ts";
@@ -31,39 +32,30 @@ import { type TimelineSession, timelineSvg } from "./timeline-svg.ts";
  * mail attachment, in the dark, and on paper. What it keeps is bounded, and what was left out is said.
  */
 export function createHtmlWriter(options: FormatOptions): ReportWriter {
-  const groups = new FailureGroups();
-  const ladders = new Map<Failure, LadderStep[]>();
+  const failures = new DrawnFailures();
   const timeline: TimelineSession[] = [];
   let timelineLeftOut = 0;
-  let failedControls = 0;
   return {
     begin: () => "",
     session(session, conversation) {
       const safe = safeData(session);
-      if (safe.control.outcome === "failed") failedControls++;
+      failures.add(safe, conversation);
       const drawn = timelineSession(safe);
       if (drawn && timeline.length < MAX_TIMELINE_SESSIONS) timeline.push(drawn);
       else timelineLeftOut++;
-      let told: ReturnType<NonNullable<typeof conversation>> | undefined;
-      for (const failure of failuresOf(safe)) {
-        if (!groups.add(failure) || !conversation || ladders.size >= MAX_LADDERS) continue;
-        told ??= safeData(conversation());
-        ladders.set(failure, ladderOf(told, failure.channel?.ordinal ?? null));
-      }
       return "";
     },
     end(unsafeSummary) {
       const summary = safeData(unsafeSummary);
       const { captures } = summary;
-      const failures = groups.list();
+      const groups = failures.groups.list();
+      const { dropped } = failures.groups;
       return page(summary, [
-        headSection(summary, failedControls),
-        contents(failures, summary.findings),
+        headSection(summary, failures.failedControls),
+        contents(groups, summary.findings),
         timelineSection(timeline, timelineLeftOut, summary),
-        ...failures.map((group, i) => failureSection(group, i + 1, captures, ladders.get(group.example) ?? [])),
-        groups.dropped > 0
-          ? element("p", `${countOf(groups.dropped, "more failure")} of other kinds not shown here.`)
-          : "",
+        ...groups.map((group, i) => failureSection(group, i + 1, captures, failures.ladderOf(group))),
+        dropped > 0 ? element("p", `${countOf(dropped, "more failure")} of other kinds not shown here.`) : "",
         ...summary.findings.map((finding, i) => findingSection(finding, i + 1, captures)),
         limitsSection(summary),
         madeSection(summary, options.captureHashes),
@@ -74,8 +66,6 @@ export function createHtmlWriter(options: FormatOptions): ReportWriter {
 
 /** Sessions that the timeline may show. */
 const MAX_TIMELINE_SESSIONS = 10_000;
-/** Failures with a ladder. */
-const MAX_LADDERS = 100;
 
 function page(summary: AnalysisSummary, sections: readonly string[]): string {
   const styleHash = createHash("sha256").update(HTML_STYLE).digest("base64");

@@ -12,10 +12,10 @@ import {
   type Point,
   subjectOf,
 } from "./account.ts";
-import { type Failure, failuresOf } from "./failure.ts";
-import { type FailureGroup, FailureGroups } from "./failure-groups.ts";
+import { DrawnFailures } from "./drawn-failures.ts";
+import type { FailureGroup } from "./failure-groups.ts";
 import type { ReportWriter } from "./format.ts";
-import { type LadderStep, ladderLines, ladderOf } from "./ladder.ts";
+import { type LadderStep, ladderLines } from "./ladder.ts";
 import { capitalised, countOf, describeReplies, describeTransfer, groupDigits, timeSpan } from "./phrases.ts";
 import { safeData } from "./safe-text.ts";
 
@@ -25,31 +25,22 @@ import { safeData } from "./safe-text.ts";
  * stands in code.
  */
 export function createMarkdownWriter(): ReportWriter {
-  const groups = new FailureGroups();
-  const ladders = new Map<Failure, LadderStep[]>();
-  let failedControls = 0;
+  const failures = new DrawnFailures();
   return {
     begin: () => "",
     session(session, conversation) {
-      const safe = safeData(session);
-      if (safe.control.outcome === "failed") failedControls++;
-      let told: ReturnType<NonNullable<typeof conversation>> | undefined;
-      for (const failure of failuresOf(safe)) {
-        if (!groups.add(failure) || !conversation || ladders.size >= MAX_LADDERS) continue;
-        told ??= safeData(conversation());
-        ladders.set(failure, ladderOf(told, failure.channel?.ordinal ?? null));
-      }
+      failures.add(safeData(session), conversation);
       return "";
     },
     end(unsafeSummary) {
       const summary = safeData(unsafeSummary);
       const { captures } = summary;
-      const failures = groups.list();
+      const { dropped } = failures.groups;
       return `${blocks([
-        `# ${headline(summary, failedControls)}`,
+        `# ${headline(summary, failures.failedControls)}`,
         overview(summary),
-        ...failures.map((group, i) => failureSection(group, i + 1, captures, ladders.get(group.example) ?? [])),
-        groups.dropped > 0 ? `${countOf(groups.dropped, "more failure")} of other kinds not shown here.` : "",
+        ...failures.groups.list().map((group, i) => failureSection(group, i + 1, captures, failures.ladderOf(group))),
+        dropped > 0 ? `${countOf(dropped, "more failure")} of other kinds not shown here.` : "",
         ...summary.findings.map((finding) => findingSection(finding, captures)),
         bullets("Limits of the capture", limitLines(summary)),
         bullets("Noted while reading", anomalyLines(summary)),
@@ -58,9 +49,6 @@ export function createMarkdownWriter(): ReportWriter {
     },
   };
 }
-
-/** Ladders drawn at most. */
-const MAX_LADDERS = 100;
 
 function blocks(texts: readonly string[]): string {
   return texts.filter((text) => text !== "").join("\n\n");

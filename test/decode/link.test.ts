@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { isReadableLinkType } from "../../src/decode/link.ts";
 import { PacketKind } from "../../src/decode/packet-view.ts";
+import { ENCAPSULATIONS } from "./encapsulations.ts";
 import {
   type Bytes,
   decode,
@@ -153,7 +154,7 @@ for (const [what, linkType, frame, anomaly] of rejected) {
 }
 
 test("says which link types are read", () => {
-  const read = new Set(frames.map(([, linkType]) => linkType));
+  const read = new Set([...frames.map(([, linkType]) => linkType), ...ENCAPSULATIONS.map(({ linkType }) => linkType)]);
   for (let linkType = 0; linkType < 400; linkType++) assert.equal(isReadableLinkType(linkType), read.has(linkType));
   assert.equal(isReadableLinkType(0x7fffffff), false);
   assert.equal(isReadableLinkType(-1), false);

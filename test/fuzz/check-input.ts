@@ -229,9 +229,9 @@ async function chunksOfFile(bytes: Uint8Array): Promise<Uint8Array[] | undefined
 /** The bytes cut anywhere, each piece in memory of its own. */
 function pieces(bytes: Uint8Array, chance: Chance): Uint8Array[] {
   const parts: Uint8Array[] = [];
-  const longest = chance.pick([1, 7, 100, 2000]);
+  const longest = Math.max(chance.pick([1, 7, 100, 2000]), bytes.length / 50_000);
   for (let at = 0; at < bytes.length; ) {
-    const length = chance.between(1, longest);
+    const length = chance.between(1, Math.ceil(longest));
     parts.push(bytes.slice(at, at + length));
     at += length;
   }
