@@ -50,7 +50,7 @@ export class SecretMasks {
       {
         controlOpened: (connection) => this.#open(connection),
         dataOpened: () => {},
-      controlNotFollowed: () => {},
+        controlNotFollowed: () => {},
         controlChanged: () => {},
       },
       new AnomalyLog(),
