@@ -98,6 +98,12 @@ export type NegotiationVerb = "PASV" | "EPSV" | "LPSV" | "PORT" | "EPRT" | "LPRT
 export interface DataChannel {
   readonly ordinal: number;
   readonly inferred: boolean;
+  /**
+   * From its first to its last packet: negotiation, transfer and connection. RFC 3339 with nanoseconds, of which what was said on the
+   * control connection is exact to a microsecond. Null when only lengths of TLS records speak of it.
+   */
+  readonly start: string | null;
+  readonly end: string | null;
   readonly negotiation: Negotiation | null;
   readonly transfer: Transfer | null;
   readonly connection: DataConnection | null;

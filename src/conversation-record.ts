@@ -203,7 +203,7 @@ function handshake(
         ...ways,
         time: lastSynTime,
         packet: lastSynPacket,
-        text: `SYN again, the last of ${synCount} in ${secondsText(lastSynTime - synTime)}${inVain}`,
+        text: `SYN again (${synCount} in ${secondsText(lastSynTime - synTime)})${inVain}`,
       });
   }
   if (responder.synCount > 0)
@@ -260,7 +260,7 @@ function stall(half: HalfConnection, from: "client" | "server", channel: number 
       kind: "data",
       from,
       to: "between",
-      text: `the same ${channel === null ? "words" : "data"} again, ${stalledRetransmissions} times over ${span}, never acknowledged`,
+      text: `repeated ${stalledRetransmissions} times in ${span}, never acknowledged`,
     },
   ];
 }

@@ -23,6 +23,6 @@ export interface ConversationEvent {
   readonly kind: "command" | "reply" | "tls" | "syn" | "data" | "end" | "reset" | "icmp" | "gap";
   /** On the data connection, not the control connection. */
   readonly onData: boolean;
-  /** `PASV`, `227 Entering Passive Mode (…)`, `SYN to 10.0.0.1:50003, 5 times over 7.1 s`: as captured, never a password. */
+  /** `PASV`, `227 Entering Passive Mode (…)`, `SYN again (5 in 7.1 s)`: as captured, never a password. */
   readonly text: string;
 }

@@ -17,6 +17,13 @@ export function compareInstants(a: Instant, b: Instant): number {
   return a.seconds - b.seconds || a.nanoseconds - b.nanoseconds;
 }
 
+/** @param time seconds since the epoch as a double. @returns the moment, to the microsecond, which is what a double holds */
+export function instantOf(time: number): Instant {
+  const microseconds = Math.round(time * 1e6);
+  const seconds = Math.floor(microseconds / 1e6);
+  return { seconds, nanoseconds: (microseconds - seconds * 1e6) * 1000 };
+}
+
 /** RFC 3339 in UTC with nine decimals, e.g. `2026-01-05T10:00:00.123456789Z`; clamps years outside 0000 … 9999. */
 export function formatInstant(instant: Instant): string {
   if (instant.seconds !== formatted.seconds) {

@@ -7,7 +7,7 @@ import { communityId } from "./correlate/session-id.ts";
 import { remedyFor } from "./diagnose/cause-text.ts";
 import type { ChannelDiagnosis, SessionDiagnosis } from "./diagnose/diagnose.ts";
 import type { Fact } from "./diagnose/verdict.ts";
-import { formatInstant } from "./instant.ts";
+import { compareInstants, formatInstant, instantOf } from "./instant.ts";
 import type { HalfConnection } from "./tcp/half-connection.ts";
 
 /** Turns a diagnosed session into the plain data of the report. */
@@ -58,6 +58,7 @@ function channelRecord(
   return {
     ordinal,
     inferred: facts.inferred !== null,
+    ...channelWindow(facts),
     negotiation: negotiationRecord(facts),
     transfer: transferRecord(facts),
     connection: connectionRecord(facts),
@@ -70,6 +71,23 @@ function channelRecord(
     limits,
     remedy: verdict ? remedyFor(verdict.cause, software) : [],
   };
+}
+
+function channelWindow({
+  negotiation,
+  transfer,
+  connection: matched,
+}: ChannelFacts): Pick<DataChannel, "start" | "end"> {
+  const events = [negotiation?.command, negotiation?.reply, transfer?.command, ...(transfer?.replies ?? [])];
+  const instants = events.flatMap((event) => (event ? [instantOf(event.stamp.time)] : []));
+  if (matched) {
+    const { firstSeconds, firstNanoseconds, lastSeconds, lastNanoseconds } = matched.connection;
+    instants.push({ seconds: firstSeconds, nanoseconds: firstNanoseconds });
+    instants.push({ seconds: lastSeconds, nanoseconds: lastNanoseconds });
+  }
+  instants.sort(compareInstants);
+  const [first, last] = [instants.at(0), instants.at(-1)];
+  return { start: first ? formatInstant(first) : null, end: last ? formatInstant(last) : null };
 }
 
 function negotiationRecord({ negotiation }: ChannelFacts): DataChannel["negotiation"] {

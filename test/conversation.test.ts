@@ -41,7 +41,7 @@ describe("what the ends of a session did", () => {
       "15 client>server 1 PASV",
       "16 server>client 1 227 Entering Passive Mode (10,20,30,40,195,83).",
       "18 client>between 1 SYN to 10.20.30.40:50003",
-      "26 client>between 1 SYN again, the last of 7 in 7.1 s, never answered",
+      "26 client>between 1 SYN again (7 in 7.1 s), never answered",
       "27 client>server - FIN",
       "28 server>client - FIN",
     ]);
@@ -84,9 +84,9 @@ describe("what the ends of a session did", () => {
     const [idle] = conversations("control-cleartext-idle-between-client.pcap");
     assert.deepEqual(
       told(idle)
-        .filter((line) => /TYPE A|again/.test(line))
+        .filter((line) => /TYPE A|repeated/.test(line))
         .slice(-2),
-      ["29 client>server - TYPE A", "30 client>between - the same words again, 5 times over 3.1 s, never acknowledged"],
+      ["29 client>server - TYPE A", "30 client>between - repeated 5 times in 3.1 s, never acknowledged"],
     );
   });
 

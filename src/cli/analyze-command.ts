@@ -174,7 +174,8 @@ async function createWriter(
     colour: wantsColour(request.color, toStdout),
     toolVersion: VERSION,
     captureCount: inputs.length,
-    ...(request.redact.includes("path") ? {} : { captureNames: inputs.map(({ path }) => path) }),
+    // A file may be called after a host or a user.
+    ...(request.redact.length > 0 ? {} : { captureNames: inputs.map(({ path }) => path) }),
   };
   if (request.session !== null) return oneSession(request.session, options, redacted);
   const create = await OUTPUT_FORMATS[request.format].load();

@@ -101,7 +101,7 @@ function sessionEvent(session: Session, source: ReportSource): EcsEvent {
     destination: endFields(server),
     ...ftpRoles(control, null),
     rule: ruleFields(cause, source),
-    tls: { established: control.security !== "cleartext" },
+    tls: tlsFields(session),
     ftptrace: {
       ...ownFields("session", control),
       ...controlFields(session),
@@ -147,6 +147,15 @@ function channelEvent(session: Session, channel: DataChannel, source: ReportSour
     error: reply === undefined || outcome === "ok" ? undefined : { code: String(reply) },
     ftptrace: { ...ownFields("channel", window), ...controlFields(session), ...channelFields(control, channel) },
   };
+}
+
+/**
+ * Whether TLS was established on the control connection. That it was asked for proves nothing; that data channels came of it does.
+ * Left out where the capture does not tell.
+ */
+function tlsFields({ control, dataChannels }: Session) {
+  if (control.security === "cleartext") return { established: false };
+  return control.outcome !== "failed" && dataChannels.length > 0 ? { established: true } : undefined;
 }
 
 /** `FTP data channel failed: the server advertises a private address (PASV 10.0.1.121:3846, RETR pub/file)`. */

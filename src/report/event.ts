@@ -58,12 +58,9 @@ export interface TimeWindow {
   readonly end: string;
 }
 
-/**
- * When a channel was there. The report times control connections only, so this is the session's window; a report that times
- * channels need be asked here only.
- */
-export function channelWindow(control: Control, _channel: DataChannel): TimeWindow {
-  return { start: control.start, end: control.end };
+/** When a channel was there; where that is not known, when its session was. */
+export function channelWindow(control: Control, { start, end }: DataChannel): TimeWindow {
+  return start === null || end === null ? { start: control.start, end: control.end } : { start, end };
 }
 
 /** When a finding was seen: from the first to the last packet of the captures that hold its evidence, else of all. */

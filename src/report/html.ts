@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { formatEndpoint } from "../address.ts";
 import type { AnalysisSummary, CaptureSummary, Finding, Session } from "../analysis.ts";
+import type { CauseId } from "../diagnose/cause.ts";
 import { CAUSE_TEXT } from "../diagnose/cause-text.ts";
 import {
   anomalyLines,
@@ -23,7 +24,15 @@ import { HTML_STYLE } from "./html-style.ts";
 import { element, escapeHtml, list, orderedList } from "./html-text.ts";
 import type { LadderStep } from "./ladder.ts";
 import { ladderSvg } from "./ladder-svg.ts";
-import { capitalised, countOf, describeReplies, describeTransfer, groupDigits, timeSpan } from "./phrases.ts";
+import {
+  capitalised,
+  countOf,
+  describeReplies,
+  describeTransfer,
+  durationText,
+  groupDigits,
+  timeSpan,
+} from "./phrases.ts";
 import { safeData } from "./safe-text.ts";
 import { type TimelineSession, timelineSvg } from "./timeline-svg.ts";
 
@@ -64,6 +73,14 @@ export function createHtmlWriter(options: FormatOptions): ReportWriter {
   };
 }
 
+/** Causes that blame a device between client and server, and nothing else. */
+const DEVICE_CAUSES: readonly CauseId[] = [
+  "negotiation-blocked",
+  "negotiation-dropped-by-helper",
+  "auth-tls-blocked",
+  "control-idle-timeout",
+];
+
 /** Sessions that the timeline may show. */
 const MAX_TIMELINE_SESSIONS = 10_000;
 
@@ -101,6 +118,7 @@ function headSection(summary: AnalysisSummary, failedControls: number): string {
     tile(refused, "refused", "warn"),
     tile(ok, "worked", "good"),
     tile(undetermined, "undetermined", ""),
+    ...(failedControls > 0 ? [tile(failedControls, "control failed", "bad")] : []),
   ];
   const what = captures.length === 1 ? captures[0].name : countOf(captures.length, "capture");
   const packets = captures.reduce((sum, capture) => sum + capture.packets, 0);
@@ -140,13 +158,14 @@ function timelineSession({ control, dataChannels }: Session): TimelineSession | 
   const outcomes = [control.outcome, ...dataChannels.map(({ outcome }) => outcome)];
   const causes = [control.cause, ...dataChannels.map(({ cause }) => cause)].flatMap((cause) => cause ?? []);
   const server = formatEndpoint(control.server);
+  const channels = countOf(dataChannels.length, "data channel");
   return {
     ends: `${formatEndpoint(control.client)} → ${server}`,
     pair: `${control.client.address} → ${server}`,
     start,
     end,
     outcome: outcomes.includes("failed") ? "failed" : outcomes.includes("refused") ? "refused" : "ok",
-    says: causes.length > 0 ? [...new Set(causes)].join(", ") : countOf(dataChannels.length, "data channel"),
+    says: [durationText((end - start) / 1000), ...(causes.length > 0 ? new Set(causes) : [channels])].join(", "),
   };
 }
 
@@ -195,6 +214,7 @@ function ladderFigure(failure: Failure, ladder: readonly LadderStep[], captureCo
   const svg = ladderSvg(ladder, {
     client: client.address,
     server: server.address,
+    deviceBetween: DEVICE_CAUSES.includes(failure.cause),
     captureCount,
     evidence: evidenceNumbers(failure.evidence),
   });

@@ -1,6 +1,7 @@
 import type { ConversationEvent, Party } from "../conversation.ts";
 import { escapeHtml } from "./html-text.ts";
 import type { LadderStep } from "./ladder.ts";
+import { durationText } from "./phrases.ts";
 import { stackedSvg } from "./svg-stack.ts";
 import { cutText } from "./text-layout.ts";
 
@@ -9,6 +10,8 @@ export interface LadderFrame {
   /** Addresses over the lanes. */
   readonly client: string;
   readonly server: string;
+  /** A device between is known of otherwise than by what it sent. */
+  readonly deviceBetween: boolean;
   readonly captureCount: number;
   /** Numbers of the pieces of evidence by `capture:packet`. */
   readonly evidence: ReadonlyMap<string, number>;
@@ -32,11 +35,11 @@ const LABEL_COLUMNS = 92;
 
 /**
  * A ladder diagram: client left, server right, each event a row from top to bottom with its time and packet number, its words at the side
- * of who said them. A packet that is lost ends at a cross in the middle; a device between has a lane if it sent anything. Colours and fonts come
+ * of who said them. A packet that is lost ends at a cross in the middle; a device between has a lane if it sent anything or is the verdict. Colours and fonts come
  * from the page's style, so that it follows light, dark and paper.
  */
 export function ladderSvg(steps: readonly LadderStep[], frame: LadderFrame): string {
-  const hasMiddle = steps.some((step) => "event" in step && step.event.from === "between");
+  const hasMiddle = frame.deviceBetween || steps.some((step) => "event" in step && step.event.from === "between");
   const parties: [Party, string, string][] = [
     ["client", "client", frame.client],
     ...(hasMiddle ? ([["between", "device between", ""]] as [Party, string, string][]) : []),
@@ -52,7 +55,7 @@ export function ladderSvg(steps: readonly LadderStep[], frame: LadderFrame): str
     },
     rows: steps.map((step) => {
       if ("event" in step) return { height: ROW, draw: (y) => arrow(step.event, y + 21, hasMiddle, frame) };
-      const text = "leftOut" in step ? `… ${step.leftOut} more …` : pauseText(step.silence);
+      const text = "leftOut" in step ? `… ${step.leftOut} more …` : `${durationText(step.silence)} later`;
       return {
         height: PAUSE_ROW,
         draw: (y) => `<text class="pause" x="${LANE.between}" y="${y + 16}">${text}</text>`,
@@ -70,10 +73,6 @@ function laneHead(party: Party, name: string, address: string): string {
   const anchor = party === "server" ? "end" : party === "client" ? "start" : "middle";
   const x = party === "server" ? WIDTH - 2 : party === "client" ? LANE.client - 24 : LANE.between;
   return `<g class="${anchor}"><text class="party" x="${x}" y="18">${name}</text><text class="address" x="${x}" y="35">${escapeHtml(address)}</text></g>`;
-}
-
-function pauseText(seconds: number): string {
-  return `${seconds < 120 ? `${seconds.toFixed(1)} s` : `${Math.round(seconds / 60)} min`} later`;
 }
 
 /** @param y of the arrow */

@@ -1,5 +1,6 @@
 import type { PacketPlace } from "../analysis.ts";
 import type { Conversation, ConversationEvent, Party } from "../conversation.ts";
+import { durationText } from "./phrases.ts";
 
 /** A step of a ladder diagram: an event, or what was left out between two. */
 export type LadderStep =
@@ -102,7 +103,7 @@ export function ladderLines(
   const pause = " ".repeat(margin + secondsWidth + 1 + packetWidth + 2);
   return steps.map((step) => {
     if ("leftOut" in step) return { lead: `${pause}:        :  `, text: `… ${step.leftOut} more` };
-    if ("silence" in step) return { lead: `${pause}:        :  `, text: `${step.silence.toFixed(1)} s later` };
+    if ("silence" in step) return { lead: `${pause}:        :  `, text: `${durationText(step.silence)} later` };
     const { at, place, from, to, onData, text } = step.event;
     const mark = marks.get(`${place.capture}:${place.packet}`) ?? "";
     const lead = `${mark.padEnd(margin)}${at.toFixed(3).padStart(secondsWidth)} ${packetOf(place).padStart(packetWidth)}  ${ARROWS[from][to]}  `;

@@ -79,6 +79,13 @@ export function timeSpan(captures: readonly CaptureSummary[]): string {
   return `${start} to ${end.slice(0, 10) === start.slice(0, 10) ? end.slice(11) : end} UTC`;
 }
 
+/** A span of time as people say it: `340 ms`, `7.1 s`, `12 min`, `3.4 h`. */
+export function durationText(seconds: number): string {
+  if (seconds < 1) return `${Math.round(seconds * 1000)} ms`;
+  if (seconds < 120) return `${seconds.toFixed(1)} s`;
+  return seconds < 7200 ? `${Math.round(seconds / 60)} min` : `${(seconds / 3600).toFixed(1)} h`;
+}
+
 /** `2026-01-05 10:00:00` of a report's time stamp. */
 export function shortTime(time: string): string {
   return time.slice(0, 19).replace("T", " ");

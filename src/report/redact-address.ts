@@ -26,6 +26,8 @@ export class AddressPermutation {
   #permuted(bytes: Uint8Array, kind: AddressClass): string {
     const width = bytes.length * 8;
     const value = toNumber(bytes);
+    const embedding = EMBEDDINGS.find(({ prefix }) => width === 128 && prefix.every((byte, i) => bytes[i] === byte));
+    if (embedding) return this.#permutedAround(bytes, embedding.prefix.length);
     const kept = keptBits(value, width, kind);
     if (kept === undefined) return formatAddress(bytes, 0, width === 32 ? 4 : 6);
     const free = width - kept;
@@ -37,6 +39,15 @@ export class AddressPermutation {
       const next = formatAddress(toBytes(head | tail, bytes.length), 0, width === 32 ? 4 : 6);
       if (classifyAddress(next) === kind) return next;
     }
+  }
+
+  /** An IPv6 address that carries an IPv4 address at `at`: that one's replacement in its place, and another rest behind it. */
+  #permutedAround(bytes: Uint8Array, at: number): string {
+    const carried = parseAddress(this.replace(formatAddress(bytes.subarray(at, at + 4), 0, 4)))!;
+    const rest = bytes.subarray(at + 4);
+    const bits = rest.length * 8;
+    const shuffled = bits === 0 ? rest : toBytes(this.#shuffle(toNumber(rest), bits, `behind ${at}`), rest.length);
+    return formatAddress(Uint8Array.from([...bytes.subarray(0, at), ...carried, ...shuffled]), 0, 6);
   }
 
   /** A Feistel network over so many bits (Luby and Rackoff, 1988): invertible, whatever its round function. */
@@ -68,9 +79,19 @@ const PREFIXES: readonly { readonly kind: AddressClass; readonly network: string
   { kind: "cgnat", network: "100.64.0.0", bits: 10 }, // RFC 6598
   { kind: "link-local", network: "169.254.0.0", bits: 16 }, // RFC 3927
   { kind: "link-local", network: "fe80::", bits: 64 }, // RFC 4291
+  { kind: "link-local", network: "fe80::", bits: 10 }, // the rest of the prefix, which no interface should have
   { kind: "unique-local", network: "fc00::", bits: 7 }, // RFC 4193
   { kind: "public", network: "2000::", bits: 3 }, // RFC 4291: global unicast
+  { kind: "public", network: "::", bits: 0 },
   { kind: "public", network: "0.0.0.0", bits: 0 },
+  { kind: "reserved", network: "240.0.0.0", bits: 4 }, // RFC 1112 section 4, used inside some networks
+];
+
+/** IPv6 prefixes behind which an IPv4 address stands. */
+const EMBEDDINGS: readonly { readonly prefix: readonly number[] }[] = [
+  { prefix: [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff] }, // IPv4-mapped, RFC 4291
+  { prefix: [0, 0x64, 0xff, 0x9b, 0, 0, 0, 0, 0, 0, 0, 0] }, // NAT64, RFC 6052
+  { prefix: [0x20, 0x02] }, // 6to4, RFC 3056
 ];
 
 /** How many leading bits stay; undefined where the whole address does. */

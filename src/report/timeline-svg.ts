@@ -31,11 +31,11 @@ const LINE = 13;
 const LANE = 9;
 const BAR = 6;
 const LEFT = 318;
-const RIGHT = 756;
+const RIGHT = 716;
 const MIN_BAR = 3;
 /** Columns of a label left of the bars, and of what is said right of them. */
 const LABEL_COLUMNS = 46;
-const SAYS_COLUMNS = 32;
+const SAYS_COLUMNS = 40;
 
 /** Up to so many sessions have a row each; with more, those of one client with one server share one. */
 const MAX_SINGLE_ROWS = 40;

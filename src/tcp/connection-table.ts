@@ -316,8 +316,9 @@ export class ConnectionTable {
       if (this.synMemory.isFlood(sourceKey, destinationKey, view)) return;
       this.synMemory.remember(hash, sourceKey, destinationKey, view);
     }
-    // Only a session negotiates the port of a SYN that stands before its grant, and it does so with one of these hosts.
-    if (this.watchlist.mayKnow(sourceKey, destinationKey)) this.#earlySyns.keep(hash, view);
+    // Only a session negotiates the port of a SYN that stands before its grant, with one of these hosts, and none below 1024.
+    const port = answered ? view.sourcePort : view.destinationPort;
+    if (port >= 1024 && this.watchlist.mayKnow(sourceKey, destinationKey)) this.#earlySyns.keep(hash, view);
   }
 
   /** Who wants this new connection as a data connection; empty for a control connection. */

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { describe, test } from "node:test";
-import type { Analysis, Control } from "../../src/analysis.ts";
+import type { Analysis, Control, DataChannel } from "../../src/analysis.ts";
 import { createAnalyzer } from "../../src/analyze.ts";
 import { createHtmlWriter } from "../../src/report/html.ts";
 import { CONVERSATION, SAMPLES, summaryOf } from "./sample-analysis.ts";
@@ -116,6 +116,17 @@ describe("a long report", () => {
     });
     assert.equal(asked, 1);
   });
+});
+
+test("a device between has a lane where it sent something or is to blame", () => {
+  const [session] = SAMPLES["private-address"].sessions;
+  const lanes = (channel: Partial<DataChannel>) =>
+    page({
+      ...SAMPLES["private-address"],
+      sessions: [{ ...session, dataChannels: [{ ...session.dataChannels[0], ...channel }] }],
+    }).match(/class="lane"/g)?.length;
+  assert.equal(lanes({}), 2);
+  assert.equal(lanes({ cause: "negotiation-dropped-by-helper" }), 3);
 });
 
 test("packets that are evidence carry the number of that evidence", () => {

@@ -49,7 +49,7 @@ function failuresByReport(): Map<string, number> {
 }
 
 before(async () => {
-  for (const format of ["ecs", "ocsf", "csv"] as const) {
+  for (const format of ["ecs", "ocsf", "ndjson", "csv"] as const) {
     const texts = await Promise.all(analyses.map((analysis) => render(analysis, format)));
     // One header for the whole file of CSV.
     const parts =
@@ -68,6 +68,9 @@ describe("DuckDB answers: failures per cause and server", { skip: withoutDuckDb 
     ocsf: `SELECT metadata.event_code AS cause, unmapped.ftptrace.server.ip AS server, count(*)::INT AS n
       FROM read_json_auto('FILE', format = 'newline_delimited', sample_size = -1)
       WHERE class_uid = 4008 AND unmapped.ftptrace.outcome = 'failed' GROUP BY ALL`,
+    ndjson: `SELECT cause, control.server.address AS server, count(*)::INT AS n
+      FROM read_json_auto('FILE', format = 'newline_delimited', sample_size = -1)
+      WHERE type = 'channel' AND outcome = 'failed' GROUP BY ALL`,
     csv: `SELECT cause, server_ip AS server, count(*)::INT AS n FROM read_csv('FILE', header = true, all_varchar = true)
       WHERE record = 'channel' AND outcome = 'failed' GROUP BY ALL`,
   } as const;

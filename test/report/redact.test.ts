@@ -10,8 +10,10 @@ import { createHtmlWriter } from "../../src/report/html.ts";
 import { redactingWriter } from "../../src/report/redact.ts";
 import { AddressPermutation } from "../../src/report/redact-address.ts";
 import { REDACTABLE } from "../../src/report/redactable.ts";
+import { safeText } from "../../src/report/safe-text.ts";
 import { createSessionWriter } from "../../src/report/session-text.ts";
 import { CaptureBuilder } from "../support/capture-builder.ts";
+import { CONVERSATION, SAMPLES, summaryOf } from "./sample-analysis.ts";
 
 const KEY = new Uint8Array(32).fill(7);
 const OTHER_KEY = new Uint8Array(32).fill(8);
@@ -126,6 +128,114 @@ describe("--redact", () => {
       assert.match(text, kept);
   });
 
+  /** What the first channel of a real session says once this is said in it, with these kinds hidden. */
+  function redactedChannel(
+    what: readonly (typeof REDACTABLE)[number][],
+    said: { says: string; user?: string; path?: string },
+  ) {
+    const [{ session }] = analyze("pasv-cleartext-private-address-client.pcap").sessions;
+    const [channel] = session.dataChannels;
+    const { says, user = "alice", path = "deep/merger.doc" } = said;
+    let redacted: Session | undefined;
+    const writer = redactingWriter(
+      {
+        begin: () => "",
+        session: (shown) => {
+          redacted = shown;
+          return "";
+        },
+        end: () => "",
+      },
+      what,
+      KEY,
+    );
+    writer.session({
+      ...session,
+      control: { ...session.control, user },
+      dataChannels: [
+        {
+          ...channel,
+          transfer: { verb: "RETR", path, replies: [425], commandPacket: 9 },
+          evidence: [{ capture: 0, packet: 9, says }],
+        },
+      ],
+    });
+    const { control, dataChannels } = redacted!;
+    return { says: dataChannels[0].evidence[0].says, user: control.user, path: dataChannels[0].transfer!.path };
+  }
+
+  test("evidence quotes no file without its directory, no absolute path and no user, and its own words stay", () => {
+    const { says, path } = redactedChannel(REDACTABLE, {
+      says: 'RETR answered by reply "550 /srv/alice/merger.doc: alice may not read merger.doc"',
+      user: "alice",
+    });
+    assert.match(path!, /^path-[0-9a-f]{12}$/);
+    assert.match(
+      says,
+      /^RETR answered by reply "550 path-[0-9a-f]{12} user-[0-9a-f]{12} may not read path-[0-9a-f]{12}"$/,
+    );
+    // A token in the place of a known word would tell which user it stands for.
+    const known = redactedChannel(REDACTABLE, { says: 'answered by reply "530 no"', user: "answered" });
+    assert.equal(known.says, 'answered by reply "530 no"');
+  });
+
+  test("a user is hidden in a path that stays, an address in a user that stays", () => {
+    const byUser = redactedChannel(["user"], { says: "x", path: "/home/alice/alice2.txt" });
+    assert.match(byUser.path!, /^\/home\/user-[0-9a-f]{12}\/alice2\.txt$/);
+    const byAddress = redactedChannel(["address"], { says: "x", user: "bob@10.0.0.5", path: "from-10.0.0.5.log" });
+    assert.match(byAddress.user!, /^bob@10\.\d+\.\d+\.\d+$/);
+    assert.notEqual(byAddress.user, "bob@10.0.0.5");
+    assert.equal(byAddress.path, `from-${byAddress.user!.slice(4)}.log`);
+  });
+
+  test("addresses are found as they stand in sentences, in replies, and badly written", () => {
+    const replace = (says: string) => redactedChannel(["address"], { says }).says;
+    const ipv4 = new AddressPermutation(KEY).replace("10.0.0.5");
+    const ipv6 = new AddressPermutation(KEY).replace("2001:db8::1");
+    for (const [text, expected] of [
+      ["no answer from 10.0.0.5:21.", `no answer from ${ipv4}:21.`],
+      ["host10.0.0.5x", `host${ipv4}x`],
+      ["010.000.000.005", ipv4],
+      ["from 2001:db8::1: refused", `from ${ipv6}: refused`],
+      ["EPRT |2|2001:DB8::1|50000|", `EPRT |2|${ipv6}|50000|`],
+      ["IPv6:2001:db8::1", `IPv6:${ipv6}`],
+      ["[2001:db8:0::1]:21", `[${ipv6}]:21`],
+      ["::ffff:10.0.0.5", `::ffff:${ipv4}`],
+      ["227 (10,0,0,5,195,80)", `227 (${ipv4.replaceAll(".", ",")},195,80)`],
+      ["227 (10, 0, 0, 5, 195, 80)", `227 (${ipv4.replaceAll(".", ",")}, 195, 80)`],
+      ["227 (10,0,0,5,195)", `227 (${ipv4.replaceAll(".", ",")},195)`],
+      ["227 (10,0,0,451,195,80)", "227 (x,x,x,x,195,80)"],
+      // RFC 1639.
+      ["LPRT 4,4,10,0,0,5,2,195,80", `LPRT 4,4,${ipv4.replaceAll(".", ",")},2,195,80`],
+      ["at 10:20:30, 00:11:22:33:44:55", "at 10:20:30, 00:11:22:33:44:55"],
+    ])
+      assert.equal(replace(text), expected, text);
+  });
+
+  test("what looks like endless addresses, numbers or paths is read in one go", () => {
+    for (const part of ["::", "a:", "1.", "1,", "/", '"', '257 "', "\\x "]) {
+      const text = part.repeat(20_000);
+      assert.ok(redactedChannel(REDACTABLE, { says: `"${text}"`, path: text }).says.length > 0);
+    }
+  });
+
+  test("hostile users and paths are as hidden as others, in every format", async () => {
+    const sessions = SAMPLES.hostile.sessions.map((session) => ({
+      // Its server calls itself like one of the paths.
+      session: { ...session, control: { ...session.control, serverSoftware: null } },
+      conversation: CONVERSATION,
+    }));
+    for (const format of [...OUTPUT_FORMAT_NAMES, "html"] as const) {
+      const text = await rendered({ sessions, summary: summaryOf(SAMPLES.hostile) }, format);
+      for (const { transfer } of SAMPLES.hostile.sessions[0].dataChannels) {
+        // As safe-text.ts would show it, and as far as any format shows a long one.
+        const shown = safeText(transfer!.path!).slice(0, 20);
+        assert.ok(!text.includes(shown) && !text.includes(JSON.stringify(shown).slice(1, -1)), `${format}: ${shown}`);
+      }
+      if (["ecs", "ocsf", "ndjson"].includes(format)) for (const line of text.trim().split("\n")) JSON.parse(line);
+    }
+  });
+
   test("a user who is called like an outcome changes no outcome", async () => {
     const { sessions, summary } = analyze("pasv-cleartext-private-address-client.pcap");
     const [{ session, conversation }] = sessions;
@@ -150,6 +260,24 @@ describe("addresses behind a key", () => {
     }
     const all = Array.from({ length: 4096 }, (_, i) => permutation.replace(`192.168.${i >> 8}.${i & 255}`));
     assert.equal(new Set(all).size, 4096);
+  });
+
+  test("an IPv4 address is the same inside an IPv6 address, and the rest behind it is another", () => {
+    const ipv4 = permutation.replace("10.0.0.5");
+    assert.equal(permutation.replace("::ffff:10.0.0.5"), `::ffff:${ipv4}`);
+    const hex = ipv4.split(".").map((octet) => Number(octet).toString(16).padStart(2, "0"));
+    const words = [hex.slice(0, 2), hex.slice(2)].map((pair) => Number.parseInt(pair.join(""), 16).toString(16));
+    assert.equal(permutation.replace("64:ff9b::a00:5"), `64:ff9b::${words.join(":")}`);
+    const sixToFour = permutation.replace("2002:a00:5:1::1");
+    assert.ok(sixToFour.startsWith(`2002:${words.join(":")}:`), sixToFour);
+    assert.doesNotMatch(sixToFour, /:1::1$/);
+  });
+
+  test("link-local addresses beyond fe80::/64 and reserved ones do not stay", () => {
+    for (const address of ["fe80:1::5", "240.1.2.3", "4000::1"]) {
+      assert.notEqual(permutation.replace(address), address);
+      assert.equal(classifyAddress(permutation.replace(address)), classifyAddress(address));
+    }
   });
 
   test("those whose class says all of them stay", () => {

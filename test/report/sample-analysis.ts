@@ -81,6 +81,8 @@ function channel(more: Partial<DataChannel> = {}): DataChannel {
   return {
     ordinal: 1,
     inferred: false,
+    start: "2026-01-05T10:00:01.250000000Z",
+    end: "2026-01-05T10:00:09.125000000Z",
     negotiation: null,
     transfer: null,
     connection: null,
@@ -282,7 +284,7 @@ export const hostileSession: Session = {
     outcome: "failed",
     cause: "login-failed",
     confidence: "certain",
-    evidence: [{ capture: 0, packet: 12, says: `530 ${HOSTILE_TEXTS[0]} ${HOSTILE_TEXTS[1]}` }],
+    evidence: [{ capture: 0, packet: 12, says: `reply "530 ${HOSTILE_TEXTS[0]} ${HOSTILE_TEXTS[1]}"` }],
     serverSoftware: HOSTILE_TEXTS[3],
     user: HOSTILE_TEXTS[2],
     remedy: remedyFor("login-failed", null),
@@ -290,7 +292,7 @@ export const hostileSession: Session = {
   dataChannels: HOSTILE_TEXTS.map((path, i) =>
     channel({
       ordinal: i + 1,
-      negotiation: negotiation("PASV", "5.9.12.92", 50000 + i, { malformed: HOSTILE_TEXTS[7] }),
+      negotiation: negotiation("PASV", "5.9.12.92", 50000 + i, { malformed: `"${HOSTILE_TEXTS[7]}" is no number` }),
       transfer: { verb: "RETR", path, replies: [550], commandPacket: 30 + i },
       outcome: "refused",
     }),

@@ -5,10 +5,11 @@ import { describe, test } from "node:test";
 import type { Analysis } from "../../src/analysis.ts";
 import { analyzeCapture } from "../../src/analyze.ts";
 import { MAX_LINE_BYTES } from "../../src/report/event.ts";
+import { OUTPUT_FORMATS } from "../../src/report/formats.ts";
 import { ecsErrors } from "../schema/ecs.ts";
 import { ocsfErrors } from "../schema/ocsf.ts";
 import { render } from "./render.ts";
-import { SAMPLES } from "./sample-analysis.ts";
+import { SAMPLES, summaryOf } from "./sample-analysis.ts";
 
 /** Every event that any fixture or sample gives follows its schema, fits a line, and has an id of its own that does not change. */
 
@@ -64,6 +65,20 @@ for (const format of ["ecs", "ocsf"] as const) {
     });
   });
 }
+
+for (const format of ["ecs", "ocsf", "ndjson", "csv"] as const)
+  test(`--format ${format} writes whole lines when a session settles, and nothing of it later`, async () => {
+    const create = await OUTPUT_FORMATS[format].load();
+    const writer = create({ width: 80, colour: false });
+    writer.begin();
+    for (const session of SAMPLES.filtered.sessions) {
+      const text = writer.session(session);
+      assert.ok(text.endsWith("\n") && text.includes(session.id));
+    }
+    const end = writer.end(summaryOf(SAMPLES.filtered));
+    const named = SAMPLES.filtered.findings.flatMap(({ sessions }) => sessions);
+    for (const { id } of SAMPLES.filtered.sessions) assert.ok(named.includes(id) || !end.includes(id));
+  });
 
 describe("the schema checks themselves", () => {
   test("refuse what ECS does not know", async () => {
