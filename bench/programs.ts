@@ -22,7 +22,7 @@ export function ownPrograms(build: string): readonly [Program, Program] {
     {
       name: "ftptrace",
       accepts: FAILURES_FOUND,
-      command: (file) => run("src/cli/main.js", "analyze", "--quiet", "--format", "json", file),
+      command: (file) => run("src/bin/ftptrace.js", "analyze", "--quiet", "--format", "json", file),
     },
     { name: "its reading", accepts: [0], command: (file) => run("bench/read-only-pass.js", file) },
   ];

@@ -222,6 +222,7 @@ function compile(folder: string): string {
   });
   copyFileSync(join(ROOT, "package.json"), join(build, "package.json"));
   symlinkSync(join(ROOT, "node_modules"), join(build, "node_modules"));
+  execFileSync(process.execPath, [join(ROOT, "scripts/bundle.mjs"), join(build, "src")], { stdio: "inherit" });
   return build;
 }
 

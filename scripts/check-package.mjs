@@ -23,12 +23,14 @@ function check() {
   // A build of its own, so that nobody's dist/ is touched.
   const staging = join(work, "staging");
   run(root, tool("tsc"), ["-p", "tsconfig.build.json", "--outDir", join(staging, "dist")]);
+  symlinkSync(join(root, "node_modules"), join(staging, "node_modules"), "dir");
+  run(root, process.execPath, ["scripts/bundle.mjs", join(staging, "dist")]);
   for (const part of ["package.json", "README.md", "LICENSE", ...description.files])
-    if (part !== "dist" && !part.includes("*")) cpSync(join(root, part), join(staging, part), { recursive: true });
+    if (!part.includes("dist") && !part.includes("*"))
+      cpSync(join(root, part), join(staging, part), { recursive: true });
   mkdirSync(join(staging, "fixtures"));
   cpSync(join(root, FIXTURE), join(staging, FIXTURE));
-  symlinkSync(join(root, "node_modules"), join(staging, "node_modules"), "dir");
-  writeFileSync(join(staging, description.man), run(staging, process.execPath, ["dist/cli/main.js", "manual"]));
+  writeFileSync(join(staging, description.man), run(staging, process.execPath, ["dist/bin/ftptrace.js", "manual"]));
   const [{ filename, entryCount, unpackedSize }] = JSON.parse(
     run(staging, "npm", ["pack", "--json", "--ignore-scripts", "--pack-destination", work]),
   );

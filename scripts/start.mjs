@@ -4,7 +4,7 @@ import { existsSync } from "node:fs";
 import { relative } from "node:path";
 import { fileURLToPath } from "node:url";
 
-const main = fileURLToPath(new URL("../dist/cli/main.js", import.meta.url));
+const main = fileURLToPath(new URL("../dist/bin/ftptrace.js", import.meta.url));
 const bundled = relative(
   process.cwd(),
   fileURLToPath(new URL("../fixtures/pasv-cleartext-private-address-client.pcap", import.meta.url)),

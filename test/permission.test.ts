@@ -24,6 +24,8 @@ before(() => {
   assert.equal(status, 0, stdout);
   copyFileSync("package.json", join(PROGRAM, "package.json"));
   symlinkSync(MODULES, join(PROGRAM, "node_modules"));
+  const bundled = spawnSync(process.execPath, ["scripts/bundle.mjs", join(PROGRAM, "dist")], { encoding: "utf8" });
+  assert.equal(bundled.status, 0, bundled.stderr);
 });
 after(() => rmSync(PROGRAM, { recursive: true }));
 
@@ -37,7 +39,7 @@ function analyze(args: readonly string[], readable = [join(PROGRAM, "*"), join(M
     [
       PERMISSION,
       ...readable.map((path) => `--allow-fs-read=${path}`),
-      join(PROGRAM, "dist", "cli", "main.js"),
+      join(PROGRAM, "dist", "bin", "ftptrace.js"),
       "analyze",
       ...args,
     ],
