@@ -120,7 +120,6 @@ class CaptureAnalyzer implements Analyzer {
 
   constructor(options: AnalyzeOptions) {
     this.#options = options;
-    this.#decoder = new PacketDecoder(this.#anomalies, options);
     this.#ledger = new AttemptLedger((facts) => this.#emit(facts));
     this.#tracker = new SessionTracker(
       this.#anomalies,
@@ -130,6 +129,7 @@ class CaptureAnalyzer implements Analyzer {
     const ports = [...CONTROL_PORTS, ...(options.ftpPorts ?? [])];
     this.#table = new ConnectionTable(ports, CONTROL_SIGNATURE, this.#tracker, this.#anomalies);
     this.#tracker.attach(this.#table);
+    this.#decoder = new PacketDecoder(this.#anomalies, { ...options, interest: this.#table.interest });
   }
 
   beginCapture(name: string, { startsAt }: { readonly startsAt?: Instant } = {}): OpenedCapture {
@@ -218,7 +218,10 @@ class CaptureAnalyzer implements Analyzer {
       if (limit?.isBefore(capture)) return;
       if (frame.seconds > this.#seconds || frame.nanoseconds >= this.#nextTick) this.#tick(frame);
       const kind = this.#decoder.decode(frame, index, this.#view);
-      if (kind === PacketKind.tcp) {
+      if (kind === PacketKind.otherTcp) {
+        this.#sawTcp = true;
+        this.#table.sawOtherTcp = true;
+      } else if (kind === PacketKind.tcp) {
         this.#sawTcp = true;
         this.#table.segment(this.#view);
       } else if (kind === PacketKind.icmpError) this.#table.icmpError(this.#view);

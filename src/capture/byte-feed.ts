@@ -52,7 +52,9 @@ export class ByteFeed {
       throw new Error("push() before next() has returned false: the last chunk is not used up");
     }
     this.#chunkOffset += this.#chunk.length;
-    this.#chunk = chunk;
+    // Never a Buffer: the hot loops are compiled for one class of bytes, and the carry is a Uint8Array.
+    this.#chunk =
+      chunk.constructor === Uint8Array ? chunk : new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.byteLength);
     if (this.#stopped) {
       this.#chunkAt = chunk.length;
     } else {

@@ -12,13 +12,13 @@ import {
 } from "./capture-inputs.ts";
 import { Complaints } from "./complaints.ts";
 import { EXIT_CODES, type ExitCode } from "./exit-code.ts";
-import { keepYoungGenerationSmall } from "./heap.ts";
 import { fileOutput, ReportOutputError, standardOutput } from "./report-output.ts";
 import { widthOf } from "./terminal.ts";
+import { tuneV8 } from "./v8-settings.ts";
 
 /** `ftptrace advise`: the openings in firewalls and NATs that the sessions of the captures need. */
 export async function adviseCommand(request: AdviseRequest): Promise<ExitCode> {
-  keepYoungGenerationSmall();
+  tuneV8();
   refuseOutputAmongInputs(request.output, request.files);
   const complaints = new Complaints(request.loudness);
   const { inputs, rejected } = await inputsInTimeOrder(request.files, complaints);

@@ -20,15 +20,15 @@ import {
 } from "./capture-inputs.ts";
 import { Complaints } from "./complaints.ts";
 import { EXIT_CODES, type ExitCode } from "./exit-code.ts";
-import { keepYoungGenerationSmall } from "./heap.ts";
 import { openCapture } from "./open-capture.ts";
 import { discardOnSignal, fileOutput, type ReportOutput, ReportOutputError, standardOutput } from "./report-output.ts";
 import { wantsColour, widthOf } from "./terminal.ts";
 import { UsageError } from "./usage-error.ts";
+import { tuneV8 } from "./v8-settings.ts";
 
 /** `ftptrace analyze`: captures in, a report out, what went wrong with either on standard error. */
 export async function analyzeCommand(request: AnalyzeRequest): Promise<ExitCode> {
-  keepYoungGenerationSmall();
+  tuneV8();
   refuseOutputAmongInputs(request.output, request.files);
   refuseOutputAmongInputs(request.htmlReport, request.files);
   if (request.htmlReport === "-")

@@ -18,15 +18,15 @@ import {
 import { Complaints } from "./complaints.ts";
 import { EXIT_CODES, type ExitCode } from "./exit-code.ts";
 import { eachFrame, type PlacedFrame } from "./frames-in-time-order.ts";
-import { keepYoungGenerationSmall } from "./heap.ts";
 import { CaptureOpenError } from "./open-capture.ts";
 import { Progress } from "./progress.ts";
 import { discardOnSignal, fileOutput, type ReportOutput, ReportOutputError, standardOutput } from "./report-output.ts";
 import { UsageError } from "./usage-error.ts";
+import { tuneV8 } from "./v8-settings.ts";
 
 /** `ftptrace extract`: the packets of some sessions as a pcapng file, with what they show as comments. */
 export async function extractCommand(request: ExtractRequest): Promise<ExitCode> {
-  keepYoungGenerationSmall();
+  tuneV8();
   refuseOutputAmongInputs(request.output, request.files);
   if (request.files.some(isReadOnce))
     throw new UsageError("extract reads each capture three times, which standard input and pipes cannot give");

@@ -6,8 +6,8 @@ import { FragmentTable } from "./fragments.ts";
 import { readIcmpv4, readIcmpv6 } from "./icmp.ts";
 import { IpProtocol, readIpv4, readIpv6, skipExtensionHeaders } from "./ip.ts";
 import { emptyLayerCursor, Stop } from "./layer-cursor.ts";
-import { EtherType, linkDecoder, readEtherType } from "./link.ts";
-import { PacketKind, type PacketView } from "./packet-view.ts";
+import { EtherType, isNetlink, linkDecoder, readEtherType } from "./link.ts";
+import { PacketKind, type PacketView, TcpFlag } from "./packet-view.ts";
 import { readTcp } from "./tcp.ts";
 import { isTunnelPort, readGre, readL2tpSession, readUdpTunnel } from "./tunnel.ts";
 
@@ -18,24 +18,52 @@ import { isTunnelPort, readGre, readL2tpSession, readUdpTunnel } from "./tunnel.
  *               ▲   │ fragments ⟲
  *               └───┴ IP in IP, GRE, VXLAN, Geneve, GTP-U, L2TP (the innermost packet counts)
  *
- * Nearly every packet is TCP in IPv4 in Ethernet. That order has a route of its own, with every offset a sum of constants:
+ * Nearly every packet is TCP in IP in Ethernet or Linux cooked. That order has a route of its own, on offsets alone:
  *
- *     0  Ethernet   destination 6 · source 6 · EtherType 2
- *    14  IPv4       version, IHL 1 · TOS 1 · total length 2 · identification 2 · flags, fragment offset 2
- *                   TTL 1 · protocol 1 · checksum 2 · source 4 · destination 4
- *    34  TCP        source port 2 · destination port 2 · sequence 4 · acknowledgment 4
- *                   data offset 1 · flags 1 · window 2 · checksum 2 · urgent 2
- *    54  options, payload
+ *     Ethernet   destination 6 · source 6 · EtherType 2 [· VLAN 2 · EtherType 2]
+ *     IPv4       version, IHL 1 · TOS 1 · total length 2 · identification 2 · flags, fragment offset 2
+ *                TTL 1 · protocol 1 · checksum 2 · source 4 · destination 4
+ *     IPv6       version, class, label 4 · payload length 2 · next header 1 · hop limit 1 · source 16 · destination 16
+ *     TCP        source port 2 · destination port 2 · sequence 4 · acknowledgment 4
+ *                data offset 1 · flags 1 · window 2 · checksum 2 · urgent 2 · options, payload
  *
  * Whatever is odd there (options in IPv4, a fragment, a cut header, …) starts again on the general route, where the files of
- * the layers read one header each.
+ * the layers read one header each. What nobody follows is told by its ports, flags and first byte, and not read any further.
  */
 
 const maxNesting = LIMITS.nesting.most;
 
-/** What the fast route is for: Ethernet, IPv4 without options, the fixed part of a TCP header. */
-const ethernetAndIpv4Length = 34;
-const fastHeadersLength = 54;
+/** Where the fast route finds the EtherType and the IP header of the link types that it takes, by LINKTYPE_ value. */
+const FAST_LINKS = [
+  { linkType: 1, typeAt: 12, ipAt: 14, arphrdAt: 0 }, // Ethernet
+  { linkType: 113, typeAt: 14, ipAt: 16, arphrdAt: 2 }, // Linux cooked
+  { linkType: 276, typeAt: 0, ipAt: 20, arphrdAt: 8 }, // Linux cooked v2
+] as const;
+const MAX_FAST_LINK = 276;
+const typeAtOf = new Uint8Array(MAX_FAST_LINK + 1);
+/** 0: not a link type of the fast route. */
+const ipAtOf = new Uint8Array(MAX_FAST_LINK + 1);
+/** 0: not a Linux cooked header. */
+const arphrdAtOf = new Uint8Array(MAX_FAST_LINK + 1);
+for (const { linkType, typeAt, ipAt, arphrdAt } of FAST_LINKS) {
+  arphrdAtOf[linkType] = arphrdAt;
+  typeAtOf[linkType] = typeAt;
+  ipAtOf[linkType] = ipAt;
+}
+const VLAN = 0x8100;
+/** The longest of their headers with a VLAN tag, and the shortest IP and TCP headers: what is shorter takes the general route. */
+const MIN_IPV4_AND_TCP = 20 + 20;
+const MIN_IPV6_AND_TCP = 40 + 20;
+
+const SYN_OR_RST = TcpFlag.syn | TcpFlag.rst;
+
+/** Which TCP segments without SYN and RST are decoded at all. */
+export interface SegmentInterest {
+  /** 1 for ports whose segments all are; by port. */
+  readonly ports: Uint8Array;
+  /** Not 0 for bytes with which a payload of at least four bytes makes any segment be decoded; by byte. */
+  readonly firstBytes: Uint8Array;
+}
 
 /** Decodes packets one by one. */
 export class PacketDecoder {
@@ -43,14 +71,23 @@ export class PacketDecoder {
   readonly #fragments: FragmentTable;
   readonly #cursor = emptyLayerCursor();
   readonly #verifyChecksums: boolean;
+  readonly #interest: SegmentInterest | null;
 
   /**
    * @param anomalies where malformed, cut and dropped packets are noted
    * @param options.verifyChecksums leaves out TCP packets whose IP or TCP checksum is wrong, as the receiving host did
+   * @param options.interest null: all segments are decoded
    */
-  constructor(anomalies: AnomalyLog, { verifyChecksums = false }: { readonly verifyChecksums?: boolean } = {}) {
+  constructor(
+    anomalies: AnomalyLog,
+    {
+      verifyChecksums = false,
+      interest = null,
+    }: { readonly verifyChecksums?: boolean; readonly interest?: SegmentInterest | null } = {},
+  ) {
     this.#anomalies = anomalies;
     this.#verifyChecksums = verifyChecksums;
+    this.#interest = interest;
     this.#fragments = new FragmentTable(anomalies);
   }
 
@@ -58,60 +95,88 @@ export class PacketDecoder {
    * Decodes one frame into `view`, whose bytes stay the frame's (or a reassembly buffer's) and are valid until the next call.
    * Never throws and never reads outside the frame; what is malformed is noted as an anomaly.
    * @param captureIndex of the capture that the frame comes from, for `view.packet`
-   * @returns a PacketKind; for `other` the content of the view is undefined
+   * @returns a PacketKind; for `other` and `otherTcp` the content of the view is undefined
    */
   decode(frame: Frame, captureIndex: number, view: PacketView): number {
     if (this.#verifyChecksums) return this.#decodeVerified(frame, captureIndex, view);
-    const { bytes, start, capturedLength } = frame;
-    if (
-      capturedLength >= fastHeadersLength &&
-      frame.linkType === 1 &&
-      bytes[start + 12] === 0x08 &&
-      bytes[start + 13] === 0x00 &&
-      bytes[start + 14] === 0x45 &&
-      ((bytes[start + 20] & 0x3f) | bytes[start + 21]) === 0 &&
-      frame.fcsLength === 0
-    ) {
-      const protocol = bytes[start + 23];
-      if (protocol === IpProtocol.tcp) {
-        const ipLength = (bytes[start + 16] << 8) | bytes[start + 17];
-        const headersLength = ethernetAndIpv4Length + ((bytes[start + 46] >> 4) << 2);
-        const payloadLength = 14 + ipLength - headersLength;
-        if (headersLength >= fastHeadersLength && payloadLength >= 0 && headersLength <= capturedLength) {
-          const present = capturedLength - headersLength;
-          view.bytes = bytes;
-          view.packet = packetReference(captureIndex, frame.packetNumber);
-          view.seconds = frame.seconds;
-          view.nanoseconds = frame.nanoseconds;
-          view.ipVersion = 4;
-          view.sourceAt = start + 26;
-          view.destinationAt = start + 30;
-          view.ttl = bytes[start + 22];
-          view.ipId = (bytes[start + 18] << 8) | bytes[start + 19];
-          view.ipLength = ipLength;
-          view.sourcePort = (bytes[start + 34] << 8) | bytes[start + 35];
-          view.destinationPort = (bytes[start + 36] << 8) | bytes[start + 37];
-          view.sequence =
-            ((bytes[start + 38] << 24) | (bytes[start + 39] << 16) | (bytes[start + 40] << 8) | bytes[start + 41]) >>>
-            0;
-          view.acknowledgment =
-            ((bytes[start + 42] << 24) | (bytes[start + 43] << 16) | (bytes[start + 44] << 8) | bytes[start + 45]) >>>
-            0;
-          view.flags = bytes[start + 47];
-          view.window = (bytes[start + 48] << 8) | bytes[start + 49];
-          view.optionsAt = start + fastHeadersLength;
-          view.optionsLength = headersLength - fastHeadersLength;
-          view.payloadAt = start + headersLength;
-          view.payloadLength = payloadLength;
-          view.payloadCaptured = Math.min(payloadLength, present);
-          return PacketKind.tcp;
-        }
-      } else if (protocol === IpProtocol.udp) {
-        const port = (bytes[start + 36] << 8) | bytes[start + 37];
-        if (!isTunnelPort(port)) return PacketKind.other;
-      }
+    const { bytes, start, linkType } = frame;
+    const linkLength = linkType <= MAX_FAST_LINK ? ipAtOf[linkType] : 0;
+    const end = start + frame.capturedLength;
+    let ip = start + linkLength;
+    if (linkLength === 0 || frame.fcsLength !== 0 || end - ip < MIN_IPV4_AND_TCP)
+      return this.#decodeLayers(frame, captureIndex, view);
+    const arphrdAt = arphrdAtOf[linkType];
+    if (arphrdAt !== 0 && isNetlink(bytes, start + arphrdAt)) return PacketKind.other;
+    const typeAt = start + typeAtOf[linkType];
+    let etherType = (bytes[typeAt] << 8) | bytes[typeAt + 1];
+    if (etherType === VLAN) {
+      etherType = (bytes[ip + 2] << 8) | bytes[ip + 3];
+      ip += 4;
     }
-    return this.#decodeLayers(frame, captureIndex, view);
+    const isIpv4 = etherType === EtherType.ipv4;
+    if (isIpv4) {
+      if (bytes[ip] !== 0x45 || ((bytes[ip + 6] & 0x3f) | bytes[ip + 7]) !== 0 || end - ip < MIN_IPV4_AND_TCP)
+        return this.#decodeLayers(frame, captureIndex, view);
+    } else if (etherType !== EtherType.ipv6 || bytes[ip] >> 4 !== 6 || end - ip < MIN_IPV6_AND_TCP)
+      return this.#decodeLayers(frame, captureIndex, view);
+    const protocol = bytes[isIpv4 ? ip + 9 : ip + 6];
+    const tcp = isIpv4 ? ip + 20 : ip + 40;
+    const destinationPort = (bytes[tcp + 2] << 8) | bytes[tcp + 3];
+    if (protocol !== IpProtocol.tcp) {
+      if (protocol === IpProtocol.udp && !isTunnelPort(destinationPort)) return PacketKind.other;
+      return this.#decodeLayers(frame, captureIndex, view);
+    }
+    const lengthField = isIpv4 ? (bytes[ip + 2] << 8) | bytes[ip + 3] : (bytes[ip + 4] << 8) | bytes[ip + 5];
+    const ipLength = isIpv4 || lengthField === 0 ? lengthField : 40 + lengthField;
+    const headerLength = (bytes[tcp + 12] >> 4) << 2;
+    const payloadAt = tcp + headerLength;
+    const payloadLength = ip + ipLength - payloadAt;
+    const present = end - payloadAt;
+    if (headerLength < 20 || payloadLength < 0 || present < 0) return this.#decodeLayers(frame, captureIndex, view);
+
+    const sourcePort = (bytes[tcp] << 8) | bytes[tcp + 1];
+    const flags = bytes[tcp + 13];
+    const payloadCaptured = Math.min(payloadLength, present);
+    const interest = this.#interest;
+    if (
+      interest !== null &&
+      (interest.ports[sourcePort] | interest.ports[destinationPort] | (flags & SYN_OR_RST)) === 0 &&
+      (payloadCaptured < 4 || interest.firstBytes[bytes[payloadAt]] === 0)
+    )
+      return PacketKind.otherTcp;
+
+    // Numbers beyond 31 bits are worked out here: as results of calls they would be allocated.
+    view.bytes = bytes;
+    view.packet = captureIndex * 2 ** 32 + frame.packetNumber;
+    view.seconds = frame.seconds;
+    view.nanoseconds = frame.nanoseconds;
+    if (isIpv4) {
+      view.ipVersion = 4;
+      view.sourceAt = ip + 12;
+      view.destinationAt = ip + 16;
+      view.ttl = bytes[ip + 8];
+      view.ipId = (bytes[ip + 4] << 8) | bytes[ip + 5];
+    } else {
+      view.ipVersion = 6;
+      view.sourceAt = ip + 8;
+      view.destinationAt = ip + 24;
+      view.ttl = bytes[ip + 7];
+      view.ipId = -1;
+    }
+    view.ipLength = ipLength;
+    view.sourcePort = sourcePort;
+    view.destinationPort = destinationPort;
+    view.sequence = ((bytes[tcp + 4] << 24) | (bytes[tcp + 5] << 16) | (bytes[tcp + 6] << 8) | bytes[tcp + 7]) >>> 0;
+    view.acknowledgment =
+      ((bytes[tcp + 8] << 24) | (bytes[tcp + 9] << 16) | (bytes[tcp + 10] << 8) | bytes[tcp + 11]) >>> 0;
+    view.flags = flags;
+    view.window = (bytes[tcp + 14] << 8) | bytes[tcp + 15];
+    view.optionsAt = tcp + 20;
+    view.optionsLength = headerLength - 20;
+    view.payloadAt = payloadAt;
+    view.payloadLength = payloadLength;
+    view.payloadCaptured = payloadCaptured;
+    return PacketKind.tcp;
   }
 
   /** Notes the fragments that still wait for others: the captures have ended. */

@@ -415,12 +415,17 @@ function etherTypeOfFamily(family: number): number {
   }
 }
 
-const arphrdNetlink = 824; // its frames carry a netlink family where the others have an EtherType
+const ARPHRD_NETLINK = 824;
+
+/** Whether a Linux cooked frame is one of netlink, with a netlink family where others have an EtherType. @param at of its ARPHRD_ value */
+export function isNetlink(bytes: Uint8Array, at: number): boolean {
+  return uint16(bytes, at) === ARPHRD_NETLINK;
+}
 
 function readLinuxCooked(cursor: LayerCursor): number {
   if (cursor.end - cursor.at < 16) return stopForShort(cursor, 16);
   const { bytes, at } = cursor;
-  if (uint16(bytes, at + 2) === arphrdNetlink) return Stop.notRead;
+  if (isNetlink(bytes, at + 2)) return Stop.notRead;
   cursor.at += 16;
   return readCookedType(cursor, uint16(bytes, at + 14));
 }
@@ -428,7 +433,7 @@ function readLinuxCooked(cursor: LayerCursor): number {
 function readLinuxCooked2(cursor: LayerCursor): number {
   if (cursor.end - cursor.at < 20) return stopForShort(cursor, 20);
   const { bytes, at } = cursor;
-  if (uint16(bytes, at + 8) === arphrdNetlink) return Stop.notRead;
+  if (isNetlink(bytes, at + 8)) return Stop.notRead;
   cursor.at += 20;
   return readCookedType(cursor, uint16(bytes, at));
 }

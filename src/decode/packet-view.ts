@@ -54,11 +54,17 @@ export interface PacketView {
   quotedSequence: number;
 }
 
-/** What a decoded packet is to us; `other` covers all that is not TCP or an ICMP error about TCP, and all that is broken. */
-export const PacketKind = { other: 0, tcp: 1, icmpError: 2 } as const;
+/**
+ * What a decoded packet is to us; `other` covers all that is not TCP or an ICMP error about TCP, and all that is broken, `otherTcp` segments that the
+ * decoder was told nobody is interested in.
+ */
+export const PacketKind = { other: 0, tcp: 1, icmpError: 2, otherTcp: 3 } as const;
 
 /** TCP flag bits (RFC 9293 section 3.1). */
 export const TcpFlag = { fin: 1, syn: 2, rst: 4, psh: 8, ack: 16, urg: 32 } as const;
+
+/** Beyond 31 bits, so that V8 makes the field that holds it one for doubles from the first: else the first real one discards all code compiled till then. */
+const NO_SEQUENCE = 0xffff_ffff;
 
 /** A view that nothing has been decoded into. */
 export function emptyPacketView(): PacketView {
@@ -75,8 +81,8 @@ export function emptyPacketView(): PacketView {
     ipLength: 0,
     sourcePort: 0,
     destinationPort: 0,
-    sequence: 0,
-    acknowledgment: 0,
+    sequence: NO_SEQUENCE,
+    acknowledgment: NO_SEQUENCE,
     flags: 0,
     window: 0,
     optionsAt: 0,
@@ -91,6 +97,6 @@ export function emptyPacketView(): PacketView {
     quotedDestinationAt: 0,
     quotedSourcePort: 0,
     quotedDestinationPort: 0,
-    quotedSequence: 0,
+    quotedSequence: NO_SEQUENCE,
   };
 }

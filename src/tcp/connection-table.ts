@@ -1,5 +1,6 @@
 import { type Endpoint, formatAddress } from "../address.ts";
 import type { AnomalyLog } from "../anomaly.ts";
+import type { SegmentInterest } from "../decode/decode-packet.ts";
 import { type PacketView, TcpFlag } from "../decode/packet-view.ts";
 import { maximumSegmentSize, timestampValue, windowScale } from "../decode/tcp.ts";
 import { LIMITS } from "../limits.ts";
@@ -81,6 +82,8 @@ export class ConnectionTable {
   readonly #buckets: (Connection | null)[] = new Array(BUCKETS).fill(null);
   /** 1 for a port that a followed connection or the control service uses. */
   readonly #interest = new Uint8Array(65_536);
+  /** What {@link segment} has to see; other segments without SYN and RST set {@link sawOtherTcp} and leave nothing else behind. */
+  readonly interest: SegmentInterest;
   readonly #portUses = new Uint16Array(65_536);
   readonly #controlPort = new Uint8Array(65_536);
   readonly #firstByte: Uint8Array;
@@ -99,6 +102,7 @@ export class ConnectionTable {
     this.#signature = signature;
     this.#firstByte = signature.firstByte.slice();
     if (this.#firstByte[TLS_HANDSHAKE] === 0) this.#firstByte[TLS_HANDSHAKE] = HELLO;
+    this.interest = { ports: this.#interest, firstBytes: this.#firstByte };
     this.#anomalies = anomalies;
     for (const port of controlPorts) {
       this.#controlPort[port] = 1;

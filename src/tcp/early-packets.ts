@@ -46,7 +46,8 @@ export class EarlyPackets {
     for (const { view, hash } of this.#slots) {
       if (view.packet === 0 || !fits(view, hash)) continue;
       if (Math.abs(view.seconds + view.nanoseconds / 1e9 - time) > REORDER_SECONDS) continue;
-      taken.push({ ...view, bytes: view.bytes.slice() });
+      // Of the class that all views have: one made by spreading would discard the code compiled for them.
+      taken.push(Object.assign(emptyPacketView(), view, { bytes: view.bytes.slice() }));
       view.packet = 0;
     }
     return taken.sort((a, b) => a.packet - b.packet);
