@@ -28,6 +28,8 @@ import { type SessionFacts, timeOf } from "./session-facts.ts";
  * ends or its port fit.
  */
 export function correlate(session: SessionFacts): ChannelFacts[] {
+  // Most sessions of a busy server log in, look and leave.
+  if (session.candidates.length + session.hidden.length === 0 && !session.exchanges.some(concernsData)) return [];
   const drafts = draftChannels(session);
   const windows = drafts.map(({ negotiation, from, until }): NegotiationWindow => ({ negotiation, from, until }));
   const { matched, unmatched } = matchCandidates(session, windows);
@@ -67,6 +69,12 @@ export function correlate(session: SessionFacts): ChannelFacts[] {
     });
   }
   return inOrder(channels, drafts.length);
+}
+
+/** Whether an exchange negotiates a data connection, or asks for a transfer. */
+function concernsData({ command, replies }: Exchange): boolean {
+  if (command) return NEGOTIATION_VERBS.has(command.verb) || TRANSFER_VERBS.has(command.verb);
+  return verbOfReply(replies[0]) !== undefined;
 }
 
 /** By packet; but the first `negotiated`, in the order of the dialogue, stay so wherever their packets stand in the file. */

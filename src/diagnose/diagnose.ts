@@ -34,16 +34,22 @@ export function diagnose(
   channels: readonly ChannelFacts[],
   capture: CaptureFacts,
 ): SessionDiagnosis {
-  const vantage = vantageOf(session);
-  const diagnosed = channels.map((channel, index) =>
-    diagnoseChannel({ session, channel, channels, index, capture, vantage }),
-  );
+  const diagnosed = channels.length === 0 ? [] : diagnoseChannels(session, channels, capture);
   return {
     facts: session,
     channels: diagnosed,
     ...diagnoseControl(session, diagnosed, capture),
     limits: sessionLimits(session, capture),
   };
+}
+
+function diagnoseChannels(
+  session: SessionFacts,
+  channels: readonly ChannelFacts[],
+  capture: CaptureFacts,
+): ChannelDiagnosis[] {
+  const vantage = vantageOf(session);
+  return channels.map((channel, index) => diagnoseChannel({ session, channel, channels, index, capture, vantage }));
 }
 
 function diagnoseChannel(context: ChannelContext): ChannelDiagnosis {
@@ -87,6 +93,7 @@ function diagnoseControl(
   channels: readonly ChannelDiagnosis[],
   capture: CaptureFacts,
 ): Pick<SessionDiagnosis, "outcome" | "verdict"> {
+  if (isUneventful(session)) return { outcome: "ok", verdict: null };
   const carried = new Set<CauseId>(channels.flatMap(({ verdict }) => (verdict ? [verdict.cause] : [])));
   const troubled = carried.size > 0;
   const context = { session, channels: channels.map(({ facts }) => facts), capture };
@@ -98,6 +105,16 @@ function diagnoseControl(
     if (verdict) return { outcome: "failed", verdict };
   }
   return { outcome: session.hasDialogue || session.control.established ? "ok" : "undetermined", verdict: null };
+}
+
+/**
+ * Whether no rule of the control connection can have its proof, as in most sessions: each begins with a connection that did not come about, a
+ * server that says no (4xx, 5xx), AUTH, or an end that is not in good order; or with a server that never spoke.
+ */
+function isUneventful({ control, client, server, exchanges }: SessionFacts): boolean {
+  if (!control.closedOrderly || client.unacknowledged + server.unacknowledged > 0) return false;
+  if (server.highest === 0 || exchanges.length === 0) return false;
+  return exchanges.every(({ command, final }) => command?.verb !== "AUTH" && (final === null || final.code < 400));
 }
 
 /** Causes that say what the control connection died of. */

@@ -91,7 +91,12 @@ export class ControlReassembler {
       }
       return;
     }
-    this.#accept(stream, at, bytes, from, to, length, stamp);
+    if (at === stream.nextAt && to - from === length) {
+      // Nearly always: it goes on where the stream was, and all of it is there.
+      stream.nextAt += length;
+      stream.remember(bytes, from, to);
+      this.#sink.data(stream.direction, bytes, from, to, stamp);
+    } else this.#accept(stream, at, bytes, from, to, length, stamp);
     if (stream.pending.length > 0) this.#drain(stream);
   }
 
@@ -166,6 +171,7 @@ export class ControlReassembler {
     while (i > 0 && stream.pending[i - 1].at > at) i--;
     const before = stream.pending[i - 1];
     if (before && before.at === at && before.length >= length) return;
+    if (stream.pending === NOTHING_PENDING) stream.pending = [];
     stream.pending.splice(i, 0, { at, bytes: bytes.slice(from, to), length, stamp });
     stream.pendingBytes += length;
     if (stream.started && stream.pending.length === 1) stream.waited = 0;
@@ -231,13 +237,17 @@ export class ControlReassembler {
   }
 }
 
+/** Of a stream in which no segment ever had to wait, as in nearly all; nothing is ever added. */
+const NOTHING_PENDING: PendingSegment[] = [];
+
 /** The state of one direction. */
 class StreamAssembly {
   readonly direction: Direction;
   readonly half: HalfConnection;
   started = false;
   nextAt = 0;
-  pending: PendingSegment[] = [];
+  /** In the order of the stream. */
+  pending: PendingSegment[] = NOTHING_PENDING;
   pendingBytes = 0;
   waited = 0;
   gaps = 0;
@@ -283,8 +293,13 @@ export class DeliveredBytes {
 
   /** @returns the place of the first byte, counted from the first byte ever added */
   add(bytes: Uint8Array, from: number, to: number): number {
+    const ring = this.#ring;
     const place = this.#added;
-    for (let i = from; i < to; i++) this.#ring[(place + i - from) % HISTORY_BYTES] = bytes[i];
+    let at = place % HISTORY_BYTES;
+    for (let i = from; i < to; i++) {
+      ring[at++] = bytes[i];
+      if (at === HISTORY_BYTES) at = 0;
+    }
     this.#added += to - from;
     return place;
   }

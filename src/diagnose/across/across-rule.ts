@@ -14,26 +14,29 @@ const MAX_NAMED = 10;
 
 /** The sessions behind a finding: counts all, names the first few with a fact each. */
 export class SessionTally {
-  readonly #ids: string[] = [];
-  readonly #facts: Fact[] = [];
+  /** Made with the first: a tally is kept for each of thousands of clients, and most never have one. */
+  #ids: string[] | undefined;
+  #facts: Fact[] | undefined;
   #last = "";
   count = 0;
 
   add(sessionId: string, fact: Fact): void {
     if (sessionId !== this.#last) {
       this.count++;
+      this.#ids ??= [];
       if (this.#ids.length < MAX_NAMED) this.#ids.push(sessionId);
       this.#last = sessionId;
     }
+    this.#facts ??= [];
     if (this.#facts.length < MAX_NAMED) this.#facts.push(fact);
   }
 
   get sessions(): readonly string[] {
-    return this.#ids;
+    return this.#ids ?? [];
   }
 
   get facts(): readonly Fact[] {
-    return this.#facts;
+    return this.#facts ?? [];
   }
 }
 
