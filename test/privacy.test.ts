@@ -402,6 +402,33 @@ test("what is no secret is left as it is", () => {
   assert.deepEqual(lines, kept);
 });
 
+test("a reply that holds one session's secret is left as it is in another session", () => {
+  const replies: string[] = [];
+  const hold = (password: string) => {
+    const session = new ControlSession({
+      serverPort: 21,
+      anomalies: new AnomalyLog(),
+      onEvent: (event) => {
+        if (event.kind === "reply") replies.push(event.lines.join("\n"));
+      },
+    });
+    const say = (direction: "client" | "server", text: string) => {
+      const bytes = Buffer.from(text, "latin1");
+      session.data(direction, bytes, 0, bytes.length, { packet: 1, time: 1, acknowledged: -1, ttl: 64 });
+    };
+    say("client", `PASS ${password}\r\n`);
+    say("server", "230 Welcome to the sunflower archive\r\n");
+  };
+  hold("violets");
+  hold("sunflower");
+  hold("violets");
+  assert.deepEqual(replies, [
+    "Welcome to the sunflower archive",
+    "Welcome to the *** archive",
+    "Welcome to the sunflower archive",
+  ]);
+});
+
 test("errors and complaints of the program say nothing of it either", async (context) => {
   const folder = temporaryFolder(context);
   const { net, control } = dialogue();

@@ -1,9 +1,10 @@
 import { AnomalyLog } from "../anomaly.ts";
 import { type Command, isKnownVerb, parseCommand, secretsOf } from "../ftp/command.ts";
-import { ControlFraming } from "../ftp/control-framing.ts";
+import { ControlFraming, type FramingSink } from "../ftp/control-framing.ts";
 import type { Line } from "../ftp/line.ts";
 import { SecretMemory, withoutCredentials } from "../ftp/secret-text.ts";
 import type { ControlStream, Direction, GapReason, Stamp } from "../tcp/stream-sink.ts";
+import type { TlsRecord } from "../tls/record.ts";
 
 /** Bytes of a stream or of a payload, by offset: the first, and one past the last. */
 export interface SecretRange {
@@ -26,7 +27,7 @@ const REST_BYTES = 1024 * 1024;
  *
  * TLS records are left alone: what is in them is encrypted, and the analysis needs their headers.
  */
-export class SecretFinder implements ControlStream {
+export class SecretFinder implements ControlStream, FramingSink {
   readonly #ranges: Record<Direction, SecretRange[]> = { client: [], server: [] };
   readonly #framings: Readonly<Record<Direction, ControlFraming>>;
   /** Offset up to which each direction is understood. */
@@ -38,22 +39,7 @@ export class SecretFinder implements ControlStream {
   /** @param joinedMidstream the connection's first bytes are not in the capture */
   constructor(joinedMidstream: boolean) {
     const anomalies = new AnomalyLog();
-    const framing = (direction: Direction) =>
-      new ControlFraming(
-        direction,
-        joinedMidstream,
-        {
-          line: (line) => this.#line(direction, line),
-          tlsBegan: () => {
-            this.#inTls[direction] = true;
-          },
-          record: ({ endAt }) => {
-            this.#understood[direction] = endAt;
-          },
-          hello: () => {},
-        },
-        anomalies,
-      );
+    const framing = (direction: Direction) => new ControlFraming(direction, joinedMidstream, this, anomalies);
     this.#framings = { client: framing("client"), server: framing("server") };
   }
 
@@ -75,7 +61,21 @@ export class SecretFinder implements ControlStream {
     return this.#ranges;
   }
 
-  #line(direction: Direction, line: Line): void {
+  // FramingSink
+
+  tlsBegan(direction: Direction): void {
+    this.#inTls[direction] = true;
+  }
+
+  tlsRecord(direction: Direction, { endAt }: TlsRecord): void {
+    this.#understood[direction] = endAt;
+  }
+
+  tlsHello(): void {
+    // It holds no secret, and its record is understood.
+  }
+
+  line(direction: Direction, line: Line): void {
     if (!this.#inTls[direction] && line.startAt > this.#understood[direction])
       this.#ranges[direction].push({ from: this.#understood[direction], to: line.startAt });
     this.#inTls[direction] = false;

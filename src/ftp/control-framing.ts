@@ -6,10 +6,11 @@ import {
   isContentType,
   RECORD_HEADER_LENGTH,
   RecordReader,
+  type RecordSink,
   type TlsRecord,
 } from "../tls/record.ts";
 import { isKnownVerb } from "./command.ts";
-import { type Line, LineSplitter } from "./line.ts";
+import { type Line, LineSplitter, wholeLine, wholeLineEnd } from "./line.ts";
 
 /**
  * The framing of one direction of a control connection: lines, TLS records, or not known. It can change at a boundary only, that
@@ -38,26 +39,30 @@ const LF = 0x0a;
 const SPACE = 0x20;
 const IAC = 0xff;
 
-/** Who wants to know what one direction says. */
+/** Who wants to know what the two directions say. */
 export interface FramingSink {
-  line(line: Line): void;
+  line(direction: Direction, line: Line): void;
   /** A record header where a line, or nothing known, was before. */
-  tlsBegan(): void;
-  record(record: TlsRecord): void;
-  hello(hello: TlsHello, stamp: Stamp): void;
+  tlsBegan(direction: Direction): void;
+  tlsRecord(direction: Direction, record: TlsRecord): void;
+  tlsHello(direction: Direction, hello: TlsHello, stamp: Stamp): void;
 }
 
 type Framing = "undecided" | "lines" | "tls" | "lost" | "lost-in-tls";
 
 type Verdict = "record" | "text" | "neither" | "wait";
 
-/** Splits one direction into lines and TLS records. */
-export class ControlFraming {
+/** Of a direction in which no boundary ever had to be judged by several bytes; nothing is ever added. */
+const NO_HEAD: number[] = [];
+
+/** Splits one direction into lines and TLS records. What most sessions never need is made when it is needed. */
+export class ControlFraming implements RecordSink {
   readonly #direction: Direction;
   readonly #sink: FramingSink;
   readonly #anomalies: AnomalyLog;
-  readonly #lines: LineSplitter;
-  /** Made with the first record; most sessions never need it. */
+  /** Made with the first line that is not whole within its segment and plain ASCII. */
+  #lines: LineSplitter | undefined;
+  /** Made with the first record. */
   #records: RecordReader | undefined;
   #framing: Framing;
   /** It speaks TLS, whether or not its framing is lost at the moment. */
@@ -67,7 +72,7 @@ export class ControlFraming {
   /** Stream offset of the next byte. */
   #offset = 0;
   /** The bytes at a boundary that are not enough to judge by. */
-  readonly #head: number[] = [];
+  #head = NO_HEAD;
   #headStamp: Stamp | undefined;
 
   /** @param joinedMidstream the stream's first byte need not begin anything */
@@ -76,7 +81,6 @@ export class ControlFraming {
     this.#sink = sink;
     this.#anomalies = anomalies;
     this.#framing = joinedMidstream ? "lost" : "undecided";
-    this.#lines = new LineSplitter((line) => sink.line(line), anomalies);
   }
 
   /** The next bytes of the stream, one segment (or the rest of one). */
@@ -95,7 +99,7 @@ export class ControlFraming {
     this.#behindLineEnd = false;
     switch (this.#framing) {
       case "lines":
-        this.#lines.gap(reason);
+        this.#lines?.gap(reason);
         this.#framing = "lost";
         break;
       case "tls":
@@ -114,20 +118,48 @@ export class ControlFraming {
   finish(): void {
     if (this.#framing === "lines") {
       this.#replayHead();
-      this.#lines.finish();
+      this.#lines?.finish();
     }
     this.#head.length = 0;
     this.#records?.flush();
+  }
+
+  record(record: TlsRecord): void {
+    this.#sink.tlsRecord(this.#direction, record);
+  }
+
+  hello(hello: TlsHello, stamp: Stamp): void {
+    this.#sink.tlsHello(this.#direction, hello, stamp);
+  }
+
+  /** In text, at a boundary or within a line: takes bytes up to and including the next line end. @returns where it stopped */
+  #text(bytes: Uint8Array, at: number, to: number, offset: number, stamp: Stamp): number {
+    if (this.#lines === undefined) {
+      const end = wholeLineEnd(bytes, at, to);
+      if (end >= 0) {
+        this.#sink.line(this.#direction, wholeLine(this.#direction, bytes, at, end, offset, stamp));
+        return end;
+      }
+    }
+    return this.#splitter().push(bytes, at, to, offset, stamp);
+  }
+
+  #splitter(): LineSplitter {
+    this.#lines ??= new LineSplitter(
+      this.#direction,
+      (line) => this.#sink.line(this.#direction, line),
+      this.#anomalies,
+    );
+    return this.#lines;
   }
 
   /** Takes some bytes from `at` on. @returns where it stopped, behind `at` */
   #step(bytes: Uint8Array, at: number, to: number, segmentStart: boolean, stamp: Stamp): number {
     switch (this.#framing) {
       case "lines":
-        if (!this.#lines.atBoundary) return this.#lines.push(bytes, at, to, this.#offset, stamp);
+        if (this.#lines?.atBoundary === false) return this.#text(bytes, at, to, this.#offset, stamp);
         // The common case by far: nothing waits, and the byte is none that a record begins with.
-        if (this.#head.length === 0 && !isContentType(bytes[at]))
-          return this.#lines.push(bytes, at, to, this.#offset, stamp);
+        if (this.#head.length === 0 && !isContentType(bytes[at])) return this.#text(bytes, at, to, this.#offset, stamp);
         break;
       case "tls":
         if (!this.#records!.atBoundary) return this.#records!.push(bytes, at, to, this.#offset, stamp);
@@ -135,7 +167,7 @@ export class ControlFraming {
       case "undecided":
         if (this.#head.length === 0 && !isContentType(bytes[at]) && isTextByte(bytes[at])) {
           this.#framing = "lines";
-          return this.#lines.push(bytes, at, to, this.#offset, stamp);
+          return this.#text(bytes, at, to, this.#offset, stamp);
         }
         break;
       default:
@@ -146,6 +178,7 @@ export class ControlFraming {
 
   /** At a boundary: decides what begins here. */
   #judge(bytes: Uint8Array, at: number, to: number, stamp: Stamp): number {
+    if (this.#head === NO_HEAD) this.#head = [];
     const head = this.#head;
     const waiting = head.length;
     let verdict: Verdict = "wait";
@@ -171,21 +204,21 @@ export class ControlFraming {
       this.#records?.flush();
       this.#inTls = false;
       this.#framing = "lines";
-      if (before === "lost" || before === "lost-in-tls") this.#lines.distrustNext();
+      if (before === "lost" || before === "lost-in-tls") this.#splitter().distrustNext();
     } else if (before !== "tls") {
       this.#framing = "tls";
       // TLS anew has a hello of its own.
       if (!this.#inTls) this.#records = undefined;
-      this.#records ??= new RecordReader(this.#sink, this.#anomalies);
+      this.#records ??= new RecordReader(this, this.#anomalies);
       this.#records.reset();
-      if (!this.#inTls) this.#sink.tlsBegan();
+      if (!this.#inTls) this.#sink.tlsBegan(this.#direction);
       this.#inTls = true;
     }
     this.#replayHead();
     // At least one byte of this segment decided, so there is one to take.
     return this.#framing === "tls"
       ? this.#records!.push(bytes, at, to, this.#offset, stamp)
-      : this.#lines.push(bytes, at, to, this.#offset, stamp);
+      : this.#text(bytes, at, to, this.#offset, stamp);
   }
 
   #replayHead(): void {
@@ -196,7 +229,7 @@ export class ControlFraming {
     const stamp = this.#headStamp as Stamp;
     head.length = 0;
     if (this.#framing === "tls") this.#records!.push(bytes, 0, bytes.length, startAt, stamp);
-    else this.#lines.push(bytes, 0, bytes.length, startAt, stamp);
+    else this.#text(bytes, 0, bytes.length, startAt, stamp);
   }
 
   #verdict(): Verdict {

@@ -1,12 +1,15 @@
 import type { AnomalyLog } from "../anomaly.ts";
 import type { ControlStream, Direction, GapReason, Stamp } from "../tcp/stream-sink.ts";
+import type { TlsHello } from "../tls/hello.ts";
+import type { TlsRecord } from "../tls/record.ts";
 import { type Command, isNegotiation, parseCommand, secretsOf, withoutSecrets } from "./command.ts";
 import type { ControlEvent, ReplyEvent } from "./control-event.ts";
-import { ControlFraming } from "./control-framing.ts";
+import { ControlFraming, type FramingSink } from "./control-framing.ts";
 import { type ControlSecurity, type ControlSecurityState, SecurityTracker } from "./control-security.ts";
 import type { Line } from "./line.ts";
-import { ReplyAssembler } from "./reply.ts";
+import { ReplyAssembler, type ReplySink } from "./reply.ts";
 import { SecretMemory, withoutCredentials } from "./secret-text.ts";
+import { rememberingTexts } from "./text-memory.ts";
 
 /** Ports on which TLS comes first (IANA ftps, RFC 4217 section 11 on why it was dropped). */
 const IMPLICIT_TLS_PORT = 990;
@@ -30,7 +33,7 @@ export interface ControlSessionOptions {
  * One control connection: two byte streams in, {@link ControlEvent}s out. The events are the same however the bytes are cut into
  * segments, except where a gap leaves nothing but segment starts to tell where a line or record begins.
  */
-export class ControlSession implements ControlStream {
+export class ControlSession implements ControlStream, FramingSink, ReplySink {
   readonly #onEvent: (event: ControlEvent) => void;
   readonly #tracker: SecurityTracker;
   readonly #client: ControlFraming;
@@ -47,12 +50,9 @@ export class ControlSession implements ControlStream {
     const { anomalies, joinedMidstream = false } = options;
     this.#onEvent = options.onEvent;
     this.#tracker = new SecurityTracker(joinedMidstream, options.serverPort === IMPLICIT_TLS_PORT);
-    this.#client = this.#framing("client", joinedMidstream, anomalies, (line) => this.#clientLine(line));
-    this.#server = this.#framing("server", joinedMidstream, anomalies, (line) => this.#serverLine(line));
-    this.#replies = new ReplyAssembler(
-      { reply: (reply) => this.#reply(reply), odd: (line) => this.#odd("server", line) },
-      anomalies,
-    );
+    this.#client = new ControlFraming("client", joinedMidstream, this, anomalies);
+    this.#server = new ControlFraming("server", joinedMidstream, this, anomalies);
+    this.#replies = new ReplyAssembler(this, anomalies);
   }
 
   /** How the connection was protected over its whole life so far. */
@@ -86,27 +86,41 @@ export class ControlSession implements ControlStream {
     this.#replies.finish();
   }
 
-  #framing(
-    direction: Direction,
-    joinedMidstream: boolean,
-    anomalies: AnomalyLog,
-    line: (line: Line) => void,
-  ): ControlFraming {
-    return new ControlFraming(
-      direction,
-      joinedMidstream,
-      {
-        line,
-        tlsBegan: () => {
-          if (direction === "server") this.#replies.finish();
-          this.#tracker.tlsBegan(direction);
-        },
-        record: ({ contentType, length, startAt, endAt, stamp }) =>
-          this.#onEvent({ kind: "tls-record", direction, contentType, length, startAt, endAt, stamp }),
-        hello: (hello, stamp) => this.#onEvent({ kind: "tls-hello", direction, hello, stamp }),
-      },
-      anomalies,
-    );
+  // FramingSink
+
+  line(direction: Direction, line: Line): void {
+    if (direction === "client") this.#clientLine(line);
+    else {
+      if (line.text !== "") this.#tracker.line("server");
+      this.#replies.line(line);
+    }
+  }
+
+  tlsBegan(direction: Direction): void {
+    if (direction === "server") this.#replies.finish();
+    this.#tracker.tlsBegan(direction);
+  }
+
+  tlsRecord(direction: Direction, { contentType, length, startAt, endAt, stamp }: TlsRecord): void {
+    this.#onEvent({ kind: "tls-record", direction, contentType, length, startAt, endAt, stamp });
+  }
+
+  tlsHello(direction: Direction, hello: TlsHello, stamp: Stamp): void {
+    this.#onEvent({ kind: "tls-hello", direction, hello, stamp });
+  }
+
+  // ReplySink
+
+  reply(reply: ReplyEvent): void {
+    this.#scrub(reply, true);
+    this.#recent[this.#replyCount++ % RECENT_REPLIES] = reply;
+    const { acknowledged } = reply.firstStamp;
+    if (acknowledged < 0 || acknowledged >= this.#authEndAt) this.#tracker.reply(reply.code);
+    this.#onEvent(reply);
+  }
+
+  odd(line: Line): void {
+    this.#odd("server", line);
   }
 
   #clientLine(line: Line): void {
@@ -130,19 +144,6 @@ export class ControlSession implements ControlStream {
     this.#onEvent({ kind: "command", verb: command.verb, argument, startAt, endAt, stamp, cut });
   }
 
-  #serverLine(line: Line): void {
-    if (line.text !== "") this.#tracker.line("server");
-    this.#replies.line(line);
-  }
-
-  #reply(reply: ReplyEvent): void {
-    this.#scrub(reply, true);
-    this.#recent[this.#replyCount++ % RECENT_REPLIES] = reply;
-    const { acknowledged } = reply.firstStamp;
-    if (acknowledged < 0 || acknowledged >= this.#authEndAt) this.#tracker.reply(reply.code);
-    this.#onEvent(reply);
-  }
-
   /** Remembers the secrets of a client's line, and takes them out of replies that stand before it in the file. */
   #learn(line: Line, command: Command | undefined): void {
     let isNew = false;
@@ -150,13 +151,17 @@ export class ControlSession implements ControlStream {
     if (isNew) for (const reply of this.#recent) this.#scrub(reply, false);
   }
 
-  /** Takes secrets out of a reply's lines, in place: nobody else has them yet, or the secret came later than they. */
-  #scrub({ code, lines }: ReplyEvent, isFirst: boolean): void {
-    const own = lines as string[];
+  /** Takes secrets out of a reply's lines. The reply is changed in place: nobody else has it yet, or the secret came later than it. */
+  #scrub(reply: ReplyEvent, isFirst: boolean): void {
+    const { code, lines } = reply;
     // The numbers of a negotiation are nobody's password.
     const isNegotiation = code >= 227 && code <= 229;
-    for (let i = 0; i < own.length; i++)
-      own[i] = this.#secrets.scrub(isFirst ? withoutCredentials(own[i]) : own[i], isNegotiation);
+    for (let i = 0; i < lines.length; i++) {
+      const clean = this.#secrets.scrub(isFirst ? withoutItsCredentials(lines[i]) : lines[i], isNegotiation);
+      if (clean === reply.lines[i]) continue;
+      // Not in the lines themselves, which other sessions may share.
+      (reply as { lines: readonly string[] }).lines = reply.lines.with(i, clean);
+    }
   }
 
   /** Neither command nor reply where it stands: a command in the server's direction, a reply in the client's, or anything else. */
@@ -173,6 +178,9 @@ export class ControlSession implements ControlStream {
     });
   }
 }
+
+/** Most replies hold none, and are said again and again. */
+const withoutItsCredentials = rememberingTexts(withoutCredentials);
 
 function commandText(command: Command): string {
   return command.argument === null ? command.verb : `${command.verb} ${command.argument}`;

@@ -1,6 +1,6 @@
 import type { AnomalyLog } from "../anomaly.ts";
 import { LIMITS } from "../limits.ts";
-import type { GapReason, Stamp } from "../tcp/stream-sink.ts";
+import type { Direction, GapReason, Stamp } from "../tcp/stream-sink.ts";
 
 /**
  * Lines of one direction of a control connection (RFC 959 section 5.3: Telnet NVT text, ended by CR LF). As found in traces: bare LF,
@@ -33,8 +33,44 @@ export interface Line {
   readonly cut: boolean;
 }
 
+/**
+ * Where a line ends that lies whole within `from` … `to` and is plain ASCII, as nearly every one does: one look at each byte, no copy.
+ * @returns the index behind its LF; -1 for all other lines, which are {@link LineSplitter}'s
+ */
+export function wholeLineEnd(bytes: Uint8Array, from: number, to: number): number {
+  let seen = 0;
+  for (let at = from; at < to; at++) {
+    const byte = bytes[at];
+    if (byte === LF) return seen < 0x80 && at - from <= MAX_LINE_BYTES ? at + 1 : -1;
+    seen |= byte === 0 ? 0x80 : byte;
+  }
+  return -1;
+}
+
+/** The line of {@link wholeLineEnd}. @param offset stream offset of `bytes[from]` */
+export function wholeLine(
+  direction: Direction,
+  bytes: Uint8Array,
+  from: number,
+  end: number,
+  offset: number,
+  stamp: Stamp,
+): Line {
+  let textEnd = end - 1;
+  while (textEnd > from && bytes[textEnd - 1] === CR) textEnd--;
+  return {
+    text: direction === "server" ? repeatedText(bytes, from, textEnd) : latin1(bytes, from, textEnd),
+    startAt: offset,
+    endAt: offset + end - from,
+    firstStamp: stamp,
+    stamp,
+    cut: false,
+  };
+}
+
 /** Splits one direction into lines. Its caller decides where lines begin; it says where each one ends. */
 export class LineSplitter {
+  readonly #direction: Direction;
   readonly #onLine: (line: Line) => void;
   readonly #anomalies: AnomalyLog;
   /** Text of a line that is not complete within one segment, or that holds Telnet commands. */
@@ -53,7 +89,8 @@ export class LineSplitter {
   #firstStamp: Stamp | undefined;
   #lastStamp: Stamp | undefined;
 
-  constructor(onLine: (line: Line) => void, anomalies: AnomalyLog) {
+  constructor(direction: Direction, onLine: (line: Line) => void, anomalies: AnomalyLog) {
+    this.#direction = direction;
     this.#onLine = onLine;
     this.#anomalies = anomalies;
   }
@@ -75,27 +112,11 @@ export class LineSplitter {
    */
   push(bytes: Uint8Array, from: number, to: number, offset: number, stamp: Stamp): number {
     if (!this.#open) {
-      // Nearly every line is plain ASCII and whole within its segment: one look at each byte, no copy.
-      let seen = 0;
-      let at = from;
-      for (; at < to; at++) {
-        const byte = bytes[at];
-        if (byte === LF) break;
-        seen |= byte === 0 ? 0x80 : byte;
-      }
-      if (at < to && seen < 0x80 && at - from <= MAX_LINE_BYTES) {
-        let end = at;
-        while (end > from && bytes[end - 1] === CR) end--;
+      const end = wholeLineEnd(bytes, from, to);
+      if (end >= 0) {
         this.#onlyWhole = false;
-        this.#onLine({
-          text: latin1(bytes, from, end),
-          startAt: offset,
-          endAt: offset + at + 1 - from,
-          firstStamp: stamp,
-          stamp,
-          cut: false,
-        });
-        return at + 1;
+        this.#onLine(wholeLine(this.#direction, bytes, from, end, offset, stamp));
+        return end;
       }
       if (from === to) return to;
       this.#open = true;
@@ -238,4 +259,38 @@ function latin1(bytes: Uint8Array, from: number, to: number): string {
     viewed = bytes;
   }
   return view.toString("latin1", from, to);
+}
+
+/** Texts remembered by {@link repeatedText}. */
+const REPEATED_TEXTS = 1024;
+/** Longest of them. */
+const MAX_REPEATED_LENGTH = 128;
+
+/** What the codes of replies begin with. */
+const DIGIT_ONE = 0x31;
+const DIGIT_SIX = 0x36;
+
+/** Direct-mapped. */
+const repeated: string[] = new Array(REPEATED_TEXTS).fill("");
+
+/**
+ * ASCII text of a server's line. A server says the same lines to all its clients: what was made of their bytes before is compared with them, at
+ * half the price of a new string, which would live as long as the session. For what begins like a reply only: any other line may be a password.
+ */
+function repeatedText(bytes: Uint8Array, from: number, to: number): string {
+  const length = to - from;
+  const first = bytes[from];
+  if (length > MAX_REPEATED_LENGTH || first < DIGIT_ONE || first > DIGIT_SIX) return latin1(bytes, from, to);
+  let hash = length;
+  for (let at = from; at < to; at++) hash = Math.imul(hash ^ bytes[at], 0x01000193);
+  const slot = (hash ^ (hash >>> 15)) & (REPEATED_TEXTS - 1);
+  const known = repeated[slot];
+  if (known.length === length) {
+    let i = 0;
+    while (i < length && known.charCodeAt(i) === bytes[from + i]) i++;
+    if (i === length) return known;
+  }
+  const text = latin1(bytes, from, to);
+  repeated[slot] = text;
+  return text;
 }

@@ -3,6 +3,7 @@ import { LIMITS } from "../limits.ts";
 import type { Stamp } from "../tcp/stream-sink.ts";
 import type { ReplyEvent } from "./control-event.ts";
 import type { Line } from "./line.ts";
+import { rememberingTexts } from "./text-memory.ts";
 
 /**
  * Replies (RFC 959 section 4.2): one line `code SP text`, or many from `code-text` to the line that begins with the same code and a
@@ -55,6 +56,9 @@ function replyCode(text: string): number {
   }
   return hundreds * 100 + tens * 10 + ones;
 }
+
+/** The one line of a reply without its code; shared by the sessions in which it is said. */
+const onlyLine = rememberingTexts((text): readonly string[] => [text.slice(4)]);
 
 /** Who wants to know of replies. */
 export interface ReplySink {
@@ -112,7 +116,7 @@ export class ReplyAssembler {
       this.#sink.reply({
         kind: "reply",
         code,
-        lines: [text.slice(4)],
+        lines: onlyLine(text),
         startAt: line.startAt,
         endAt: line.endAt,
         stamp: line.stamp,

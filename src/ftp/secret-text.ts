@@ -1,3 +1,5 @@
+import { rememberingTexts } from "./text-memory.ts";
+
 /**
  * Keeps secrets out of the model. Arguments of PASS and its like are dropped where commands are read (`command.ts`); what is here finds
  * secrets in other texts: passwords inside URLs, commands that a server quotes, and passwords that it repeats in its own words.
@@ -120,8 +122,11 @@ export class SecretMemory {
 
 const NUMBERS = /^[\d.,:|!()]+$/;
 
+/** Asked of every reply of every session. */
+const lowerCase = rememberingTexts((text) => text.toLowerCase());
+
 function without(text: string, { text: secret, cut }: Secret): string {
-  const folded = text.toLowerCase();
+  const folded = lowerCase(text);
   // A few letters change their length with their case: then only what is written alike is found.
   const searched = folded.length === text.length ? folded : text;
   let found = searched.indexOf(secret);

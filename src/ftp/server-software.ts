@@ -1,3 +1,5 @@
+import { rememberingTexts } from "./text-memory.ts";
+
 /**
  * Which software a server runs, by what it says of itself. What 150, 125, 200 and 425 mean depends on it (PEERS B3), and so does the setting
  * that a remedy names. Two tables: what states a product's name, and texts that only one product says. The second is asked only where the
@@ -319,27 +321,36 @@ const TEXTS_OF_CODE: ReadonlyMap<number, readonly TextRow[]> = byCode(TEXTS);
  * @returns undefined where no reply tells, or where they contradict each other
  */
 export function identifyServer(replies: Iterable<SpokenReply>): ServerIdentity | undefined {
-  const saidBy = new Map<ServerProduct, TextRow>();
+  let saidBy: Map<ServerProduct, TextRow> | undefined;
   for (const reply of replies) {
     if (reply.code === 220 || reply.code === 215) {
       const identity = byName(reply);
       if (identity) return identity;
     }
     for (const row of TEXTS_OF_CODE.get(reply.code) ?? []) {
-      if (!saidBy.has(row.product) && reply.lines.some((line) => row.pattern.test(line))) saidBy.set(row.product, row);
+      if (saidBy?.has(row.product) || !reply.lines.some((line) => row.pattern.test(line))) continue;
+      saidBy ??= new Map();
+      saidBy.set(row.product, row);
     }
   }
-  if (saidBy.size !== 1) return undefined;
+  if (saidBy?.size !== 1) return undefined;
   const [{ name, product }] = saidBy.values();
   return { name, version: null, product };
 }
 
 /** By a name in the greeting or in the reply to SYST; a greeting that names several products (a joke, a gateway) names none. */
-function byName(reply: SpokenReply): ServerIdentity | undefined {
-  const text = reply.lines.join("\n");
+function byName({ code, lines }: SpokenReply): ServerIdentity | undefined {
+  const text = lines.length === 1 ? lines[0] : lines.join("\n");
+  return code === 220 ? byGreeting(text) : nameIn(text, code);
+}
+
+/** Of the servers of a capture each greets all its clients alike. */
+const byGreeting = rememberingTexts((text) => nameIn(text, 220));
+
+function nameIn(text: string, replyCode: number): ServerIdentity | undefined {
   let found: ServerIdentity | undefined;
   for (const { name, product, pattern, code } of NAMES) {
-    if ((code ?? 220) !== reply.code) continue;
+    if ((code ?? 220) !== replyCode) continue;
     const match = pattern.exec(text);
     if (!match) continue;
     if (found && found.name !== name) return undefined;

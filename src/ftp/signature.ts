@@ -3,6 +3,7 @@ import type { ControlEvent } from "./control-event.ts";
 import { decodeText } from "./line.ts";
 import { parse227, parse228, parse229 } from "./negotiation.ts";
 import { replyHead } from "./reply.ts";
+import { rememberingTexts } from "./text-memory.ts";
 
 /**
  * Finds control connections on any port, also ones joined midstream, by what is said there. SMTP, POP3, NNTP, IRC and DICT use some of the
@@ -247,8 +248,15 @@ export function isFtpEvidence(event: ControlEvent): boolean {
     return commandStrength(line) === "certain" && !rulesOutFtp(line);
   }
   if (event.kind !== "reply") return false;
-  const text = event.lines.join("\n");
-  return replyStrength(event.code, text) === "certain" && !rulesOutFtp(`${event.code} ${text}`);
+  const text = event.lines.length === 1 ? event.lines[0] : event.lines.join("\n");
+  return event.code === 220 ? greetsAsFtp(text) : provesFtp(event.code, text);
+}
+
+/** A greeting decides nearly every session, and a server greets all its clients alike. */
+const greetsAsFtp = rememberingTexts((text) => provesFtp(220, text));
+
+function provesFtp(code: number, text: string): boolean {
+  return replyStrength(code, text) === "certain" && !rulesOutFtp(`${code} ${text}`);
 }
 
 /** Whether something said on a followed connection rules FTP out. */

@@ -8,7 +8,7 @@ const stamp = (packet: number) => ({ packet, time: packet, acknowledged: -1, ttl
 function splitter() {
   const lines: Line[] = [];
   const anomalies = new AnomalyLog();
-  const made = new LineSplitter((line) => lines.push(line), anomalies);
+  const made = new LineSplitter("client", (line) => lines.push(line), anomalies);
   let offset = 0;
   let packet = 0;
   const feed = (text: string) => {

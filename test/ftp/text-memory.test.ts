@@ -1,0 +1,24 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { rememberingTexts } from "../../src/ftp/text-memory.ts";
+
+test("what was made of a text is not made again, and is the same thing", () => {
+  let made = 0;
+  const remembered = rememberingTexts((text) => ({ text, number: ++made }));
+  const first = remembered("220 ready");
+  assert.equal(remembered(["220", "ready"].join(" ")), first);
+  assert.equal(first.text, "220 ready");
+});
+
+test("texts that take each other's place each get their own answer", () => {
+  const remembered = rememberingTexts((text) => text.toUpperCase());
+  const texts = Array.from({ length: 5_000 }, (_, i) => `reply ${i}`);
+  for (const text of [...texts, ...texts.toReversed()]) assert.equal(remembered(text), text.toUpperCase());
+});
+
+test("the empty text, and one too long to be remembered", () => {
+  const remembered = rememberingTexts((text) => text.length);
+  assert.equal(remembered(""), 0);
+  assert.equal(remembered("x".repeat(10_000)), 10_000);
+  assert.equal(remembered(""), 0);
+});
