@@ -116,14 +116,14 @@ const CLASS_OF_RANGE: Readonly<Record<string, AddressClass>> = {
 };
 
 /** Ranges that ipaddr.js calls reserved, or does not know, and that captures use like public addresses. */
-const PUBLIC_IN_CAPTURES: readonly [string, number][] = [
-  ["192.0.2.0", 24], // RFC 5737 TEST-NET-1
-  ["198.51.100.0", 24], // RFC 5737 TEST-NET-2
-  ["203.0.113.0", 24], // RFC 5737 TEST-NET-3
-  ["198.18.0.0", 15], // RFC 2544 benchmarking
-  ["2001:db8::", 32], // RFC 3849
-  ["3fff::", 20], // RFC 9637
-];
+const PUBLIC_IN_CAPTURES = [
+  "192.0.2.0/24", // RFC 5737 TEST-NET-1
+  "198.51.100.0/24", // RFC 5737 TEST-NET-2
+  "203.0.113.0/24", // RFC 5737 TEST-NET-3
+  "198.18.0.0/15", // RFC 2544 benchmarking
+  "2001:db8::/32", // RFC 3849
+  "3fff::/20", // RFC 9637
+].map((network) => ipaddr.parseCIDR(network));
 
 /** The class of an address given as canonical text; `reserved` for text that is no address. */
 export function classifyAddress(text: string): AddressClass {
@@ -134,10 +134,8 @@ export function classifyAddress(text: string): AddressClass {
 
 function classifyBytes(bytes: Uint8Array): AddressClass {
   const address = ipaddr.fromByteArray([...bytes]);
-  for (const [network, length] of PUBLIC_IN_CAPTURES) {
-    const prefix = ipaddr.parse(network);
+  for (const [prefix, length] of PUBLIC_IN_CAPTURES)
     if (prefix.kind() === address.kind() && address.match(prefix as never, length)) return "public";
-  }
   if (bytes.length === 16) {
     const embedded = embeddedIpv4(bytes);
     if (embedded) return classifyBytes(embedded);

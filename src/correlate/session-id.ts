@@ -16,27 +16,49 @@ export function sessionId(connection: Connection): string {
  * Community ID version 1 with seed 0 (https://github.com/corelight/community-id-spec): `1:` and the base64 of SHA-1 over seed,
  * ordered addresses, protocol 6, padding and ordered ports.
  */
-export function communityId({ originator, responder }: Connection): string {
-  return communityIdOf(originator, responder);
+export function communityId({ addressKeyA, addressKeyB, addressBytes, originator, responder }: Connection): string {
+  if (addressBytes !== null)
+    return idOf(addressBytes.subarray(0, 16), originator.port, addressBytes.subarray(16), responder.port);
+  // The keys of IPv4 addresses are the addresses.
+  writeUint32(ipv4Ends[0], addressKeyA);
+  writeUint32(ipv4Ends[1], addressKeyB);
+  return idOf(ipv4Ends[0], originator.port, ipv4Ends[1], responder.port);
 }
 
 /** The same of two endpoints, in either order. */
 export function communityIdOf(one: Endpoint, other: Endpoint): string {
-  const a = { address: parseAddress(one.address)!, port: one.port };
-  const b = { address: parseAddress(other.address)!, port: other.port };
-  const order = compareBytes(a.address, b.address) || a.port - b.port;
-  const [first, second] = order <= 0 ? [a, b] : [b, a];
-  const { length } = first.address;
-  const message = new Uint8Array(2 + 2 * length + 6);
-  message.set(first.address, 2);
-  message.set(second.address, 2 + length);
+  return idOf(parseAddress(one.address)!, one.port, parseAddress(other.address)!, other.port);
+}
+
+/** Written anew for each session: what is hashed lives no longer than that. */
+const ipv4Ends = [new Uint8Array(4), new Uint8Array(4)] as const;
+const messages: Readonly<Record<number, Uint8Array>> = {
+  4: new Uint8Array(2 + 2 * 4 + 6),
+  16: new Uint8Array(2 + 2 * 16 + 6),
+};
+
+const TCP = 6;
+
+function idOf(one: Uint8Array, onePort: number, other: Uint8Array, otherPort: number): string {
+  const { length } = one;
+  const inOrder = (compareBytes(one, other) || onePort - otherPort) <= 0;
+  const message = messages[length];
+  message.set(inOrder ? one : other, 2);
+  message.set(inOrder ? other : one, 2 + length);
   const behind = 2 + 2 * length;
-  message[behind] = 6;
-  message[behind + 2] = first.port >> 8;
-  message[behind + 3] = first.port;
-  message[behind + 4] = second.port >> 8;
-  message[behind + 5] = second.port;
+  message[behind] = TCP;
+  writePort(message, behind + 2, inOrder ? onePort : otherPort);
+  writePort(message, behind + 4, inOrder ? otherPort : onePort);
   return `1:${hash("sha1", message, "base64")}`;
+}
+
+function writePort(bytes: Uint8Array, at: number, port: number): void {
+  bytes[at] = port >> 8;
+  bytes[at + 1] = port;
+}
+
+function writeUint32(bytes: Uint8Array, value: number): void {
+  for (let i = 0; i < 4; i++) bytes[i] = value >> (24 - 8 * i);
 }
 
 function compareBytes(a: Uint8Array, b: Uint8Array): number {

@@ -202,8 +202,8 @@ export class SessionTracker implements ConnectionObserver {
     if (!originator.baseFromSyn || !responder.baseFromSyn) return;
     for (const other of others) {
       if (other.connection.responder.base !== responder.base || !other.connection.responder.baseFromSyn) continue;
-      session.twins.push(sessionId(other.connection));
-      other.twins.push(sessionId(session.connection));
+      session.twins = added(session.twins, sessionId(other.connection));
+      other.twins = added(other.twins, sessionId(session.connection));
     }
   }
 
@@ -256,6 +256,16 @@ function mostLikely(sessions: readonly TrackedSession[], port: number): readonly
 /** Of a session that has negotiated nothing; nothing is ever added. */
 const NO_PORTS = new Set<number>();
 
+/** What most sessions have none of, the same array for all of them; nothing is ever added to it. */
+const NONE: never[] = [];
+
+/** `list` with one more: the same array unless it is {@link NONE}. */
+function added<Item>(list: Item[], item: Item): Item[] {
+  if (list === NONE) return [item];
+  list.push(item);
+  return list;
+}
+
 /** A session while it is being followed. */
 class TrackedSession implements ControlStream, Watcher {
   readonly connection: Connection;
@@ -264,13 +274,13 @@ class TrackedSession implements ControlStream, Watcher {
   readonly clientAddress: string;
   room = MAX_CANDIDATES;
   /** Ids of sessions that are this one with translated addresses. */
-  readonly twins: string[] = [];
+  twins: string[] = NONE;
   readonly #recognised: boolean;
   readonly #tracker: SessionTracker;
   readonly #table: ConnectionTable;
   readonly #anomalies: AnomalyLog;
   readonly #events: ControlEvent[] = [];
-  readonly #candidates: Candidate[] = [];
+  #candidates: Candidate[] = NONE;
   #expectedPorts = NO_PORTS;
   #parser: ControlSession | null = null;
   #security: SessionSecurity = "cleartext";
@@ -282,7 +292,7 @@ class TrackedSession implements ControlStream, Watcher {
   /** When the server said or sent something last (seconds). */
   lastServerTime = Number.NEGATIVE_INFINITY;
   #hiddenFrom = -1;
-  #hidden: { from: number; to: number }[] = [];
+  #hidden: { readonly from: number; readonly to: number }[] = NONE;
   #lostBytes = false;
   #cutBytes = false;
   #ftpEvidence = false;
@@ -407,7 +417,7 @@ class TrackedSession implements ControlStream, Watcher {
   }
 
   #endHidden(time: number): void {
-    this.#hidden.push({ from: this.#hiddenFrom, to: time });
+    this.#hidden = added(this.#hidden, { from: this.#hiddenFrom, to: time });
     this.#hiddenFrom = -1;
   }
 
@@ -450,7 +460,7 @@ class TrackedSession implements ControlStream, Watcher {
     const hosts = [this.clientAddress, this.controlAddress];
     const foreign = !(hosts.includes(connection.originator.address) && hosts.includes(connection.responder.address));
     if (foreign && !this.#expectedPorts.has(connection.responder.port)) this.#foreignCount++;
-    this.#candidates.push({ connection, records, foreign, contested });
+    this.#candidates = added(this.#candidates, { connection, records, foreign, contested });
   }
 
   /** The control connection has closed, and so have all its data connections; stragglers had their time. */

@@ -124,10 +124,7 @@ export function pairExchanges(events: readonly ControlEvent[]): Exchange[] {
   const waiting: OpenExchange[] = [];
   /** End of what the capture has of the client's stream so far. */
   let clientEnd = 0;
-  const dialogue = events.filter(
-    (event) =>
-      event.kind === "command" || event.kind === "reply" || (event.kind !== "odd-line" && event.direction === "server"),
-  );
+  const dialogue = events.every(isOfDialogue) ? events : events.filter(isOfDialogue);
   let anyHole = false;
   for (let place = 0; place < dialogue.length; place++) {
     const event = dialogue[place];
@@ -171,18 +168,31 @@ export function pairExchanges(events: readonly ControlEvent[]): Exchange[] {
       const passed = waiting[i];
       if (TRANSFER_VERBS.has(passed.command!.verb) && passed.replies.length > 0) continue;
       passed.replyLost = passed.behindHole;
-      waiting.splice(i, 1);
+      removeAt(waiting, i);
     }
     if (event.code >= 200) {
       owner.final = event;
       // A lost command may be the one that is refused, or an ABOR that explains the 426.
       const commandLost = event.code >= 400 && event.firstStamp.acknowledged > clientEnd + FIN_BYTES;
       owner.replyLost = commandLost || (owner.behindHole && isAnyones(event, owner.command!));
-      waiting.splice(waiting.indexOf(owner), 1);
+      removeAt(waiting, waiting.indexOf(owner));
     }
   }
   for (const exchange of waiting) exchange.replyLost = exchange.behindHole;
   return exchanges;
+}
+
+/** Commands, replies, and what else the server's stream holds. */
+function isOfDialogue(event: ControlEvent): boolean {
+  return (
+    event.kind === "command" || event.kind === "reply" || (event.kind !== "odd-line" && event.direction === "server")
+  );
+}
+
+/** Nearly always the last, and `splice` makes an array of what it takes out. */
+function removeAt(waiting: OpenExchange[], at: number): void {
+  if (at === waiting.length - 1) waiting.pop();
+  else waiting.splice(at, 1);
 }
 
 /**
