@@ -2,13 +2,13 @@ import { type Endpoint, formatAddress } from "../address.ts";
 import type { AnomalyLog } from "../anomaly.ts";
 import type { SegmentInterest } from "../decode/decode-packet.ts";
 import { type PacketView, TcpFlag } from "../decode/packet-view.ts";
-import { maximumSegmentSize, timestampValue, windowScale } from "../decode/tcp.ts";
+import { maximumSegmentSize, windowScale } from "../decode/tcp.ts";
 import { LIMITS } from "../limits.ts";
 import { ClosedMemory } from "./closed-memory.ts";
 import { Connection, MAX_ICMP_ERRORS } from "./connection.ts";
 import { CopyMemory } from "./copy-memory.ts";
 import { EarlyPackets } from "./early-packets.ts";
-import { type HalfConnection, MAX_RESETS, MAX_SYN_TIMES } from "./half-connection.ts";
+import type { HalfConnection } from "./half-connection.ts";
 import { ControlReassembler, DeliveredBytes } from "./reassembler.ts";
 import type { ControlStream, Stamp } from "./stream-sink.ts";
 import { type RememberedSyn, SynMemory } from "./syn-memory.ts";
@@ -525,29 +525,26 @@ export class ConnectionTable {
     if (this.#isOutOfWindow(half, other, view)) return;
     connection.packets++;
     connection.lastPacket = packet;
-    connection.lastTime = time;
     connection.lastSeconds = view.seconds;
     connection.lastNanoseconds = view.nanoseconds;
     half.packets++;
     half.lastPacket = packet;
-    half.lastTime = time;
+    half.lastSeconds = view.seconds;
+    half.lastNanoseconds = view.nanoseconds;
     if (half.firstPacket === 0) {
       half.firstPacket = packet;
       half.firstTime = time;
     }
     if ((flags & TcpFlag.rst) !== 0) {
-      half.resetCount++;
-      if (half.resets.length < MAX_RESETS) {
-        half.resets.push({
-          packet,
-          time,
-          ttl: view.ttl,
-          ipId: view.ipId,
-          window: view.window,
-          hasAck: (flags & TcpFlag.ack) !== 0,
-          otherHighest: other.highest,
-        });
-      }
+      half.wasReset({
+        packet,
+        time,
+        ttl: view.ttl,
+        ipId: view.ipId,
+        window: view.window,
+        hasAck: (flags & TcpFlag.ack) !== 0,
+        otherHighest: other.highest,
+      });
       if (!connection.closed) {
         connection.closed = true;
         if (connection.role === "control") this.#observer.controlChanged(connection);
@@ -572,7 +569,7 @@ export class ConnectionTable {
         other.base = view.acknowledgment;
         other.baseFromSyn = isSyn;
       }
-      other.acknowledged(other.offsetOf(view.acknowledgment), packet, time);
+      other.acknowledged(other.offsetOf(view.acknowledgment));
     }
     this.#noteWindow(half, view, time);
 
@@ -636,7 +633,6 @@ export class ConnectionTable {
       half.synTime = time;
       half.maximumSegmentSize = maximumSegmentSize(view);
       half.windowScale = windowScale(view);
-      half.hasTimestamps = timestampValue(view) >= 0;
       if (!half.baseFromSyn) {
         const base = (view.sequence + 1) >>> 0;
         // Offsets may already count from a first payload or acknowledgment, which a SYN late in the file leaves where it is.
@@ -644,9 +640,6 @@ export class ConnectionTable {
         if (half.payloadPackets === 0) half.base = base;
       }
     }
-    // Nearly always the only one: an array that grows has room for seventeen.
-    if (half.synTimes.length === 0) half.synTimes = [time];
-    else if (half.synTimes.length < MAX_SYN_TIMES) half.synTimes.push(time);
     half.lastSynPacket = view.packet;
     half.lastSynTime = time;
   }
@@ -673,7 +666,6 @@ export class ConnectionTable {
   #noteWindow(half: HalfConnection, view: PacketView, time: number): void {
     half.window = view.window;
     if (view.window === 0) {
-      half.zeroWindowCount++;
       if (half.zeroWindowPacket === 0 || half.zeroWindowTime === 0) {
         half.zeroWindowPacket = view.packet;
         half.zeroWindowTime = time;
@@ -747,7 +739,6 @@ function adoptSyn(half: HalfConnection, syn: RememberedSyn): void {
   half.synPacket = syn.packet;
   half.firstPacket = syn.packet;
   half.synTime = syn.seconds + syn.nanoseconds / 1e9;
-  half.synTimes = [half.synTime];
   half.base = (syn.sequence + 1) >>> 0;
   half.baseFromSyn = true;
 }

@@ -42,9 +42,6 @@ export class Connection {
   lastSeconds: number;
   lastNanoseconds: number;
   lastPacket: number;
-  /** The same as doubles. */
-  readonly firstTime: number;
-  lastTime: number;
   packets = 0;
   /** Identical copies of packets, not counted elsewhere. */
   copies = 0;
@@ -95,8 +92,16 @@ export class Connection {
     this.firstNanoseconds = nanoseconds;
     this.lastSeconds = seconds;
     this.lastNanoseconds = nanoseconds;
-    this.firstTime = seconds + nanoseconds / 1e9;
-    this.lastTime = this.firstTime;
+  }
+
+  /** Time of the first packet (seconds). */
+  get firstTime(): number {
+    return this.firstSeconds + this.firstNanoseconds / 1e9;
+  }
+
+  /** Time of the last packet (seconds). */
+  get lastTime(): number {
+    return this.lastSeconds + this.lastNanoseconds / 1e9;
   }
 
   /** Both ends sent all they had, and each acknowledged the other's last byte: nothing that could still come would change what is known. */

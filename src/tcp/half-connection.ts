@@ -9,34 +9,51 @@ export class HalfConnection {
   readonly address: string;
   readonly port: number;
 
+  // What every packet reads or changes stands together, in few cache lines: thousands of sessions are open at once.
+
   packets = 0;
   firstPacket = 0;
   lastPacket = 0;
-  firstTime = 0;
-  lastTime = 0;
+  /** Seconds and nanoseconds of the last packet. */
+  lastSeconds = 0;
+  lastNanoseconds = 0;
+  /** How much of this half's stream the other end acknowledged; -1 before its first ACK. */
+  acked = -1;
+  /** One past the highest byte sent. */
+  highest = 0;
+  /** Whether {@link base} comes from the handshake. */
+  baseFromSyn = false;
+  /** Sequence number of stream offset 0; -1 while unknown. */
+  base = -1;
+  windowScale = -1;
+  /** The window that this end offers. */
+  window = 0;
+  zeroWindowTime = 0;
+  // Who sent it: of all packets but resets
+  ttl = 0;
+  lowestTtl = 255;
+  highestTtl = 0;
+  ipId = -1;
+  lastIpId = -1;
+  /** Stream offset of the FIN; -1 before it. */
+  finAt = -1;
+  /** The FIN was acknowledged. */
+  finAcked = false;
+  finPacket = 0;
+  #stalledAt = 0;
+  #largerLength = 0;
 
-  // SYN, or SYN-ACK
+  // The beginning
+  firstTime = 0;
+  /** SYNs, or SYN-ACKs. */
   synCount = 0;
   synPacket = 0;
   synTime = 0;
   lastSynPacket = 0;
   lastSynTime = 0;
-  /** Times of the first SYNs, at most {@link MAX_SYN_TIMES}. */
-  synTimes: number[] = [];
   maximumSegmentSize = 0;
-  windowScale = -1;
 
   // The stream
-  /** Sequence number of stream offset 0; -1 while unknown. */
-  base = -1;
-  /** Whether {@link base} comes from the handshake. */
-  baseFromSyn = false;
-  /** One past the highest byte sent. */
-  highest = 0;
-  /** How much of this half's stream the other end acknowledged; -1 before its first ACK. */
-  acked = -1;
-  ackedTime = 0;
-  ackedPacket = 0;
   /** Payload bytes that the capture shows, each once (as sent: bytes cut by the snaplen count). */
   bytes = 0;
   /** Bytes of holes not (yet) seen below {@link highest}. */
@@ -52,48 +69,28 @@ export class HalfConnection {
 
   // What is repeated in vain now: reset as soon as the other end acknowledges any of it
   stalledRetransmissions = 0;
-  #stalledAt = 0;
   stalledFirstPacket = 0;
   stalledFirstTime = 0;
   stalledLastPacket = 0;
   stalledLastTime = 0;
-  /** Smallest and largest payload among those retransmissions. */
-  stalledSmallest = 0;
+  /** Largest payload among those retransmissions. */
   stalledLargest = 0;
-  /** Bytes that arrived while this half was stalled do not exist; what the other end still acknowledged selectively does. */
-  largestSegment = 0;
+  /** Largest payload that arrived. */
   largestAcked = 0;
   #largerEnd = 0;
-  #largerLength = 0;
 
-  // The window that this end offers
-  window = 0;
+  // A window of nothing
   zeroWindowPacket = 0;
-  zeroWindowTime = 0;
-  zeroWindowCount = 0;
   zeroWindowLongest = 0;
 
   // The end
-  finPacket = 0;
   finTime = 0;
   finCount = 0;
-  /** Stream offset of the FIN; -1 before it. */
-  finAt = -1;
   /** How much of the other end's stream the FIN acknowledged, its FIN counting one byte; -1 when unknown. */
   finAcknowledged = -1;
-  /** The FIN was acknowledged. */
-  finAcked = false;
-  resets: Reset[] = [];
+  /** At most {@link MAX_RESETS}. */
+  resets: readonly Reset[] = NO_RESETS;
   resetCount = 0;
-
-  // Who sent it: of all packets but resets
-  ttl = 0;
-  lowestTtl = 255;
-  highestTtl = 0;
-  ipId = -1;
-  lastIpId = -1;
-  /** A SYN or payload with TCP timestamps was seen. */
-  hasTimestamps = false;
 
   constructor(address: string, port: number) {
     this.address = address;
@@ -125,7 +122,6 @@ export class HalfConnection {
       this.firstPayloadPacket = packet;
       this.firstPayloadTime = time;
     }
-    if (length > this.largestSegment) this.largestSegment = length;
     if (end > this.highest) {
       if (at > this.highest) {
         this.#openHole(this.highest, at);
@@ -151,14 +147,12 @@ export class HalfConnection {
       if (this.stalledRetransmissions === 0) {
         this.stalledFirstPacket = packet;
         this.stalledFirstTime = time;
-        this.stalledSmallest = length;
         this.stalledLargest = length;
         this.#stalledAt = at;
       } else if (at < this.#stalledAt) this.#stalledAt = at;
       this.stalledRetransmissions++;
       this.stalledLastPacket = packet;
       this.stalledLastTime = time;
-      if (length < this.stalledSmallest) this.stalledSmallest = length;
       if (length > this.stalledLargest) this.stalledLargest = length;
     }
     return false;
@@ -191,15 +185,13 @@ export class HalfConnection {
   }
 
   /** Notes that the other end acknowledged this half's stream up to `offset` (one more than the last byte; the FIN counts one). */
-  acknowledged(offset: number, packet: number, time: number): void {
+  acknowledged(offset: number): void {
     if (this.finAt >= 0 && offset > this.finAt) {
       this.finAcked = true;
       offset = this.finAt;
     }
     if (offset <= this.acked) return;
     this.acked = offset;
-    this.ackedTime = time;
-    this.ackedPacket = packet;
     // An acknowledgment of less stands late in the file, or is of what was sent before.
     if (offset > this.#stalledAt) this.stalledRetransmissions = 0;
     if (this.#largerLength !== 0 && offset >= this.#largerEnd) {
@@ -223,6 +215,17 @@ export class HalfConnection {
     if (other.finPacket === 0) return true;
     if (this.finAcknowledged > other.finAt) return false;
     return other.finAcknowledged > this.finAt || this.finPacket < other.finPacket;
+  }
+
+  /** Time of the last packet (seconds). */
+  get lastTime(): number {
+    return this.lastSeconds + this.lastNanoseconds / 1e9;
+  }
+
+  /** Notes a RST: all are counted, the first {@link MAX_RESETS} kept. */
+  wasReset(reset: Reset): void {
+    this.resetCount++;
+    if (this.resets.length < MAX_RESETS) this.resets = [...this.resets, reset];
   }
 
   /** Bytes sent and not acknowledged. */
@@ -252,6 +255,5 @@ interface Hole {
 /** How many holes of one stream are known by their place; what was missing in older ones stays missing. */
 const MAX_HOLES = 16;
 /** How many resets of one end are kept; all are counted. */
-export const MAX_RESETS = 4;
-/** How many SYN times of one end are kept; all are counted. */
-export const MAX_SYN_TIMES = 16;
+const MAX_RESETS = 4;
+const NO_RESETS: readonly Reset[] = [];

@@ -70,7 +70,7 @@ describe("a hole", () => {
     const { client, server, told, send } = connection();
     send(client, 10, "LIST");
     assert.equal(told.length, 0);
-    client.acknowledged(14, 2, 0);
+    client.acknowledged(14);
     for (let i = 0; i < LATE_SEGMENTS; i++) send(server, i, "x");
     assert.ok(!told.some((line) => line.startsWith("client")));
     send(server, LATE_SEGMENTS, "x");
