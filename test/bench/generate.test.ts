@@ -37,13 +37,8 @@ function made(kind: KindName, variant: VariantName, seed = 3): { truth: CaptureT
   return { truth, bytes: Buffer.concat(chunks) };
 }
 
-/** What the analyzer does not yet get right. */
-const TODO: Readonly<Partial<Record<KindName, string>>> = {
-  "syn-flood-on-21": "each SYN of a flood is told as a session",
-};
-
 for (const kind of kinds)
-  test(`${kind}: the report is the truth, session by session`, { todo: TODO[kind] ?? false }, () => {
+  test(`${kind}: the report is the truth, session by session`, () => {
     const { truth, bytes } = made(kind, "plain");
     const comparison = compare(truth, analyzeCapture(bytes));
     assert.deepEqual(comparison.differences, []);
