@@ -50,7 +50,9 @@ export const LIMITS = {
   halfOpen: { most: 4096, code: "control-attempts-over-limit" },
   /** Sessions followed at once. */
   sessions: { most: 100_000, code: "sessions-over-limit" },
-  /** Lines and TLS records of one session, and so the commands that wait for a reply too. */
+  /** Commands of one session that wait for a reply: clients that send ahead (GridFTP's pipelining) wait for some hundred. */
+  pendingCommands: { most: 4096, code: "commands-pending-over-limit" },
+  /** Lines and TLS records of one session. */
   sessionEvents: { most: 200_000, code: "session-events-over-limit" },
   /** Connections that one session may be the owner of. */
   candidates: { most: 20_000, code: "data-connections-over-limit" },

@@ -153,6 +153,13 @@ const BITES: Readonly<Record<keyof typeof LIMITS, Bite>> = {
     }
     return anomalies.list();
   },
+  pendingCommands: (over) => {
+    const net = new CaptureBuilder();
+    const control = net.connect({ client: CLIENT, server: SERVER, mss: 60_000 });
+    control.server("220 ready\r\n");
+    control.client("NOOP\r\n".repeat(LIMITS.pendingCommands.most + Number(over)));
+    return analyzeCapture(net.build()).anomalies;
+  },
   sessionEvents: (over) => {
     const net = new CaptureBuilder();
     const control = net.connect({ client: CLIENT, server: SERVER, mss: 60_000 });

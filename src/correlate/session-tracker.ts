@@ -518,7 +518,7 @@ class TrackedSession implements ControlStream, Watcher {
     if (this.#hiddenFrom >= 0) this.#endHidden(Number.POSITIVE_INFINITY);
     if (!this.#isSession()) return undefined;
     const events = inDialogueOrder(this.#events);
-    const exchanges = pairExchanges(events);
+    const exchanges = pairExchanges(events, this.#anomalies);
     const user = exchanges.findLast((exchange) => exchange.command?.verb === "USER")?.command?.argument ?? null;
     return {
       id: sessionId(connection),

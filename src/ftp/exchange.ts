@@ -1,3 +1,5 @@
+import type { AnomalyLog } from "../anomaly.ts";
+import { LIMITS } from "../limits.ts";
 import type { CommandEvent, ControlEvent, ReplyEvent } from "./control-event.ts";
 
 /**
@@ -10,16 +12,17 @@ export interface Exchange {
   /** The completing reply (2xx … 6xx); null while there is none. */
   readonly final: ReplyEvent | null;
   /**
-   * Its reply may have been lost by the capture: absence proves nothing, and a negative reply that stands here may answer a command that
-   * was lost.
+   * Its reply may have been lost by the capture, or came when the command was waited for no more (`LIMITS.pendingCommands`): absence proves
+   * nothing, and a negative reply that stands here may answer a command that was lost.
    */
   readonly replyLost: boolean;
 }
 
 const NO_REPLIES: ReplyEvent[] = [];
 
-interface OpenExchange {
-  command: CommandEvent | null;
+/** An exchange that may still get replies. */
+interface AskedExchange extends Exchange {
+  readonly command: CommandEvent;
   replies: ReplyEvent[];
   final: ReplyEvent | null;
   replyLost: boolean;
@@ -93,15 +96,39 @@ export const NEGOTIATION_VERBS: ReadonlySet<string> = new Set([
   "CPSV",
 ]);
 
-function fits(command: CommandEvent, code: number): boolean {
+function fits(verb: string, code: number): boolean {
   if (code >= 400 && code < 600) return true;
-  if (code < 200) return TRANSFER_VERBS.has(command.verb);
-  const completes = COMPLETES[command.verb];
+  if (code < 200) return TRANSFER_VERBS.has(verb);
+  const completes = COMPLETES[verb];
   if (completes === undefined) {
     const owners = SPECIFIC[code];
-    return owners === undefined || owners.includes(command.verb);
+    return owners === undefined || owners.includes(verb);
   }
   return completes.includes(code);
+}
+
+/** Verbs that {@link fits} tells from others; all others are alike to it. */
+const TOLD_APART: ReadonlySet<string> = new Set([
+  ...Object.keys(COMPLETES),
+  ...Object.values(SPECIFIC).flat(),
+  ...TRANSFER_VERBS,
+]);
+
+/** How many commands there are of each verb, those of {@link TOLD_APART} by name: whether any fits a reply is known without asking each. */
+class VerbCounts {
+  readonly #counts = new Map<string, number>();
+
+  add(verb: string, times: 1 | -1): void {
+    const key = TOLD_APART.has(verb) ? verb : "";
+    const count = (this.#counts.get(key) ?? 0) + times;
+    if (count === 0) this.#counts.delete(key);
+    else this.#counts.set(key, count);
+  }
+
+  anyFits(code: number): boolean {
+    for (const verb of this.#counts.keys()) if (fits(verb, code)) return true;
+    return false;
+  }
 }
 
 /** Acknowledgments may be one higher than the last command's end: a FIN counts as one byte. */
@@ -118,18 +145,19 @@ const FIN_BYTES = 1;
  * C TYPE A               acknowledges more than the 150: the client has read what the capture has not
  * S 200                  so this is not the answer to LIST
  * ```
+ * @param anomalies counts the commands that are waited for no more since too many came after them
  */
-export function pairExchanges(events: readonly ControlEvent[]): Exchange[] {
-  const exchanges: OpenExchange[] = [];
-  const waiting: OpenExchange[] = [];
+export function pairExchanges(events: readonly ControlEvent[], anomalies: AnomalyLog): Exchange[] {
+  const exchanges: Exchange[] = [];
+  const waiting = new WaitingCommands();
   /** End of what the capture has of the client's stream so far. */
   let clientEnd = 0;
   const dialogue = events.every(isOfDialogue) ? events : events.filter(isOfDialogue);
-  let anyHole = false;
+  const holes = new Holes(dialogue);
   for (let place = 0; place < dialogue.length; place++) {
     const event = dialogue[place];
     if (event.kind === "command") {
-      const exchange: OpenExchange = {
+      const exchange: AskedExchange = {
         command: event,
         replies: NO_REPLIES,
         final: null,
@@ -137,48 +165,38 @@ export function pairExchanges(events: readonly ControlEvent[]): Exchange[] {
         behindHole: false,
       };
       exchanges.push(exchange);
-      waiting.push(exchange);
+      waiting.add(exchange, anomalies);
       clientEnd = event.endAt;
       continue;
     }
     if (event.kind === "gap") {
-      const hole = beginOfHole(dialogue, place, event.length);
-      anyHole = true;
-      for (const exchange of waiting) exchange.behindHole ||= exchange.command!.stamp.acknowledged <= hole;
+      waiting.hole(holes.beginOf(place, event.length));
       continue;
     }
     if (event.kind !== "reply") continue;
-    const at = ownerOf(waiting, event, anyHole);
-    if (at < 0) {
+    const owner = waiting.ownerOf(event);
+    if (owner === undefined) {
       exchanges.push({
         command: null,
         replies: [event],
         final: event.code >= 200 ? event : null,
         replyLost: false,
-        behindHole: false,
       });
       continue;
     }
-    const owner = waiting[at];
     // Nearly always the only one: an array that grows has room for seventeen.
     if (owner.replies.length === 0) owner.replies = [event];
     else owner.replies.push(event);
-    // A transfer in progress stays open while the server answers other commands (NOOP, STAT, ABOR); all else before is passed over.
-    for (let i = at - 1; i >= 0; i--) {
-      const passed = waiting[i];
-      if (TRANSFER_VERBS.has(passed.command!.verb) && passed.replies.length > 0) continue;
-      passed.replyLost = passed.behindHole;
-      removeAt(waiting, i);
-    }
+    waiting.passOver(owner);
     if (event.code >= 200) {
       owner.final = event;
       // A lost command may be the one that is refused, or an ABOR that explains the 426.
       const commandLost = event.code >= 400 && event.firstStamp.acknowledged > clientEnd + FIN_BYTES;
-      owner.replyLost = commandLost || (owner.behindHole && isAnyones(event, owner.command!));
-      removeAt(waiting, waiting.indexOf(owner));
+      owner.replyLost = commandLost || (owner.behindHole && isAnyones(event, owner.command));
+      waiting.done(owner);
     }
   }
-  for (const exchange of waiting) exchange.replyLost = exchange.behindHole;
+  waiting.finish();
   return exchanges;
 }
 
@@ -189,23 +207,26 @@ function isOfDialogue(event: ControlEvent): boolean {
   );
 }
 
-/** Nearly always the last, and `splice` makes an array of what it takes out. */
-function removeAt(waiting: OpenExchange[], at: number): void {
-  if (at === waiting.length - 1) waiting.pop();
-  else waiting.splice(at, 1);
-}
+/** Where the holes of the server's stream begin, asked in the order of the dialogue. */
+class Holes {
+  readonly #dialogue: readonly ControlEvent[];
+  /** Place of the next thing known of the server's stream. */
+  #next = 0;
 
-/**
- * Offset at which a hole in the server's stream begins, or a later one: what follows it is the next thing known. Infinite where nothing
- * follows.
- */
-function beginOfHole(dialogue: readonly ControlEvent[], place: number, length: number): number {
-  for (let i = place + 1; i < dialogue.length; i++) {
-    const event = dialogue[i];
-    if (event.kind === "command" || event.kind === "gap" || event.kind === "tls-hello") continue;
-    return event.startAt - length;
+  constructor(dialogue: readonly ControlEvent[]) {
+    this.#dialogue = dialogue;
   }
-  return Number.POSITIVE_INFINITY;
+
+  /** Offset at which the hole at `place` begins, or a later one: what follows it is the next thing known. Infinite where nothing follows. */
+  beginOf(place: number, length: number): number {
+    this.#next = Math.max(this.#next, place + 1);
+    for (; this.#next < this.#dialogue.length; this.#next++) {
+      const event = this.#dialogue[this.#next];
+      if (event.kind === "command" || event.kind === "gap" || event.kind === "tls-hello") continue;
+      return event.startAt - length;
+    }
+    return Number.POSITIVE_INFINITY;
+  }
 }
 
 /** Whether the reply fits other commands as well: it is negative, and does not speak of a data connection (425, 426) as only a transfer's can. */
@@ -214,35 +235,109 @@ function isAnyones({ code }: ReplyEvent, { verb }: CommandEvent): boolean {
   return !((code === 425 || code === 426) && TRANSFER_VERBS.has(verb));
 }
 
-/**
- * Index in `waiting` of the command that this reply answers; -1 when none does.
- * @param anyHole some of them may be behind a hole in the server's stream
- */
-function ownerOf(waiting: readonly OpenExchange[], reply: ReplyEvent, anyHole: boolean): number {
-  if (waiting.length === 0) return -1;
-  // What was answered in a hole of the capture is asked last.
-  const open = anyHole ? waiting.filter((exchange) => !exchange.behindHole) : waiting;
-  const fitting = fittingOwner(open, reply) ?? fittingOwner(waiting, reply);
-  if (fitting !== undefined) return waiting.indexOf(fitting);
-  if (reply.code < 200) return -1;
-  // A code that fits nothing that waits (250 to PASV, 200 to LIST): servers do that; it goes to the oldest, unless that is a
-  // transfer under way.
-  const oldest = open[0] ?? waiting[0];
-  return TRANSFER_VERBS.has(oldest.command!.verb) && oldest.replies.length > 0 ? -1 : waiting.indexOf(oldest);
+/** Commands without a final reply yet, the oldest first. */
+class WaitingCommands {
+  readonly #waiting: AskedExchange[] = [];
+  readonly #verbs = new VerbCounts();
+  /** Of those that are not behind a hole in the server's stream. */
+  readonly #openVerbs = new VerbCounts();
+  #behindHole = 0;
+
+  add(exchange: AskedExchange, anomalies: AnomalyLog): void {
+    if (this.#waiting.length >= LIMITS.pendingCommands.most) {
+      const oldest = this.#waiting[0];
+      this.#remove(0);
+      oldest.replyLost = true;
+      const detail = () =>
+        `more than ${LIMITS.pendingCommands.most} commands without a reply; the oldest is not waited for any more`;
+      anomalies.note(LIMITS.pendingCommands.code, "ftp", exchange.command.stamp.packet, detail);
+    }
+    this.#waiting.push(exchange);
+    this.#verbs.add(exchange.command.verb, 1);
+    this.#openVerbs.add(exchange.command.verb, 1);
+  }
+
+  /** The server's stream has a hole that begins at `offset`: what it said there may answer whoever has not read beyond it. */
+  hole(offset: number): void {
+    for (const exchange of this.#waiting) {
+      if (exchange.behindHole || exchange.command.stamp.acknowledged > offset) continue;
+      exchange.behindHole = true;
+      this.#behindHole++;
+      this.#openVerbs.add(exchange.command.verb, -1);
+    }
+  }
+
+  /** The command that this reply answers; undefined when none does. */
+  ownerOf(reply: ReplyEvent): AskedExchange | undefined {
+    if (this.#waiting.length === 0) return undefined;
+    const oldest = this.#waiting[0];
+    // What was answered in a hole of the capture is asked last.
+    const oldestOpen = this.#behindHole === 0 ? oldest : this.#waiting.find(isOpen);
+    const fitting =
+      (oldestOpen && this.#fitting(oldestOpen, reply, this.#openVerbs, isOpen)) ??
+      this.#fitting(oldest, reply, this.#verbs, isAny);
+    if (fitting !== undefined || reply.code < 200) return fitting;
+    // A code that fits nothing that waits (250 to PASV, 200 to LIST): servers do that; it goes to the oldest, unless that is a
+    // transfer under way.
+    const first = oldestOpen ?? oldest;
+    return isUnderWay(first) ? undefined : first;
+  }
+
+  /** A later command has been answered: a transfer in progress stays open while the server answers others (NOOP, STAT, ABOR), all else is passed. */
+  passOver(owner: AskedExchange): void {
+    for (let i = this.#waiting.indexOf(owner) - 1; i >= 0; i--) {
+      const passed = this.#waiting[i];
+      if (isUnderWay(passed)) continue;
+      passed.replyLost = passed.behindHole;
+      this.#remove(i);
+    }
+  }
+
+  /** It has its final reply. */
+  done(exchange: AskedExchange): void {
+    this.#remove(this.#waiting.indexOf(exchange));
+  }
+
+  /** Nothing more comes. */
+  finish(): void {
+    for (const exchange of this.#waiting) exchange.replyLost = exchange.behindHole;
+  }
+
+  /** The first that the reply fits, of those that are `among`; `oldest` is the first of them, `verbs` counts them. */
+  #fitting(
+    oldest: AskedExchange,
+    reply: ReplyEvent,
+    verbs: VerbCounts,
+    among: (exchange: AskedExchange) => boolean,
+  ): AskedExchange | undefined {
+    const { code } = reply;
+    const { command } = oldest;
+    // The final reply of a transfer fits the transfer; one that says ABOR does not exist.
+    if (fits(command.verb, code) && (code !== 421 || reply.firstStamp.acknowledged >= command.endAt)) return oldest;
+    if (!verbs.anyFits(code)) return undefined;
+    const isFitting = (exchange: AskedExchange) => among(exchange) && fits(exchange.command.verb, code);
+    if (code < 200) return this.#waiting.find(isFitting);
+    return (
+      this.#waiting.find((exchange) => among(exchange) && SPECIFIC[code]?.includes(exchange.command.verb) === true) ??
+      this.#waiting.find(isFitting)
+    );
+  }
+
+  #remove(at: number): void {
+    const { command, behindHole } = this.#waiting[at];
+    // Nearly always the last, and `splice` makes an array of what it takes out.
+    if (at === this.#waiting.length - 1) this.#waiting.pop();
+    else this.#waiting.splice(at, 1);
+    this.#verbs.add(command.verb, -1);
+    if (behindHole) this.#behindHole--;
+    else this.#openVerbs.add(command.verb, -1);
+  }
 }
 
-function fittingOwner(waiting: readonly OpenExchange[], reply: ReplyEvent): OpenExchange | undefined {
-  const oldest = waiting[0];
-  if (oldest === undefined) return undefined;
-  // The final reply of a transfer fits the transfer; one that says ABOR does not exist.
-  if (
-    fits(oldest.command!, reply.code) &&
-    (reply.code !== 421 || reply.firstStamp.acknowledged >= oldest.command!.endAt)
-  )
-    return oldest;
-  if (reply.code < 200) return waiting.find((exchange) => fits(exchange.command!, reply.code));
-  return (
-    waiting.find((exchange) => SPECIFIC[reply.code]?.includes(exchange.command!.verb) === true) ??
-    waiting.find((exchange) => fits(exchange.command!, reply.code))
-  );
+const isAny = () => true;
+const isOpen = ({ behindHole }: AskedExchange) => !behindHole;
+
+/** A transfer that has been answered but not completed. */
+function isUnderWay({ command, replies }: AskedExchange): boolean {
+  return TRANSFER_VERBS.has(command.verb) && replies.length > 0;
 }

@@ -1,0 +1,64 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { AnomalyLog } from "../../src/anomaly.ts";
+import type { ControlEvent } from "../../src/ftp/control-event.ts";
+import { type Exchange, pairExchanges } from "../../src/ftp/exchange.ts";
+import { LIMITS } from "../../src/limits.ts";
+
+/** A dialogue in which nothing was lost: `verb` of a command, or a reply's code; `-` is a hole in the server's stream. */
+function paired(...said: readonly (string | number)[]): { exchanges: Exchange[]; anomalies: AnomalyLog } {
+  const anomalies = new AnomalyLog();
+  let client = 0;
+  let server = 0;
+  const events = said.map((word, i): ControlEvent => {
+    const stamp = { packet: i + 1, time: i, acknowledged: -1, ttl: 64 };
+    if (typeof word === "number") {
+      const startAt = server;
+      server += 10;
+      const ofReply = { startAt, endAt: server, firstStamp: { ...stamp, acknowledged: client }, stamp };
+      return { kind: "reply", code: word, lines: ["x"], cut: false, ...ofReply };
+    }
+    if (word === "-") {
+      server += 10;
+      return { kind: "gap", direction: "server", length: 10, reason: "lost", stamp };
+    }
+    const startAt = client;
+    client += 10;
+    const ofCommand = { startAt, endAt: client, stamp: { ...stamp, acknowledged: server }, cut: false };
+    return { kind: "command", verb: word, argument: null, ...ofCommand };
+  });
+  return { exchanges: pairExchanges(events, anomalies), anomalies };
+}
+
+/** `LIST 150 226`, with a `?` where the reply may have been lost. */
+const told = (exchanges: readonly Exchange[]) =>
+  exchanges.map(({ command, replies, replyLost }) =>
+    [command?.verb ?? "-", ...replies.map(({ code }) => code), ...(replyLost ? ["?"] : [])].join(" "),
+  );
+
+test("a reply finds its command past others that it cannot answer", () => {
+  assert.deepEqual(told(paired("LIST", "NOOP", 150, 200, 226).exchanges), ["LIST 150 226", "NOOP 200"]);
+  assert.deepEqual(told(paired("NOOP", "PASV", "LIST", 227, 150, 226).exchanges), ["NOOP", "PASV 227", "LIST 150 226"]);
+  assert.deepEqual(told(paired(220, "XYZZY", "FROB", 500, 200).exchanges), ["- 220", "XYZZY 500", "FROB 200"]);
+});
+
+test("what fits nothing goes to the oldest, but not to a transfer under way", () => {
+  assert.deepEqual(told(paired("PASV", 250).exchanges), ["PASV 250"]);
+  assert.deepEqual(told(paired("LIST", 150, 229, 226).exchanges), ["LIST 150 226", "- 229"]);
+});
+
+test("what is behind a hole is asked last", () => {
+  assert.deepEqual(told(paired("LIST", 150, "-", 500, "TYPE", 200).exchanges), ["LIST 150 500 ?", "TYPE 200"]);
+  assert.deepEqual(told(paired("SIZE", "-", "NOOP", "SIZE", 213).exchanges), ["SIZE ?", "NOOP", "SIZE 213"]);
+});
+
+test("the oldest of too many commands is not waited for any more, and nothing is concluded from its silence", () => {
+  const flood = Array.from({ length: LIMITS.pendingCommands.most }, () => "NOOP");
+  const { exchanges, anomalies } = paired("SIZE", "LIST", ...flood, 213, "QUIT", 221);
+  const [size, list, ...rest] = told(exchanges);
+  assert.deepEqual([size, list], ["SIZE ?", "LIST ?"]);
+  // The 213 answers none of those that wait, so it is taken for the oldest one's.
+  assert.equal(rest[0], "NOOP 213");
+  assert.equal(rest.at(-1), "QUIT 221");
+  assert.equal(anomalies.count(LIMITS.pendingCommands.code), 2);
+});
