@@ -58,8 +58,8 @@ const COMPRESSED_CHUNK_BYTES = 64 * 1024;
 /** Decompressed bytes that zlib hands out at once. */
 const GUNZIP_CHUNK_BYTES = 256 * 1024;
 
-/** Compressed bytes given to zlib at once where they are damaged. */
-const DAMAGE_STEP_BYTES = 1;
+/** Compressed bytes given to zlib at once where they are damaged, from one reading of the file to the next: few steps each time, not 64 Ki. */
+const DAMAGE_STEP_BYTES = [256, 1];
 
 /** Compressed bytes given to fzstd at once: it hands out whole blocks of 128 KiB, and a few bytes can stand for one. */
 const ZSTD_STEP_BYTES = 4096;
@@ -344,12 +344,20 @@ async function* gunzip(source: ByteSource): AsyncGenerator<Uint8Array, string | 
     const code = codeOf(error);
     if (code === "Z_BUF_ERROR") return `the gzip data ends early, after ${source.position} bytes`;
     if (!code.startsWith("Z_")) return `reading failed at byte ${source.position}: ${plainWords(error)}`;
-    const again = source.again();
-    const place =
-      again === null
-        ? `behind byte ${stream.bytesWritten}`
-        : `at byte ${yield* gunzipUpToDamage(again, stream.bytesWritten, delivered)}`;
-    return `damaged gzip data ${place}: ${plainWords(error)}`;
+    const reason = plainWords(error);
+    let soundBytes = stream.bytesWritten;
+    for (const step of DAMAGE_STEP_BYTES) {
+      const again = source.again();
+      if (again === null) return `damaged gzip data behind byte ${soundBytes}: ${reason}`;
+      const more = gunzipUpToDamage(again, soundBytes, step, delivered);
+      let next = await more.next();
+      for (; !next.done; next = await more.next()) {
+        delivered += next.value.length;
+        yield next.value;
+      }
+      soundBytes = next.value;
+    }
+    return `damaged gzip data at byte ${soundBytes}: ${reason}`;
   } finally {
     stream.destroy();
   }
@@ -360,14 +368,16 @@ class AfterLastMember extends Error {}
 
 /**
  * zlib throws away the output of the call in which it meets the damage: all of a small capture. So the file is read once more,
- * and around the damage in steps so small that next to nothing is lost.
+ * and around the damage in smaller steps.
  * @param soundBytes compressed bytes known to be sound
+ * @param stepBytes how many are given to zlib at once behind them
  * @param delivered decompressed bytes that are not to be delivered again
- * @returns the offset in the file at which the damage shows
+ * @returns the offset in the file of the step in which the damage shows
  */
 async function* gunzipUpToDamage(
   source: ByteSource,
   soundBytes: number,
+  stepBytes: number,
   delivered: number,
 ): AsyncGenerator<Uint8Array, number> {
   const stream = createGunzip({ chunkSize: GUNZIP_CHUNK_BYTES });
@@ -377,9 +387,9 @@ async function* gunzipUpToDamage(
     for await (const chunk of compressedChunks(source)) {
       const sound = Math.min(Math.max(soundBytes - at, 0), chunk.length);
       if (sound > 0) yield chunk.subarray(0, sound);
-      for (let step = sound; step < chunk.length; step += DAMAGE_STEP_BYTES) {
+      for (let step = sound; step < chunk.length; step += stepBytes) {
         damagedAt = at + step;
-        yield chunk.subarray(step, step + DAMAGE_STEP_BYTES);
+        yield chunk.subarray(step, step + stepBytes);
       }
       at += chunk.length;
     }

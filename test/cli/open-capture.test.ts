@@ -7,6 +7,7 @@ import { Readable } from "node:stream";
 import { after, before, describe, it } from "node:test";
 import { gzipSync } from "node:zlib";
 import { CaptureOpenError, firstInstant, type OpenCapture, openCapture } from "../../src/cli/open-capture.ts";
+import { EXPANSION } from "../../src/limits.ts";
 import { concat, PcapngWriter, payload, pcapHeader, pcapRecord } from "../capture/capture-bytes.ts";
 
 const RECORDS = 3000;
@@ -25,6 +26,13 @@ const captureByZstd = Buffer.from(
     "AgkQFx4lLDM6QUhPVl1ka3J5gIeOlZwCAFzi/x1yvOuWRQAACGsBADTCDoQ=",
   "base64",
 );
+
+/** What cannot be made smaller. */
+let state = 1;
+const noise = Uint8Array.from({ length: 300_000 }, () => {
+  state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+  return state >>> 24;
+});
 
 /** Everything that can be read, and what was wrong in the end. */
 async function drain(open: OpenCapture): Promise<{ bytes: Buffer; problem: string | null }> {
@@ -103,11 +111,6 @@ describe("open capture", () => {
     });
 
     it("that ends early gives what is there", async () => {
-      let state = 1;
-      const noise = Uint8Array.from({ length: 300_000 }, () => {
-        state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-        return state >>> 24;
-      });
       const whole = gzipSync(noise);
       const { bytes, problem } = await readFile(whole.subarray(0, whole.length / 2));
       assert.ok(bytes.length > noise.length / 3);
@@ -160,6 +163,56 @@ describe("open capture", () => {
       const { bytes, problem } = await readFile(Buffer.concat([member, Buffer.from("\x1f\x8b\x09\0", "latin1")]));
       assertSame(bytes, capture);
       assert.equal(problem, `damaged gzip data at byte ${member.length + 3}: unknown compression method`);
+    });
+
+    const stored = (bytes: Uint8Array) => gzipSync(bytes, { level: 0 });
+    // Around what is read at once, what is stepped over at once, and in between.
+    for (const at of [300, 65_533, 65_534, 65_535, 65_536, 65_536 + 254, 65_536 + 255, 131_072 + 1000])
+      it(`gives all that comes before the damage, and its place: behind byte ${at}`, async () => {
+        const overhead = stored(noise.subarray(0, 1)).length - 1;
+        const members: Uint8Array[] = [];
+        let length = 0;
+        for (let left = at; left > 0; ) {
+          const size = Math.min(left - overhead, 30_000);
+          members.push(stored(noise.subarray(length, length + size)));
+          length += size;
+          left -= size + overhead;
+        }
+        const sound = Buffer.concat(members);
+        assert.equal(sound.length, at);
+        // The next member's magic number, and a compression method that there is not.
+        const damaged = Buffer.concat([sound, Buffer.from([0x1f, 0x8b, 9, 0]), noise.subarray(0, 1000)]);
+        const { bytes, problem } = await readFile(damaged);
+        assertSame(bytes, noise.subarray(0, length));
+        assert.equal(problem, `damaged gzip data at byte ${at + 3}: unknown compression method`);
+      });
+
+    /** So many times 16 MiB of zeros, as small as deflate can say them, each with `noiseBytes` that it cannot shrink. */
+    const bomb = (times: number, noiseBytes: number) => {
+      const member = gzipSync(Buffer.alloc(16 * 1024 * 1024));
+      const rest = gzipSync(noise.subarray(0, noiseBytes));
+      return Buffer.concat(Array.from({ length: times }, () => Buffer.concat([member, rest])));
+    };
+    const expanded = async (bytes: Uint8Array) => {
+      const open = await openCapture(file("bomb.gz", bytes));
+      let length = 0;
+      for (let chunk = await open.read(); chunk !== null; chunk = await open.read()) length += chunk.length;
+      open.close();
+      return { length, problem: open.problem };
+    };
+
+    it("that expands to too much and too many times its size is left there", async () => {
+      const { length, problem } = await expanded(bomb(70, 0));
+      assert.ok(length <= EXPANSION.bytes && length > EXPANSION.bytes - 1024 * 1024, `${length} bytes`);
+      assert.equal(problem, `it expands to more than ${EXPANSION.times} times its size, as no capture does`);
+    });
+
+    it("may expand to much, or many times its size", async () => {
+      assert.equal((await expanded(bomb(1, 0))).problem, null);
+      const much = bomb(70, 2500);
+      const { length, problem } = await expanded(much);
+      assert.ok(length > EXPANSION.bytes && length < EXPANSION.times * much.length);
+      assert.equal(problem, null);
     });
 
     it("can be left half-way", async () => {

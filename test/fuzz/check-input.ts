@@ -30,8 +30,6 @@ const MILLISECONDS_A_BYTE = 0.006;
 const FREE_MILLISECONDS = 150;
 /** And for a character of output: a command of six bytes may make a channel of which OCSF has two thousand to say. */
 const MILLISECONDS_A_CHARACTER = 0.0003;
-/** A damaged gzip file is read again byte by byte around the damage: up to 64 KiB, some 15 µs each. */
-const DAMAGED_FILE_MILLISECONDS = 1500;
 
 type Result = Analysis & AnalysisSummary;
 
@@ -75,9 +73,8 @@ export class InputChecker {
       if (grown > MAX_BYTES)
         return { kind: "memory", key: "memory", detail: `the process has grown by ${grown >> 20} MiB` };
     }
-    const free = input.via === "file" ? DAMAGED_FILE_MILLISECONDS : FREE_MILLISECONDS;
     const allowed =
-      Math.min(MAX_SECONDS * 1000, free + tally.inputBytes * MILLISECONDS_A_BYTE) +
+      Math.min(MAX_SECONDS * 1000, FREE_MILLISECONDS + tally.inputBytes * MILLISECONDS_A_BYTE) +
       tally.characters * MILLISECONDS_A_CHARACTER;
     if (milliseconds <= allowed) return undefined;
     // The machine may have been busy with something else: the best of three counts, in CPU time.
