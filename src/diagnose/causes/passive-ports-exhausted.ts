@@ -1,4 +1,6 @@
+import type { ChannelFacts } from "../../correlate/data-channel.ts";
 import type { ChannelContext, ChannelRule } from "../context.ts";
+import { oncePer } from "../once-per.ts";
 import { mayMean } from "../reply-text.ts";
 import type { Fact } from "../verdict.ts";
 import { replyText } from "../wording.ts";
@@ -42,13 +44,31 @@ export const rule: ChannelRule = (context) => {
 function rangeUsedUp({ channel, channels, index }: ChannelContext): Fact | undefined {
   const { negotiation } = channel;
   if (negotiation === null || negotiation.granted || !CANNOT_LISTEN.has(negotiation.reply?.code ?? 0)) return undefined;
-  const granted = channels
-    .slice(0, index)
-    .flatMap(({ negotiation: earlier }) => (earlier?.mode === "passive" && earlier.advertised ? [earlier] : []));
-  const ports = [...new Set(granted.map(({ advertised }) => advertised!.port))].sort((a, b) => a - b);
-  if (granted.length < WORKED_BEFORE || ports.length >= granted.length) return undefined;
+  const { granted, ports, least, most, lastPacket } = grantedBefore(channels)[index];
+  if (granted < WORKED_BEFORE || ports >= granted) return undefined;
   return {
-    packet: granted.at(-1)!.reply!.stamp.packet,
-    says: `${granted.length} passive ports were granted before, of only ${ports.length} (${ports[0]} to ${ports.at(-1)}), and none is now`,
+    packet: lastPacket,
+    says: `${granted} passive ports were granted before, of only ${ports} (${least} to ${most}), and none is now`,
   };
 }
+
+/** What was granted before each channel of a session: how often, and how many different ports. */
+const grantedBefore = oncePer((channels: readonly ChannelFacts[]) => {
+  const different = new Set<number>();
+  let sum = { granted: 0, ports: 0, least: Number.POSITIVE_INFINITY, most: 0, lastPacket: 0 };
+  return channels.map(({ negotiation }) => {
+    const before = sum;
+    if (negotiation?.mode === "passive" && negotiation.advertised && negotiation.reply) {
+      const { port } = negotiation.advertised;
+      different.add(port);
+      sum = {
+        granted: sum.granted + 1,
+        ports: different.size,
+        least: Math.min(sum.least, port),
+        most: Math.max(sum.most, port),
+        lastPacket: negotiation.reply.stamp.packet,
+      };
+    }
+    return before;
+  });
+});
