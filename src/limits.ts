@@ -1,7 +1,10 @@
 /**
- * Every bound on what is kept or believed, in one place: a capture is written by whoever likes to, and may be as long as they like. Where a
- * limit bites the analysis goes on without what is beyond it, and an anomaly of the code beside it counts how often.
- * `test/limits.test.ts` makes each of them bite.
+ * Every bound on what is believed, and on what is kept so that the analysis needs it, in one place: a capture is written by whoever likes to,
+ * and may be as long as they like. Where a limit bites the analysis goes on without what is beyond it, and an anomaly of the code beside it
+ * counts how often. `test/limits.test.ts` makes each of them bite.
+ *
+ * Not here: what is counted in full and told by its first few (resets of a connection, names in a finding, rows of a table), which stands where
+ * it is told; and what has no need of a bound, since there is one of each code (anomalies) or a rule names single packets (evidence).
  */
 export interface Limit {
   readonly most: number;
@@ -46,6 +49,13 @@ export const LIMITS = {
   /** Characters of them. */
   replyCharacters: { most: 8 * 1024, code: "ftp-reply-too-long" },
 
+  /** SYNs that are remembered in case their connection turns out to be a control connection (PERFORMANCE: losses are counted). */
+  synMemory: { most: 65_536, code: "syn-memory-over-limit" },
+  /** SYNs to control ports beyond `halfOpen` that are remembered: of 100,000 a second those of two seconds, in which a client repeats its own. */
+  waitingSyns: { most: 262_144, code: "syn-memory-over-limit" },
+  /** Packets of each kind that nobody knows yet, kept for as long as a capture may write them early. */
+  earlyPackets: { most: 16, code: "early-packets-over-limit" },
+
   /** Control connections at once on which nothing was said yet. */
   halfOpen: { most: 4096, code: "control-attempts-over-limit" },
   /** Sessions followed at once. */
@@ -56,6 +66,8 @@ export const LIMITS = {
   sessionEvents: { most: 200_000, code: "session-events-over-limit" },
   /** Connections that one session may be the owner of. */
   candidates: { most: 20_000, code: "data-connections-over-limit" },
+  /** Of them those to hosts other than its server, of a session whose control connection cannot be read. */
+  foreignCandidates: { most: 256, code: "foreign-connections-over-limit" },
 } as const satisfies Readonly<Record<string, Limit>>;
 
 /**

@@ -63,12 +63,12 @@ const said = (server: string, client = "NOOP\r\n") => {
   return analyzeCapture(net.build()).anomalies;
 };
 
-/** One packet of each of many connections in a plain pcap: the builder is made for dialogues, not for floods. */
-function flood(count: number, packetOf: (i: number) => Uint8Array, before: readonly Uint8Array[] = []) {
-  const header = pcapHeader();
-  const parts: Uint8Array[] = [header, ...before];
+/** Packets in a plain pcap, `perSecond` of them a second: the builder is made for dialogues, not for floods. */
+function flood(count: number, packetOf: (i: number) => Uint8Array, perSecond = Number.POSITIVE_INFINITY) {
+  const parts: Uint8Array[] = [pcapHeader()];
   for (let i = 0; i < count; i++) {
-    parts.push(pcapRecord({ data: packetOf(i), fraction: i }));
+    const seconds = 1_700_000_000 + Math.floor(i / perSecond);
+    parts.push(pcapRecord({ data: packetOf(i), seconds, fraction: i % 1_000_000 }));
   }
   const file = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
   let at = 0;
@@ -79,30 +79,45 @@ function flood(count: number, packetOf: (i: number) => Uint8Array, before: reado
   return analyzeCapture(file).anomalies;
 }
 
-const syn = (source: number, port: number, i: number) =>
+const bare = (flags: number, source: number, target: number, sourcePort: number, port: number, sequence: number) =>
   new ByteWriter("big")
     .bytes(ethernet(0x0800, []))
     .bytes([0x45, 0, 0, 40, 0, 1, 0, 0, 64, 6, 0, 0])
-    .uint32(source, 0xcb007105)
-    .uint16(1024 + (i % 60_000), port)
-    .uint32(i, 0)
-    .bytes([0x50, 2, 1, 0, 0, 0, 0, 0])
+    .uint32(source, target)
+    .uint16(sourcePort, port)
+    .uint32(sequence, 0)
+    .bytes([0x50, flags, 1, 0, 0, 0, 0, 0])
     .finish();
+const SERVER_KEY = 0xcb007105;
+const syn = (source: number, port: number, i: number) => bare(2, source, SERVER_KEY, 1024 + (i % 60_000), port, i);
 
-/** Two packets of a session between the hosts of the SYNs. */
-const greeting = ["220 ready\r\n", "230 in\r\n"].map((text, i) =>
-  pcapRecord({
-    data: Uint8Array.from(
+/** What a server on this port says to the client. */
+const saidFrom = (port: number, texts: readonly string[]) =>
+  texts.map((text, i) =>
+    Uint8Array.from(
       ethernet(
         0x0800,
         ipv4(
           { source: [203, 0, 113, 5], destination: [192, 0, 2, 10], id: i },
-          tcp({ sourcePort: 21, destinationPort: 40_000, sequence: 1 + i * 11, acknowledgment: 1 }, text),
+          tcp({ sourcePort: port, destinationPort: 40_000, sequence: 1 + i * 11, acknowledgment: 1 }, text),
         ),
       ),
     ),
-  }),
-);
+  );
+/** Two packets of a session between the hosts of the SYNs. */
+const greeting = saidFrom(21, ["220 ready\r\n", "230 in\r\n"]);
+
+/** A SYN, many of others, each of its own host to a host of its own, and what a server says on the connection of the first. */
+const rememberedBehind = (port: number, others: number, before: number) => {
+  const words = saidFrom(port, ["220 FTP server ready\r\n"]);
+  const packets = (i: number) => {
+    if (i < before) return syn(0x0b000000 + i, port, i);
+    if (i === before) return bare(2, 0xc000020a, SERVER_KEY, 40_000, port, 0);
+    if (i > before + others) return words[0]!;
+    return bare(2, 0x0a000000 + i, port === 21 ? SERVER_KEY : 0x14000000 + i, 1024 + (i % 60_000), port, i);
+  };
+  return flood(before + others + 2, packets, port === 21 ? Number.POSITIVE_INFINITY : 100);
+};
 
 const BITES: Readonly<Record<keyof typeof LIMITS, Bite>> = {
   frameBytes: (over) => recordOf(1, LIMITS.frameBytes.most + Number(over)),
@@ -140,6 +155,11 @@ const BITES: Readonly<Record<keyof typeof LIMITS, Bite>> = {
   replyCharacters: (over) =>
     said(`211-${"x".repeat(LIMITS.replyCharacters.most / 2)}\r\n ${"x".repeat(over ? 5000 : 1000)}\r\n211 end\r\n`),
   halfOpen: (over) => flood(LIMITS.halfOpen.most + Number(over), (i) => syn(0x0a000000 + i, 21, i)),
+  synMemory: (over) => rememberedBehind(2100, over ? 3 * LIMITS.synMemory.most : 0, 0),
+  waitingSyns: (over) => rememberedBehind(21, over ? LIMITS.waitingSyns.most : 0, LIMITS.halfOpen.most),
+  // RSTs of control connections that nobody knows.
+  earlyPackets: (over) =>
+    flood(LIMITS.earlyPackets.most + Number(over), (i) => bare(4, SERVER_KEY, 0x0a000000 + i, 21, 1024 + i, i)),
   // As many sessions with words in them would take a gigabyte.
   sessions: (over) => {
     const anomalies = new AnomalyLog();
@@ -167,7 +187,20 @@ const BITES: Readonly<Record<keyof typeof LIMITS, Bite>> = {
     control.client("NOOP\r\n".repeat(LIMITS.sessionEvents.most - 1 + Number(over)));
     return analyzeCapture(net.build()).anomalies;
   },
-  candidates: (over) => flood(LIMITS.candidates.most + Number(over), (i) => syn(0xc000020a, 50_000, i), greeting),
+  candidates: (over) =>
+    flood(greeting.length + LIMITS.candidates.most + Number(over), (i) => greeting[i] ?? syn(0xc000020a, 50_000, i)),
+  foreignCandidates: (over) => {
+    const net = new CaptureBuilder();
+    const control = net.connect({ client: CLIENT, server: SERVER });
+    control.server("220 ready\r\n");
+    control.client("AUTH TLS\r\n");
+    control.server("234 go on\r\n");
+    control.tls();
+    control.sealed("server", "227 somewhere");
+    for (let i = 0; i < LIMITS.foreignCandidates.most + Number(over); i++)
+      net.segment({ from: `192.0.2.10:${41_000 + i}`, to: `198.51.100.7:${50_000 + i}`, flags: "S", seq: i });
+    return analyzeCapture(net.build()).anomalies;
+  },
 };
 
 for (const [name, { code }] of Object.entries(LIMITS))

@@ -45,7 +45,7 @@ export const MAX_SESSION_EVENTS = LIMITS.sessionEvents.most;
 /** Connections of one session that are followed. */
 export const MAX_CANDIDATES = LIMITS.candidates.most;
 /** Connections to hosts other than the server, kept for one session whose control connection cannot be read. */
-export const MAX_FOREIGN = 256;
+export const MAX_FOREIGN = LIMITS.foreignCandidates.most;
 /** A client dials what it was told at once: a SYN to a foreign host counts only so soon after something the server said. */
 export const FOREIGN_SECONDS = 2;
 /** Data connections that began last, which a session may claim late. */
@@ -333,7 +333,15 @@ class TrackedSession implements ControlStream, Watcher {
 
   wantsForeign(time: number): boolean {
     const unread = this.#hiddenFrom >= 0 || this.#grantCut;
-    return unread && time - this.lastServerTime <= FOREIGN_SECONDS && this.#foreignCount < MAX_FOREIGN;
+    if (!unread || time - this.lastServerTime > FOREIGN_SECONDS) return false;
+    if (this.#foreignCount < MAX_FOREIGN) return true;
+    this.#anomalies.note(
+      LIMITS.foreignCandidates.code,
+      "correlate",
+      this.connection.firstPacket,
+      `while a session could not be read its client opened more than ${MAX_FOREIGN} connections to other hosts; later ones are not tied to it`,
+    );
+    return false;
   }
 
   /** From the first byte of the dialogue on the two hosts are watched. */

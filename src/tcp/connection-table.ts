@@ -48,8 +48,6 @@ const MAX_HELLO = 2048;
  * clients a second; what goes beyond is a flood or a scan, and waits in a memory of SYNs until it shows that it is not.
  */
 export const MAX_HALF_OPEN = LIMITS.halfOpen.most;
-/** SYNs that wait so, the latest: of 100,000 a second those of two seconds, in which a client repeats its own. */
-const WAITING_SYNS = 262_144;
 
 /** Buckets of the connection table. */
 const BUCKETS = 65_536;
@@ -62,9 +60,9 @@ const DIALLED_CONNECTIONS = 16;
  */
 export class ConnectionTable {
   readonly watchlist = new Watchlist();
-  readonly synMemory = new SynMemory();
+  readonly synMemory = new SynMemory(LIMITS.synMemory.most);
   /** SYNs to control ports that are not followed yet. */
-  readonly #waiting = new SynMemory(WAITING_SYNS);
+  readonly #waiting = new SynMemory(LIMITS.waitingSyns.most);
   #halfOpen = 0;
   readonly #copies = new CopyMemory();
   /** The followed connections whose SYNs came last, a ring. */
@@ -72,10 +70,10 @@ export class ConnectionTable {
   #dials = 0;
   readonly #closed = new ClosedMemory();
   readonly #delivered = new DeliveredBytes();
-  readonly #earlySyns = new EarlyPackets();
-  readonly #earlyResets = new EarlyPackets();
-  readonly #earlyErrors = new EarlyPackets();
-  readonly #earlyHellos = new EarlyPackets(MAX_HELLO);
+  readonly #earlySyns: EarlyPackets;
+  readonly #earlyResets: EarlyPackets;
+  readonly #earlyErrors: EarlyPackets;
+  readonly #earlyHellos: EarlyPackets;
   readonly #observer: ConnectionObserver;
   readonly #signature: PayloadSignature;
   readonly #anomalies: AnomalyLog;
@@ -104,6 +102,10 @@ export class ConnectionTable {
     if (this.#firstByte[TLS_HANDSHAKE] === 0) this.#firstByte[TLS_HANDSHAKE] = HELLO;
     this.interest = { ports: this.#interest, firstBytes: this.#firstByte };
     this.#anomalies = anomalies;
+    this.#earlySyns = new EarlyPackets(anomalies);
+    this.#earlyResets = new EarlyPackets(anomalies);
+    this.#earlyErrors = new EarlyPackets(anomalies);
+    this.#earlyHellos = new EarlyPackets(anomalies, MAX_HELLO);
     for (const port of controlPorts) {
       this.#controlPort[port] = 1;
       this.#interest[port] = 1;
@@ -414,7 +416,17 @@ export class ConnectionTable {
     const syn = memory.recall(hash, clientKey, serverKey, clientPort, serverPort);
     if (syn) {
       adoptSyn(connection.originator, syn);
-    } else connection.midstream = true;
+    } else {
+      connection.midstream = true;
+      const limit = recognised ? LIMITS.synMemory : LIMITS.waitingSyns;
+      if (memory.mayHaveLost(hash))
+        this.#anomalies.note(
+          limit.code,
+          "tcp",
+          view.packet,
+          "the SYN of this control connection is not known: it was not captured, or others took its place",
+        );
+    }
     const stream = this.#observer.controlOpened(connection, recognised);
     if (stream === null) {
       this.remove(connection);

@@ -1,4 +1,6 @@
+import type { AnomalyLog } from "../anomaly.ts";
 import { emptyPacketView, type PacketView } from "../decode/packet-view.ts";
+import { LIMITS } from "../limits.ts";
 
 /**
  * Capture points with several queues write packets a few places away from where they belong: a RST before the SYN that it answers, a SYN
@@ -9,7 +11,7 @@ import { emptyPacketView, type PacketView } from "../decode/packet-view.ts";
 /** So much earlier than what explains it (seconds) may a packet stand in the file: queues hold a packet no longer. */
 export const REORDER_SECONDS = 0.05;
 /** Packets kept of each kind. */
-const KEPT = 16;
+const KEPT = LIMITS.earlyPackets.most;
 /** Longest options of a TCP header. */
 const MAX_OPTIONS = 40;
 /** Where the payload stands in a kept packet: behind four addresses and the options. */
@@ -18,11 +20,13 @@ const PAYLOAD_AT = 64 + MAX_OPTIONS;
 /** A ring of packets of one kind, overwritten oldest first; nothing is allocated once it is full. */
 export class EarlyPackets {
   readonly #slots: EarlyPacket[] = [];
+  readonly #anomalies: AnomalyLog;
   readonly #payloadBytes: number;
   #next = 0;
 
   /** @param payloadBytes how much payload of a packet is kept */
-  constructor(payloadBytes = 0) {
+  constructor(anomalies: AnomalyLog, payloadBytes = 0) {
+    this.#anomalies = anomalies;
     this.#payloadBytes = payloadBytes;
   }
 
@@ -34,6 +38,13 @@ export class EarlyPackets {
       slot = { hash, view: emptyPacketView() };
       slot.view.bytes = new Uint8Array(PAYLOAD_AT + this.#payloadBytes);
       this.#slots.push(slot);
+    } else if (slot.view.packet !== 0 && isNear(slot.view, view.seconds + view.nanoseconds / 1e9)) {
+      this.#anomalies.note(
+        LIMITS.earlyPackets.code,
+        "tcp",
+        slot.view.packet,
+        `more than ${KEPT} packets of one kind that nobody knew within ${REORDER_SECONDS * 1000} ms; the first is not looked at again if its session stands behind it in the file`,
+      );
     }
     slot.hash = hash;
     copyPacket(view, slot.view);
@@ -45,13 +56,18 @@ export class EarlyPackets {
     const taken: PacketView[] = [];
     for (const { view, hash } of this.#slots) {
       if (view.packet === 0 || !fits(view, hash)) continue;
-      if (Math.abs(view.seconds + view.nanoseconds / 1e9 - time) > REORDER_SECONDS) continue;
+      if (!isNear(view, time)) continue;
       // Of the class that all views have: one made by spreading would discard the code compiled for them.
       taken.push(Object.assign(emptyPacketView(), view, { bytes: view.bytes.slice() }));
       view.packet = 0;
     }
     return taken.sort((a, b) => a.packet - b.packet);
   }
+}
+
+/** Whether the packet stands so near to `time` (seconds) that it may be early. */
+function isNear({ seconds, nanoseconds }: PacketView, time: number): boolean {
+  return Math.abs(seconds + nanoseconds / 1e9 - time) <= REORDER_SECONDS;
 }
 
 interface EarlyPacket {

@@ -2,13 +2,6 @@ import { captureIndexOf, packetNumberOf, packetReference } from "../capture/fram
 import type { PacketView } from "../decode/packet-view.ts";
 
 /**
- * A fixed-size memory of SYNs that belonged to nobody when they passed, so that a control connection recognised later by what
- * is said on it still has its handshake. Direct-mapped: a newer SYN overwrites an older one with the same slot, and what it
- * cost is counted.
- */
-export const SYN_MEMORY_ENTRIES = 65_536;
-
-/**
  * From one host, or to one endpoint, so many SYNs within a second are a scan or a flood and are not remembered: each would cost a cache miss
  * and push out the SYN of a session. A busy NAT stays below (256 new connections a second).
  */
@@ -29,17 +22,21 @@ const NANOSECONDS = 5;
 const PACKET = 6;
 const CAPTURE = 7;
 
+/**
+ * A fixed-size memory of SYNs that belonged to nobody when they passed, so that a control connection recognised later by what
+ * is said on it still has its handshake. Direct-mapped: a newer SYN overwrites an older one with the same slot. What that costs shows only when
+ * a SYN is asked for that may be one of those: `mayHaveLost`.
+ */
 export class SynMemory {
   readonly #entries: Int32Array;
   readonly #mask: number;
   readonly #originatorRate = new Uint16Array(RATE_COUNTERS);
   readonly #responderRate = new Uint16Array(RATE_COUNTERS);
   #second = 0;
-  /** SYNs overwritten before anybody asked for them. */
-  overwritten = 0;
+  #wasFlooded = false;
 
   /** @param entries how many; a power of two */
-  constructor(entries = SYN_MEMORY_ENTRIES) {
+  constructor(entries: number) {
     this.#entries = new Int32Array(entries * FIELDS);
     this.#mask = entries - 1;
   }
@@ -57,7 +54,6 @@ export class SynMemory {
       const same =
         entries[at] === originatorKey && entries[at + RESPONDER] === responderKey && entries[at + PORTS] === ports;
       if (same && entries[at + SEQUENCE] === (view.sequence | 0)) return; // a retransmission: the first SYN counts
-      if (!same) this.overwritten++;
     }
     entries[at] = originatorKey;
     entries[at + RESPONDER] = responderKey;
@@ -82,7 +78,14 @@ export class SynMemory {
     const toOne = ++this.#responderRate[responder];
     if (fromOne === 0xffff) this.#originatorRate[originator] = FLOOD_SYNS + 1;
     if (toOne === 0xffff) this.#responderRate[responder] = FLOOD_SYNS + 1;
-    return fromOne > FLOOD_SYNS || toOne > FLOOD_SYNS;
+    const isFlood = fromOne > FLOOD_SYNS || toOne > FLOOD_SYNS;
+    if (isFlood) this.#wasFlooded = true;
+    return isFlood;
+  }
+
+  /** Whether a SYN that {@link recall} does not know may have been one: another has its place, or some were not remembered. */
+  mayHaveLost(hash: number): boolean {
+    return this.#wasFlooded || this.#entries[(hash & this.#mask) * FIELDS + PACKET] !== 0;
   }
 
   /** The SYN of this connection if it is still remembered. */

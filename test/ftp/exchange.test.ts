@@ -42,6 +42,10 @@ test("a reply finds its command past others that it cannot answer", () => {
   assert.deepEqual(told(paired(220, "XYZZY", "FROB", 500, 200).exchanges), ["- 220", "XYZZY 500", "FROB 200"]);
 });
 
+test("one 250 answers one CWD", () => {
+  assert.deepEqual(told(paired("CWD", "CWD", "CWD", 250).exchanges), ["CWD 250", "CWD", "CWD"]);
+});
+
 test("what fits nothing goes to the oldest, but not to a transfer under way", () => {
   assert.deepEqual(told(paired("PASV", 250).exchanges), ["PASV 250"]);
   assert.deepEqual(told(paired("LIST", 150, 229, 226).exchanges), ["LIST 150 226", "- 229"]);
