@@ -142,6 +142,60 @@ describe("ftptrace analyze", { concurrency: 4 }, () => {
     );
   });
 
+  /** Offset of the record header of packet `number` of a little-endian pcap. */
+  const recordAt = (capture: Buffer, number: number) => {
+    let at = 24;
+    for (let i = 1; i < number; i++) at += 16 + capture.readUInt32LE(at + 8);
+    return at;
+  };
+
+  test("a damaged record is stepped over, or with --strict the end; both say so, status 4", async (context) => {
+    const path = join(temporaryFolder(context), "damaged.pcap");
+    const damaged = Buffer.from(failing);
+    damaged.writeUInt32LE(0x7fffffff, recordAt(damaged, 5) + 8);
+    writeFileSync(path, damaged);
+    const [lenient, strict] = await Promise.all([
+      runCli(["analyze", "-f", "json", path]),
+      runCli(["analyze", "-f", "json", "--strict", path]),
+    ]);
+    const packetsIn = ({ stdout }: typeof lenient) => JSON.parse(stdout).captures[0].packets;
+    assert.deepEqual([lenient.status, strict.status], [4, 4]);
+    assert.deepEqual([packetsIn(lenient), packetsIn(strict)], [28, 4]);
+    assert.match(lenient.stderr, /82 bytes skipped, reading goes on at offset 402 \(record-length-invalid\)\n$/);
+    assert.match(strict.stderr, /nothing behind it is read \(record-length-invalid\)\n$/);
+  });
+
+  test("--verify-checksums leaves out what its receiver did not believe", async (context) => {
+    const path = join(temporaryFolder(context), "wrong-checksum.pcap");
+    const wrong = Buffer.from(failing);
+    // Behind the record header, Ethernet and IPv4, in the TCP header: the 227.
+    const grant = failing.indexOf("227 ");
+    let number = 1;
+    while (recordAt(wrong, number + 1) < grant) number++;
+    wrong.writeUInt16BE(
+      wrong.readUInt16BE(recordAt(wrong, number) + 16 + 14 + 20 + 16) ^ 0x1234,
+      recordAt(wrong, number) + 16 + 14 + 20 + 16,
+    );
+    writeFileSync(path, wrong);
+    const runs = await Promise.all([
+      runCli(["analyze", "-f", "json", path]),
+      runCli(["analyze", "-f", "json", "--verify-checksums", path]),
+      runCli(["analyze", "-f", "json", "--verify-checksums", FAILING]),
+    ]);
+    assert.deepEqual(
+      runs.map(({ stdout }) => {
+        const { sessions, anomalies } = JSON.parse(stdout);
+        const count = anomalies.find(({ code }: { code: string }) => code === "tcp-checksum-wrong")?.count ?? 0;
+        return [count, sessions[0].dataChannels[0].cause];
+      }),
+      [
+        [0, "pasv-private-address"],
+        [1, null],
+        [0, "pasv-private-address"],
+      ],
+    );
+  });
+
   test("a link type that is not read: which, and how many packets, status 4", async (context) => {
     const path = join(temporaryFolder(context), "usb.pcap");
     const usb = Buffer.from(failing);
