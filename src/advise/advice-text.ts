@@ -54,7 +54,6 @@ function settingText({ product, where, lines, source }: ServiceAdvice["settings"
   return [
     wrapWithLabel(`  ${product}: `, where, width),
     ...lines.map((line) => `    ${line}`),
-    // A link that is broken over two lines is none.
-    `    (${source})`,
+    wrapWithLabel("    ", `(${source})`, width),
   ].join("\n");
 }

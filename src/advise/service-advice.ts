@@ -2,7 +2,7 @@ import { classifyAddress, isPrivateUse } from "../address.ts";
 import { countOf } from "../report/phrases.ts";
 import { type FirewallRules, firewallRules } from "./firewall-rules.ts";
 import { type Opening, type OpeningEnd, ROLES, type Role, type RoleAdvice } from "./opening.ts";
-import { type ServerSetting, serverSettings } from "./server-settings.ts";
+import { type PassiveSetting, passiveSettings } from "./passive-settings.ts";
 import { type PortRange, portText, type ServiceNeeds } from "./service-needs.ts";
 
 /** Advice for one service, as plain data: `--format json` prints this. */
@@ -22,7 +22,7 @@ export interface ServiceAdvice {
   readonly alternatives: readonly string[];
   readonly assumptions: readonly string[];
   readonly firewalls: readonly FirewallRules[];
-  readonly settings: readonly ServerSetting[];
+  readonly settings: readonly PassiveSetting[];
 }
 
 /** Ports of a range that one did not have to choose by what was seen: above most ephemeral ports in use, below the end of all. */
@@ -56,7 +56,7 @@ export function adviseService(needs: ServiceNeeds): ServiceAdvice {
     alternatives: alternatives(readable, needs),
     assumptions: [range.says, ...addresses.assumptions, ...modeAssumptions(needs, place)],
     firewalls: firewallRules({ ...name, ...addresses, range: range.range, readable }, roles),
-    settings: serverSettings(addresses.publicAddress, range.range),
+    settings: passiveSettings(addresses.publicAddress, range.range, needs.serverSoftware),
   };
 }
 

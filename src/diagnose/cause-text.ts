@@ -1,4 +1,11 @@
 import type { CauseId, ContributingCauseId, LimitId } from "./cause.ts";
+import {
+  SERVER_SETTINGS,
+  type ServerSetting,
+  type SettingPurpose,
+  settingInShort,
+  settingOf,
+} from "./server-settings.ts";
 
 /**
  * What a cause means and what to do about it, in words: apart from the rules, so that neither clutters the other. The reports,
@@ -16,108 +23,6 @@ export interface CauseText {
   /** The server setting that {@link remedyFor} adds, by product. */
   readonly setting?: SettingPurpose;
 }
-
-/** What a server setting is for. */
-export type SettingPurpose = keyof typeof SERVER_SETTINGS;
-
-/** How one product spells a setting. */
-export interface ServerSetting {
-  /** As a report names the product; matched against the greeting without regard to case. */
-  readonly product: string;
-  readonly setting: string;
-  /** Where the product documents it. */
-  readonly source: string;
-}
-
-/** Server settings that causes refer to, product by product. */
-export const SERVER_SETTINGS = {
-  "passive-address": [
-    { product: "vsftpd", setting: "pasv_address=ADDRESS (pasv_addr_resolve=YES for a name)", source: "vsftpd.conf(5)" },
-    { product: "ProFTPD", setting: "MasqueradeAddress ADDRESS", source: "ProFTPD mod_core, MasqueradeAddress" },
-    { product: "Pure-FTPd", setting: "-P ADDRESS (ForcePassiveIP)", source: "pure-ftpd(8)" },
-    {
-      product: "FileZilla Server",
-      setting: "FTP and FTP over TLS > Passive mode: Use the following host",
-      source: "FileZilla Server documentation, Passive mode",
-    },
-    {
-      product: "IIS",
-      setting: "FTP Firewall Support: external IP address of firewall (externalIp4Address)",
-      source: "IIS configuration reference, ftpServer/firewallSupport",
-    },
-    {
-      product: "JSCAPE",
-      setting: "FTP/S service: passive IP",
-      source: "JSCAPE MFT Server administration, FTP service",
-    },
-    { product: "pyftpdlib", setting: "FTPHandler.masquerade_address", source: "pyftpdlib API reference" },
-    { product: "ftp-srv", setting: "pasv_url", source: "ftp-srv README" },
-    { product: "wu-ftpd", setting: "passive address ADDRESS CIDR", source: "ftpaccess(5)" },
-  ],
-  "passive-range": [
-    { product: "vsftpd", setting: "pasv_min_port, pasv_max_port", source: "vsftpd.conf(5)" },
-    { product: "ProFTPD", setting: "PassivePorts FIRST LAST", source: "ProFTPD mod_core, PassivePorts" },
-    { product: "Pure-FTPd", setting: "-p FIRST:LAST (PassivePortRange)", source: "pure-ftpd(8)" },
-    {
-      product: "FileZilla Server",
-      setting: "FTP and FTP over TLS > Passive mode: custom port range",
-      source: "FileZilla wiki, Network Configuration",
-    },
-    {
-      product: "IIS",
-      setting: "FTP Firewall Support: data channel port range (lowDataChannelPort, highDataChannelPort)",
-      source: "IIS configuration reference, system.ftpServer/firewallSupport",
-    },
-    { product: "JSCAPE", setting: "FTP/S service: passive port range", source: "JSCAPE MFT Server administration" },
-    { product: "pyftpdlib", setting: "FTPHandler.passive_ports", source: "pyftpdlib API reference" },
-    { product: "ftp-srv", setting: "pasv_min, pasv_max", source: "ftp-srv README" },
-    { product: "wu-ftpd", setting: "passive ports CIDR FIRST LAST", source: "ftpaccess(5)" },
-  ],
-  "tls-session-reuse": [
-    { product: "vsftpd", setting: "require_ssl_reuse=NO", source: "vsftpd.conf(5)" },
-    { product: "ProFTPD", setting: "TLSOptions NoSessionReuseRequired", source: "ProFTPD mod_tls, TLSOptions" },
-    {
-      product: "FileZilla Server",
-      setting: "0.9.x: untick 'Require TLS session resumption on data connection'; 1.x always requires it",
-      source: "FileZilla Server settings",
-    },
-  ],
-  "data-protection": [
-    { product: "vsftpd", setting: "force_local_data_ssl, force_anon_data_ssl", source: "vsftpd.conf(5)" },
-    { product: "ProFTPD", setting: "TLSRequired", source: "ProFTPD mod_tls, TLSRequired" },
-    { product: "Pure-FTPd", setting: "-Y 3 (TLS 3) demands it, -Y 2 does not", source: "pure-ftpd(8)" },
-    {
-      product: "IIS",
-      setting: "FTP SSL Settings: dataChannelPolicy",
-      source: "IIS configuration reference, security/ssl",
-    },
-    { product: "pyftpdlib", setting: "TLS_FTPHandler.tls_data_required", source: "pyftpdlib API reference" },
-  ],
-  "foreign-address": [
-    { product: "vsftpd", setting: "pasv_promiscuous=YES, port_promiscuous=YES", source: "vsftpd.conf(5)" },
-    { product: "ProFTPD", setting: "AllowForeignAddress on", source: "ProFTPD mod_core, AllowForeignAddress" },
-    { product: "Pure-FTPd", setting: "-w (AllowUserFXP)", source: "pure-ftpd(8)" },
-    { product: "pyftpdlib", setting: "FTPHandler.permit_foreign_addresses", source: "pyftpdlib API reference" },
-  ],
-  "active-mode": [
-    { product: "vsftpd", setting: "port_enable=YES", source: "vsftpd.conf(5)" },
-    {
-      product: "pyftpdlib",
-      setting: "FTPHandler.permit_privileged_ports (ports below 1024)",
-      source: "pyftpdlib API reference",
-    },
-  ],
-  "session-limit": [
-    { product: "vsftpd", setting: "max_clients, max_per_ip", source: "vsftpd.conf(5)" },
-    {
-      product: "ProFTPD",
-      setting: "MaxInstances, MaxClients, MaxClientsPerHost",
-      source: "ProFTPD mod_core, mod_auth",
-    },
-    { product: "Pure-FTPd", setting: "-c (MaxClientsNumber), -C (MaxClientsPerIP)", source: "pure-ftpd(8)" },
-    { product: "pyftpdlib", setting: "FTPServer.max_cons, max_cons_per_ip", source: "pyftpdlib API reference" },
-  ],
-} as const satisfies Readonly<Record<string, readonly ServerSetting[]>>;
 
 const USE_PASSIVE = "Use passive mode: the client then opens the data connection itself.";
 const USE_EPSV = "Use EPSV where client and server allow it: its reply carries no address.";
@@ -500,12 +405,11 @@ const PRODUCTS_NAMED = 5;
 export function remedyFor(cause: CauseId, serverSoftware: string | null): string[] {
   const text: CauseText = CAUSE_TEXT[cause];
   if (text.setting === undefined) return [...text.remedy];
-  const settings: readonly ServerSetting[] = SERVER_SETTINGS[text.setting];
   if (serverSoftware === null) {
-    const usual = settings.slice(0, PRODUCTS_NAMED).map(({ product, setting }) => `${product}: ${setting}`);
+    const settings: readonly ServerSetting[] = SERVER_SETTINGS[text.setting];
+    const usual = settings.slice(0, PRODUCTS_NAMED).map((row) => `${row.product}: ${settingInShort(row)}`);
     return [...text.remedy, `Setting: ${usual.join("; ")}.`];
   }
-  const seen = serverSoftware.toLowerCase();
-  const own = settings.find(({ product }) => seen.includes(product.toLowerCase()));
-  return own ? [...text.remedy, `Setting: ${own.product}: ${own.setting} (${own.source}).`] : [...text.remedy];
+  const own = settingOf(text.setting, serverSoftware);
+  return own ? [...text.remedy, `Setting: ${own.product}: ${settingInShort(own)} (${own.source}).`] : [...text.remedy];
 }

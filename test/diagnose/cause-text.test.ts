@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { CAUSE_IDS } from "../../src/diagnose/cause.ts";
-import { CAUSE_TEXT, type CauseText, remedyFor, SERVER_SETTINGS } from "../../src/diagnose/cause-text.ts";
+import { CAUSE_TEXT, type CauseText, remedyFor } from "../../src/diagnose/cause-text.ts";
+import { PASSIVE_PLACES, SERVER_SETTINGS } from "../../src/diagnose/server-settings.ts";
 
 test("titles complete a verdict line, meanings and remedies are sentences", () => {
   for (const id of CAUSE_IDS) {
@@ -19,6 +20,12 @@ test("every setting names its source and is used", () => {
     assert.ok(used.has(purpose as never), purpose);
     for (const { product, source } of settings) assert.ok(product.length > 0 && source.length > 0, purpose);
   }
+});
+
+test("every product with a passive range has a passive address and a place for both", () => {
+  const products = (rows: readonly { product: string }[]) => rows.map(({ product }) => product).sort();
+  assert.deepEqual(products(SERVER_SETTINGS["passive-range"]), products(SERVER_SETTINGS["passive-address"]));
+  assert.deepEqual(Object.keys(PASSIVE_PLACES).sort(), products(SERVER_SETTINGS["passive-range"]));
 });
 
 test("the remedy spells the setting for the software seen", () => {
