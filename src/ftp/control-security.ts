@@ -18,25 +18,28 @@ import type { Direction } from "../tcp/stream-sink.ts";
  * possibly in one segment with the close_notify, possibly without any close_notify (curl), and not at the same moment in both
  * directions. So each direction has its own framing (control-framing.ts), and this table says what the two make together:
  *
- * | state                    | AUTH command   | reply 234    | negative reply | TLS record     | cleartext line      |
- * |--------------------------|----------------|--------------|----------------|----------------|---------------------|
- * | cleartext                | auth-requested |              |                | tls (implicit) |                     |
- * | auth-requested           |                | tls-expected | cleartext      | tls            |                     |
- * | tls-expected             |                |              |                | tls            | cleartext           |
- * | tls                      |                |              |                |                | cleartext-after-ccc |
- * | cleartext-after-ccc      | auth-requested |              |                | tls            |                     |
- * | unknown (joined midway)  |                |              |                | tls            | cleartext           |
+ * | state                    | AUTH command   | reply 234    | negative reply | TLS record               | command under TLS | cleartext line      |
+ * |--------------------------|----------------|--------------|----------------|--------------------------|-------------------|---------------------|
+ * | cleartext                | auth-requested |              |                | tls-handshake (implicit) |                   |                     |
+ * | auth-requested           |                | tls-expected | cleartext      | tls-handshake            |                   |                     |
+ * | tls-expected             |                |              |                | tls-handshake            |                   | cleartext           |
+ * | tls-handshake            |                |              |                |                          | tls               | cleartext           |
+ * | tls                      |                |              |                |                          |                   | cleartext-after-ccc |
+ * | cleartext-after-ccc      | auth-requested |              |                | tls-handshake            |                   |                     |
+ * | unknown (joined midway)  |                |              |                | tls                      |                   | cleartext           |
  *
  * An empty cell changes nothing. Because the packets of the two directions can be out of step, "TLS record" is the moment in which a
- * direction *turns to* TLS, and in state `tls` "cleartext line" is one of a direction that has been in TLS since: the `234` that arrives late,
- * behind the ClientHello, is no CCC, and neither is `421` from a server that never answered the ClientHello with TLS.
+ * direction *turns to* TLS, and in TLS "cleartext line" is one of a direction that has been in TLS since: the `234` that arrives late,
+ * behind the ClientHello, is no CCC, and neither is `421` from a server that never answered the ClientHello with TLS. Text before the client
+ * can have sent a command under TLS is no CCC either: the handshake failed, and nothing was ever protected.
  */
 const TRANSITIONS = {
-  cleartext: { "auth-command": "auth-requested", "tls-record": "tls" },
-  "auth-requested": { "reply-234": "tls-expected", "negative-reply": "cleartext", "tls-record": "tls" },
-  "tls-expected": { "tls-record": "tls", "cleartext-line": "cleartext" },
+  cleartext: { "auth-command": "auth-requested", "tls-record": "tls-handshake" },
+  "auth-requested": { "reply-234": "tls-expected", "negative-reply": "cleartext", "tls-record": "tls-handshake" },
+  "tls-expected": { "tls-record": "tls-handshake", "cleartext-line": "cleartext" },
+  "tls-handshake": { "tls-command": "tls", "cleartext-line": "cleartext" },
   tls: { "cleartext-line": "cleartext-after-ccc" },
-  "cleartext-after-ccc": { "auth-command": "auth-requested", "tls-record": "tls" },
+  "cleartext-after-ccc": { "auth-command": "auth-requested", "tls-record": "tls-handshake" },
   unknown: { "tls-record": "tls", "cleartext-line": "cleartext" },
 } as const satisfies Readonly<Record<string, Readonly<Partial<Record<SecurityInput, string>>>>>;
 
@@ -44,7 +47,13 @@ const TRANSITIONS = {
 export type ControlSecurityState = keyof typeof TRANSITIONS;
 
 /** What moves it. */
-export type SecurityInput = "auth-command" | "reply-234" | "negative-reply" | "tls-record" | "cleartext-line";
+export type SecurityInput =
+  | "auth-command"
+  | "reply-234"
+  | "negative-reply"
+  | "tls-record"
+  | "tls-command"
+  | "cleartext-line";
 
 /** How the control connection was protected, over its whole life (REPORT: `control.security`). */
 export type ControlSecurity =
@@ -60,6 +69,14 @@ export function nextSecurityState(state: ControlSecurityState, input: SecurityIn
   return row[input] ?? state;
 }
 
+/** Content type of application data, RFC 8446 section 5.1; in TLS 1.3 encrypted alerts and handshake messages bear it too. */
+const APPLICATION_DATA = 23;
+
+/** Length of an alert in TLS 1.3: level, description, content type, and 16 bytes of AEAD tag (RFC 8446 sections 5.2 and 6). */
+const SEALED_ALERT_LENGTH = 19;
+
+const TLS_1_3 = 0x0304;
+
 /** Runs the table over one control connection and remembers what {@link ControlSecurity} needs. */
 export class SecurityTracker {
   #state: ControlSecurityState;
@@ -69,9 +86,11 @@ export class SecurityTracker {
   #textBeforeTls = false;
   #tls: "explicit-tls" | "implicit-tls" | undefined;
   #ccc = false;
-  /** Directions that turned to TLS since the joint state last became `tls`. */
+  /** Directions that turned to TLS since the joint state last did. */
   #clientInTls = false;
   #serverInTls = false;
+  /** Records of the client still to come before the one that can hold a command. */
+  #beforeCommand = 0;
 
   /**
    * @param joinedMidstream the connection's first bytes are not in the capture
@@ -98,9 +117,10 @@ export class SecurityTracker {
   tlsBegan(direction: Direction): void {
     const nothingBefore = !this.#textBeforeTls && (this.#beginningSeen || this.#implicitPort);
     this.#tls ??= nothingBefore ? "implicit-tls" : "explicit-tls";
-    if (this.#state !== "tls") {
+    if (!this.#isInTls) {
       this.#clientInTls = false;
       this.#serverInTls = false;
+      this.#beforeCommand = 0;
     }
     if (direction === "client") this.#clientInTls = true;
     else this.#serverInTls = true;
@@ -110,9 +130,23 @@ export class SecurityTracker {
   /** A line in the clear. */
   line(direction: Direction): void {
     this.#textBeforeTls ||= this.#tls === undefined;
-    if (this.#state === "tls" && !(direction === "client" ? this.#clientInTls : this.#serverInTls)) return;
+    if (this.#isInTls && !(direction === "client" ? this.#clientInTls : this.#serverInTls)) return;
     this.#move("cleartext-line");
     if (this.#state === "cleartext-after-ccc") this.#ccc = true;
+    // TLS came to nothing, and the client goes on without it.
+    if (this.#state === "cleartext" && direction === "client" && !this.#ccc) this.#tls = undefined;
+  }
+
+  /** The version that the server chose: in TLS 1.3 the client's Finished looks like application data and comes before any command. */
+  serverHello(version: number): void {
+    this.#beforeCommand = version >= TLS_1_3 ? 1 : 0;
+  }
+
+  /** A TLS record, by the fields of its header. */
+  record(direction: Direction, contentType: number, length: number): void {
+    if (direction === "server" || contentType !== APPLICATION_DATA || length <= SEALED_ALERT_LENGTH) return;
+    if (this.#beforeCommand > 0) this.#beforeCommand--;
+    else this.#move("tls-command");
   }
 
   /** AUTH in the clear, after {@link line}. */
@@ -126,9 +160,14 @@ export class SecurityTracker {
     else if (code >= 400 && code < 600) this.#move("negative-reply");
   }
 
-  /** Bytes are missing: what stood before the first TLS record is not known. */
+  /** Bytes are missing: what stood before the first TLS record is not known, nor whether a command was among them. */
   gap(): void {
     if (this.#tls === undefined) this.#beginningSeen = false;
+    this.#move("tls-command");
+  }
+
+  get #isInTls(): boolean {
+    return this.#state === "tls" || this.#state === "tls-handshake";
   }
 
   #move(input: SecurityInput): void {

@@ -102,10 +102,12 @@ export class ControlSession implements ControlStream, FramingSink, ReplySink {
   }
 
   tlsRecord(direction: Direction, { contentType, length, startAt, endAt, stamp }: TlsRecord): void {
+    this.#tracker.record(direction, contentType, length);
     this.#onEvent({ kind: "tls-record", direction, contentType, length, startAt, endAt, stamp });
   }
 
   tlsHello(direction: Direction, hello: TlsHello, stamp: Stamp): void {
+    if (hello.role === "server") this.#tracker.serverHello(hello.version);
     this.#onEvent({ kind: "tls-hello", direction, hello, stamp });
   }
 

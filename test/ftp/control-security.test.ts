@@ -19,7 +19,14 @@ test("the table in the explanation is the table that runs", () => {
         .split("|")
         .map((cell) => cell.trim()),
     );
-  const inputs: SecurityInput[] = ["auth-command", "reply-234", "negative-reply", "tls-record", "cleartext-line"];
+  const inputs: SecurityInput[] = [
+    "auth-command",
+    "reply-234",
+    "negative-reply",
+    "tls-record",
+    "tls-command",
+    "cleartext-line",
+  ];
   let checked = 0;
   for (const [label, ...cells] of rows.slice(2)) {
     const state = label.split(" ")[0] as ControlSecurityState;
@@ -29,7 +36,7 @@ test("the table in the explanation is the table that runs", () => {
       checked++;
     });
   }
-  assert.equal(checked, 30);
+  assert.equal(checked, 42);
 });
 
 test("explicit, implicit, and what is said when the beginning was not seen", () => {
@@ -70,9 +77,66 @@ test("CCC is of a direction that was in TLS", () => {
   tracker.tlsBegan("client");
   tracker.line("server");
   tracker.reply(234);
-  assert.equal(tracker.state, "tls", "a late 234");
+  assert.equal(tracker.state, "tls-handshake", "a late 234");
   tracker.tlsBegan("server");
+  tracker.record("client", 23, 29);
   tracker.line("server");
   assert.equal(tracker.state, "cleartext-after-ccc");
+  assert.equal(tracker.security, "explicit-tls-then-ccc");
+});
+
+/** A session up to the ServerHello, in the way of {@link SecurityTracker}'s caller. */
+function inHandshake(version: number): SecurityTracker {
+  const tracker = new SecurityTracker(false, false);
+  tracker.line("client");
+  tracker.authCommand();
+  tracker.line("server");
+  tracker.reply(234);
+  tracker.tlsBegan("client");
+  tracker.tlsBegan("server");
+  tracker.serverHello(version);
+  return tracker;
+}
+
+test("text after a handshake in which no command was sent is no CCC: nothing was protected", () => {
+  const failures: ((tracker: SecurityTracker) => void)[] = [
+    (tracker) => tracker.record("client", 21, 2),
+    // An alert of TLS 1.3 looks like application data of 19 bytes, the client's Finished like some of 53 (RFC 8446 5.2, 4.4.4).
+    (tracker) => tracker.record("client", 23, 19),
+    (tracker) => tracker.record("client", 23, 53),
+    (tracker) => tracker.record("server", 23, 900),
+  ];
+  for (const fail of failures) {
+    const tracker = inHandshake(0x0304);
+    fail(tracker);
+    tracker.line("server");
+    assert.equal(tracker.security, "explicit-tls", "only the server's 421 so far");
+    tracker.line("client");
+    assert.deepEqual([tracker.state, tracker.security], ["cleartext", "cleartext"]);
+  }
+  const again = inHandshake(0x0303);
+  again.record("client", 21, 2);
+  again.line("client");
+  again.authCommand();
+  again.tlsBegan("client");
+  assert.equal(again.security, "explicit-tls", "a second try");
+});
+
+test("the first command under TLS makes a CCC possible: behind Finished in TLS 1.3, the first record in 1.2", () => {
+  const modern = inHandshake(0x0304);
+  modern.record("client", 23, 53);
+  modern.record("client", 23, 22);
+  modern.line("client");
+  assert.equal(modern.security, "explicit-tls-then-ccc");
+  const older = inHandshake(0x0303);
+  older.record("client", 23, 29);
+  older.line("client");
+  assert.equal(older.security, "explicit-tls-then-ccc");
+});
+
+test("where records of the handshake are missing a CCC is believed", () => {
+  const tracker = inHandshake(0x0304);
+  tracker.gap();
+  tracker.line("client");
   assert.equal(tracker.security, "explicit-tls-then-ccc");
 });
