@@ -31,7 +31,14 @@ export function correlate(session: SessionFacts): ChannelFacts[] {
   // Most sessions of a busy server log in, look and leave.
   if (session.candidates.length + session.hidden.length === 0 && !session.exchanges.some(concernsData)) return [];
   const drafts = draftChannels(session);
-  const windows = drafts.map(({ negotiation, from, until }): NegotiationWindow => ({ negotiation, from, until }));
+  const windows = drafts.map(
+    ({ negotiation, transfer, from, until }): NegotiationWindow => ({
+      negotiation,
+      from,
+      until,
+      endedAt: transfer?.final ? timeOf(transfer.final.stamp) : Number.POSITIVE_INFINITY,
+    }),
+  );
   const { matched, unmatched } = matchCandidates(session, windows);
   const channels: ChannelFacts[] = drafts.map((draft, i) => ({
     ...draft,

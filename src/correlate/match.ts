@@ -1,6 +1,7 @@
 import type { Connection } from "../tcp/connection.ts";
 import { REORDER_SECONDS } from "../tcp/early-packets.ts";
 import type { MatchedConnection, NegotiationFacts } from "./data-channel.ts";
+import { LostStretches } from "./lost-stretches.ts";
 import { type Candidate, type SessionFacts, timeOf } from "./session-facts.ts";
 
 /** A negotiation with the time in which its data connection is due. */
@@ -9,6 +10,8 @@ export interface NegotiationWindow {
   /** Seconds: its grant, and the next grant. */
   readonly from: number;
   readonly until: number;
+  /** Seconds: the last reply to its transfer; infinite without. */
+  readonly endedAt: number;
 }
 
 /**
@@ -39,11 +42,17 @@ export function matchCandidates(
   const unmatched: MatchedConnection[] = [];
   const leftOver: Candidate[] = [];
   const byPort = windowsByPort(windows);
+  const lost = new LostStretches(
+    session,
+    windows.map(({ negotiation }) => negotiation),
+  );
   for (const candidate of session.candidates) {
     let best = -1;
     let bestScore: Score | undefined;
     const indexes = byPort.get(candidate.connection.responder.port) ?? [];
     for (const i of latestOf(indexes, windows, candidate.connection)) {
+      // A later negotiation of the same port that the capture lost has the better claim.
+      if (lost.between(windows[i].endedAt, candidate.connection.firstTime)) continue;
       const score = scoreOf(session, candidate.connection, windows[i], matched[i]);
       if (score && (bestScore === undefined || score.value > bestScore.value)) {
         best = i;
@@ -82,7 +91,7 @@ export function matchCandidates(
       });
       continue;
     }
-    const at = candidate.contested ? -1 : translatedWindow(session, connection, windows, matched);
+    const at = candidate.contested ? -1 : translatedWindow(session, connection, windows, matched, lost);
     if (at >= 0) {
       matched[at].push({
         candidate,
@@ -213,6 +222,7 @@ function translatedWindow(
   connection: Connection,
   windows: readonly NegotiationWindow[],
   matched: readonly MatchedConnection[][],
+  lost: LostStretches,
 ): number {
   const { originator, responder } = connection;
   if (responder.port < 1024) return -1;
@@ -233,6 +243,6 @@ function translatedWindow(
     const sinceGrant = connection.firstTime - from;
     const isTimely =
       sinceGrant >= -REORDER_SECONDS && connection.firstTime < Math.min(until, from + TRANSLATED_PORT_SECONDS);
-    return isTimely && !superseded(negotiation, from);
+    return isTimely && !superseded(negotiation, from) && !lost.between(from, connection.firstTime);
   });
 }
