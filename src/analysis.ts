@@ -1,6 +1,6 @@
 import type { AddressClass, Endpoint } from "./address.ts";
 import type { Anomaly } from "./anomaly.ts";
-import type { CauseId, ContributingCauseId, LimitId } from "./diagnose/cause.ts";
+import type { CauseId, ContributingCauseId, FindingId, LimitId } from "./diagnose/cause.ts";
 import type { Alternative, ChannelOutcome, Confidence } from "./diagnose/verdict.ts";
 
 export type { Alternative, ChannelOutcome, Confidence } from "./diagnose/verdict.ts";
@@ -160,8 +160,7 @@ export interface Evidence {
 
 /** Something that only several sessions together show. */
 export interface Finding {
-  /** `scan`, `passive-range`, … */
-  readonly id: string;
+  readonly id: FindingId;
   readonly title: string;
   readonly confidence: Confidence;
   /** Ids of the sessions that show it; at most a few, `sessionCount` counts all. */

@@ -6,9 +6,53 @@
 /** The layer that noticed. */
 export type AnomalyLayer = "capture" | "link" | "ip" | "tcp" | "icmp" | "tls" | "ftp" | "correlate";
 
+/** Every code, and what it says: `ftptrace explain` lists them. */
+export const ANOMALY_TEXT = {
+  "truncated-file": "the file ends in the middle of a record",
+  "record-length-invalid": "a record's length cannot be; reading goes on where records make sense again",
+  "block-length-invalid": "a pcapng block's length cannot be; reading goes on where blocks make sense again",
+  "section-invalid": "a pcapng section that cannot be read; nothing behind it is",
+  "option-invalid": "a pcapng option does not fit its block; the block's other options are not read",
+  "interface-limit": "more pcapng interfaces than are kept; packets of the others are left out",
+  "interface-unknown": "a packet of a pcapng interface that no block describes; left out",
+  "captured-exceeds-original": "a record says that more bytes were captured than the packet had",
+  "timestamp-invalid": "a fraction of a second that is none; the surplus is carried over",
+  "no-timestamp": "a pcapng Simple Packet Block has no time; that of the packet before is used",
+  "link-type-unsupported": "packets of a link type that is not read",
+  "link-header-cut": "a link header is not captured whole",
+  "link-header-malformed": "a link header that cannot be",
+  "ip-header-cut": "an IP header is not captured whole",
+  "ip-header-malformed": "an IP header that cannot be",
+  "tcp-header-cut": "a TCP header is not captured whole",
+  "tcp-header-malformed": "a TCP header that cannot be",
+  "icmp-header-cut": "an ICMP message is not captured whole",
+  "icmp-header-malformed": "an ICMP message that cannot be",
+  "ip-checksum-wrong": "packets with a wrong IP checksum, left out as asked for (--verify-checksums)",
+  "tcp-checksum-wrong": "packets with a wrong TCP checksum, left out as asked for (--verify-checksums)",
+  "nesting-too-deep": "more IP packets inside one another than are unpacked",
+  "fragment-malformed": "an IP fragment whose place and length do not agree with the others",
+  "fragment-oversize": "an IP fragment that reaches beyond the longest datagram",
+  "fragment-overlap": "IP fragments that overlap; the first copy counts",
+  "fragments-dropped": "a datagram whose fragments did not all come, or not soon enough",
+  "tcp-out-of-window": "a segment or reset outside the window, which its receiver ignores; it may be forged",
+  "tcp-overlap-differs": "a segment repeats other bytes than were sent before; the first copy counts",
+  "out-of-order-over-limit": "more out-of-order bytes than are kept; the hole before them counts as lost",
+  "tls-framing-lost": "neither a TLS record nor text where one should begin",
+  "tls-hello-malformed": "a TLS handshake that begins with no ClientHello or ServerHello that can be read",
+  "ftp-line-too-long": "a line longer than is kept",
+  "ftp-reply-too-long": "a reply longer than is kept",
+  "control-attempts-over-limit": "more control connections without a word than are followed: a scan or a SYN flood",
+  "data-connections-over-limit": "more connections of one session than are followed",
+  "sessions-over-limit": "more sessions at once than are followed; the one silent for longest was settled early",
+  "session-events-over-limit": "more lines and records of one session than are used",
+} as const;
+
+/** The name of one kind of oddity. */
+export type AnomalyCode = keyof typeof ANOMALY_TEXT;
+
 /** One kind of oddity as the report lists it. */
 export interface Anomaly {
-  readonly code: string;
+  readonly code: AnomalyCode;
   readonly layer: AnomalyLayer;
   /** How often it occurred. */
   readonly count: number;
@@ -23,14 +67,14 @@ export interface Anomaly {
 
 /** Counts anomalies and keeps the first of each code. */
 export class AnomalyLog {
-  readonly #byCode = new Map<string, { layer: AnomalyLayer; count: number; packet: number; detail: string }>();
+  readonly #byCode = new Map<AnomalyCode, { layer: AnomalyLayer; count: number; packet: number; detail: string }>();
 
   /**
    * @param packet a {@link ./capture/frame.ts packet reference} (capture index × 2³² + packet number)
    * @param detail text, or a function that makes it: it runs only for the first of its code
    * @param times how often it occurred, where that is noted once for all
    */
-  note(code: string, layer: AnomalyLayer, packet: number, detail: string | (() => string), times = 1): void {
+  note(code: AnomalyCode, layer: AnomalyLayer, packet: number, detail: string | (() => string), times = 1): void {
     const known = this.#byCode.get(code);
     if (known) {
       known.count += times;
@@ -40,7 +84,7 @@ export class AnomalyLog {
   }
 
   /** How often `code` was noted. */
-  count(code: string): number {
+  count(code: AnomalyCode): number {
     return this.#byCode.get(code)?.count ?? 0;
   }
 

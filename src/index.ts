@@ -16,6 +16,8 @@ export {
   type CauseId,
   CONTRIBUTING_IDS,
   type ContributingCauseId,
+  FINDING_IDS,
+  type FindingId,
   LIMIT_IDS,
   type LimitId,
 } from "./diagnose/cause.ts";

@@ -1,3 +1,5 @@
+import type { AnomalyCode } from "./anomaly.ts";
+
 /**
  * Every bound on what is believed, and on what is kept so that the analysis needs it, in one place: a capture is written by whoever likes to,
  * and may be as long as they like. Where a limit bites the analysis goes on without what is beyond it, and an anomaly of the code beside it
@@ -9,7 +11,7 @@
 export interface Limit {
   readonly most: number;
   /** The anomaly that counts it. */
-  readonly code: string;
+  readonly code: AnomalyCode;
 }
 
 export const LIMITS = {

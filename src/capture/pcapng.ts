@@ -1,3 +1,4 @@
+import type { AnomalyCode } from "../anomaly.ts";
 import { LIMITS } from "../limits.ts";
 import type { ByteFeed } from "./byte-feed.ts";
 import { CaptureFormatError } from "./capture-format-error.ts";
@@ -403,7 +404,7 @@ export class PcapngSource implements FrameSource {
    * The capture ends here.
    * @throws CaptureFormatError when not even the first section could be read
    */
-  #stop(problem: string, code: string): false {
+  #stop(problem: string, code: AnomalyCode): false {
     const { name } = this.#context;
     const offset = this.#feed.offset;
     this.damaged = true;
@@ -460,7 +461,7 @@ export class PcapngSource implements FrameSource {
   }
 
   #noteDamage(
-    code: string,
+    code: AnomalyCode,
     { offset, problem }: { readonly offset: number; readonly problem: string },
     consequence: string,
   ): void {
@@ -486,7 +487,7 @@ export class PcapngSource implements FrameSource {
     this.#note("option-invalid", () => `option ${code} of ${length} bytes does not fit its block`);
   }
 
-  #note(code: string, detail: () => string): void {
+  #note(code: AnomalyCode, detail: () => string): void {
     this.#context.anomalies.note(code, "capture", packetReference(this.#context.index, this.#packetNumber), detail);
   }
 }

@@ -219,9 +219,9 @@ export function createProgram(version: string, handlers: CommandHandlers, output
       }),
     );
   configured(program.command("explain"), output)
-    .summary("explain what a cause means, how it shows and how to mend it")
+    .summary("explain an id of a report: a cause, finding, limit or oddity")
     .description(
-      "Prints the page of one cause, contributing circumstance or limit of a report; without an id, lists all.",
+      "Explains an id that a report names: the page of a cause or contributing circumstance, a few sentences on a finding, a limit of the capture or an oddity of the input. Without an id, lists all.",
     )
     .argument("[id]", "as a report names it, e.g. pasv-private-address")
     .addOption(colorOption("colours"))

@@ -1,7 +1,7 @@
 import type { Command } from "commander";
-import { CAUSE_IDS, CONTRIBUTING_IDS, LIMIT_IDS } from "../diagnose/cause.ts";
 import type { Shell } from "./args.ts";
 import { type CommandFacts, commandFacts, type OptionFacts, type Values } from "./command-tree.ts";
+import { EXPLAINED_IDS } from "./explain-command.ts";
 
 /** `ftptrace completion`: the script that lets a shell complete commands, options, their values and file names. */
 export function completionCommand(program: Command, shell: Shell): void {
@@ -12,7 +12,7 @@ export function completionCommand(program: Command, shell: Shell): void {
 export function completionScript(program: Command, shell: Shell): string {
   const name = program.name();
   const commands = commandFacts(program).map((command) =>
-    command.name === "explain" ? { ...command, values: [...CAUSE_IDS, ...CONTRIBUTING_IDS, ...LIMIT_IDS] } : command,
+    command.name === "explain" ? { ...command, values: EXPLAINED_IDS } : command,
   );
   return WRITERS[shell](name, commands);
 }

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
-import { CAUSE_IDS, CONTRIBUTING_IDS, LIMIT_IDS } from "../diagnose/cause.ts";
-import { CAUSE_GROUPS, CAUSE_TEXT, CONTRIBUTING_TEXT, LIMIT_TEXT } from "../diagnose/cause-text.ts";
+import { ANOMALY_TEXT } from "../anomaly.ts";
+import { CAUSE_IDS, CONTRIBUTING_IDS, FINDING_IDS, LIMIT_IDS } from "../diagnose/cause.ts";
+import { CAUSE_GROUPS, CAUSE_TEXT, CONTRIBUTING_TEXT, FINDING_TEXT, LIMIT_TEXT } from "../diagnose/cause-text.ts";
 import { wrapText } from "../report/text-layout.ts";
 import type { ExplainRequest } from "./args.ts";
 import { renderPage } from "./markdown-page.ts";
@@ -8,7 +9,7 @@ import { wantsColour, widthOf } from "./terminal.ts";
 import { UsageError } from "./usage-error.ts";
 
 /**
- * `ftptrace explain`: the page of one cause, or the list of all.
+ * `ftptrace explain`: what one id of a report means, or the list of all.
  * @throws UsageError for an id that there is none of
  */
 export function explainCommand(request: ExplainRequest): void {
@@ -22,13 +23,34 @@ const READABLE_WIDTH = 100;
 
 const PAGE_IDS: readonly string[] = [...CAUSE_IDS, ...CONTRIBUTING_IDS];
 
-/** The Markdown of one id: a cause's page, or the sentence that is to be said of a limit of the capture. */
+/** Ids that a few sentences explain: what they are, in Markdown. */
+const SHORT_TEXTS: ReadonlyMap<string, string> = new Map<string, string>([
+  // A file that ends too early is both; as a limit it says more.
+  ...Object.entries(ANOMALY_TEXT).map(
+    ([code, text]) => [code, `An oddity of the input, counted and no cause by itself: ${text}.`] as const,
+  ),
+  ...LIMIT_IDS.map(
+    (id) =>
+      [
+        id,
+        `A limit of the capture, not a cause: ${LIMIT_TEXT[id]}. It is named beside each verdict that it weakens.`,
+      ] as const,
+  ),
+  ...FINDING_IDS.map((id) => {
+    const { title, meaning } = FINDING_TEXT[id];
+    return [id, `A finding over several sessions: ${title}.\n\n${meaning}`] as const;
+  }),
+]);
+
+/** Every id that `ftptrace explain` knows, each once. */
+export const EXPLAINED_IDS: readonly string[] = [...PAGE_IDS, ...SHORT_TEXTS.keys()];
+
+/** The Markdown of one id: a cause's page, or the sentences that are to be said of another. */
 function pageOf(id: string): string {
   if (PAGE_IDS.includes(id)) return readFileSync(new URL(`../../docs/causes/${id}.md`, import.meta.url), "utf8");
-  const limit = LIMIT_IDS.find((known) => known === id);
-  if (limit === undefined) throw new UsageError(unknownId(id));
-  const text = LIMIT_TEXT[limit];
-  return `# ${limit}\n\nA limit of the capture, not a cause: ${text}. It is named beside each verdict that it weakens.\n`;
+  const text = SHORT_TEXTS.get(id);
+  if (text === undefined) throw new UsageError(unknownId(id));
+  return `# ${id}\n\n${text}\n`;
 }
 
 /** Every id with its title, grouped by the part of the session that goes wrong. */
@@ -43,6 +65,11 @@ function listOfIds(width: number): string {
       rows: CONTRIBUTING_IDS.map((id) => [id, CONTRIBUTING_TEXT[id].title] as const),
     },
     { title: "Limits of a capture", rows: LIMIT_IDS.map((id) => [id, LIMIT_TEXT[id]] as const) },
+    {
+      title: "Findings over several sessions",
+      rows: FINDING_IDS.map((id) => [id, FINDING_TEXT[id].title] as const),
+    },
+    { title: "Oddities of the input (anomalies)", rows: Object.entries(ANOMALY_TEXT) },
   ];
   const column = Math.max(...groups.flatMap(({ rows }) => rows.map(([id]) => id.length))) + 4;
   const text = groups.map(({ title, rows }) => {
@@ -51,21 +78,22 @@ function listOfIds(width: number): string {
     );
     return `${[title, ...lines].join("\n")}\n`;
   });
-  const hint = "ftptrace explain ID shows what an id means, the packets that prove it, and the fix.";
+  const hint = "ftptrace explain ID tells what an id means; of a cause also the packets that prove it, and the fix.";
   return `${text.join("\n")}\n${wrapText(hint, width).join("\n")}\n`;
 }
 
 /** Names the ids that may have been meant. */
 function unknownId(id: string): string {
   const word = id.toLowerCase();
-  const near = [...PAGE_IDS, ...LIMIT_IDS]
-    .map((known) => ({ known, distance: distanceWithin(word, known) }))
+  // A cause is what people look for.
+  const rank = (known: string) => (PAGE_IDS.includes(known) ? 0 : 1);
+  const near = EXPLAINED_IDS.map((known) => ({ known, distance: distanceWithin(word, known) }))
     .filter(({ distance }) => distance <= word.length / LETTERS_PER_SLIP)
-    .sort((a, b) => a.distance - b.distance || a.known.length - b.known.length)
+    .sort((a, b) => a.distance - b.distance || rank(a.known) - rank(b.known) || a.known.length - b.known.length)
     .slice(0, MAX_NAMED)
     .map(({ known }) => known);
   const hint = near.length > 0 ? `did you mean: ${near.join(", ")}` : "ftptrace explain lists all ids";
-  return `no cause is called '${id}'; ${hint}`;
+  return `nothing is called '${id}'; ${hint}`;
 }
 
 const MAX_NAMED = 5;

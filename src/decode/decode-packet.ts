@@ -1,4 +1,4 @@
-import type { AnomalyLayer, AnomalyLog } from "../anomaly.ts";
+import type { AnomalyLog } from "../anomaly.ts";
 import { type Frame, packetReference } from "../capture/frame.ts";
 import { LIMITS } from "../limits.ts";
 import { wrongChecksum } from "./checksum.ts";
@@ -264,7 +264,7 @@ export class PacketDecoder {
   }
 
   /** Notes a header that is cut or malformed; what is merely not read is no anomaly. */
-  #stop(layer: AnomalyLayer, stop: number, frame: Frame, view: PacketView): number {
+  #stop(layer: "link" | "ip" | "tcp" | "icmp", stop: number, frame: Frame, view: PacketView): number {
     if (stop === Stop.notRead) return PacketKind.other;
     const { bytes, at, end } = this.#cursor;
     const what = stop === Stop.cut ? "cut" : "malformed";

@@ -1,4 +1,4 @@
-import type { AnomalyLog } from "../anomaly.ts";
+import type { AnomalyCode, AnomalyLog } from "../anomaly.ts";
 import { captureIndexOf } from "../capture/frame.ts";
 import { LIMITS } from "../limits.ts";
 import { type LayerCursor, Stop } from "./layer-cursor.ts";
@@ -250,7 +250,7 @@ export class FragmentTable {
     this.#trains.splice(index, 1);
   }
 
-  #refuse(code: string, cursor: LayerCursor, view: PacketView, end: number): number {
+  #refuse(code: AnomalyCode, cursor: LayerCursor, view: PacketView, end: number): number {
     const { fragmentOffset, fragmentId } = cursor;
     this.#anomalies.note(
       code,

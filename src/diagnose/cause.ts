@@ -65,3 +65,18 @@ export const LIMIT_IDS = [
 ] as const;
 
 export type LimitId = (typeof LIMIT_IDS)[number];
+
+/** What only several sessions together show, or attempts that are no sessions. */
+export const FINDING_IDS = [
+  "passive-range",
+  "blocked-port",
+  "ports-exhausted",
+  "blind-helper",
+  "client-network",
+  "epsv-fallback",
+  "brute-force",
+  "scan",
+  "syn-flood",
+] as const;
+
+export type FindingId = (typeof FINDING_IDS)[number];

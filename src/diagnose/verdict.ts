@@ -1,5 +1,5 @@
 import type { PacketReference } from "../capture/frame.ts";
-import type { CauseId, ContributingCauseId } from "./cause.ts";
+import type { CauseId, ContributingCauseId, FindingId } from "./cause.ts";
 
 /** What became of a data channel, as its two FTP ends lived it (REPORT: outcomes). */
 export type ChannelOutcome = "ok" | "failed" | "refused" | "aborted" | "not-attempted" | "undetermined";
@@ -31,7 +31,7 @@ export interface Verdict {
 
 /** Something that only several sessions together show. */
 export interface AcrossFinding {
-  readonly id: string;
+  readonly id: FindingId;
   readonly title: string;
   readonly confidence: Confidence;
   /** Ids of the sessions that show it: the first few. */

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { describe, test } from "node:test";
-import { CAUSE_IDS, CONTRIBUTING_IDS, LIMIT_IDS } from "../../src/diagnose/cause.ts";
+import { ANOMALY_TEXT } from "../../src/anomaly.ts";
+import { CAUSE_IDS, CONTRIBUTING_IDS, FINDING_IDS, LIMIT_IDS } from "../../src/diagnose/cause.ts";
 import { CAUSE_GROUPS, CAUSE_TEXT } from "../../src/diagnose/cause-text.ts";
 import { runCli } from "./run-cli.ts";
 
@@ -12,11 +13,22 @@ test("the groups hold every cause once, in the order of the ids", () => {
   );
 });
 
+test("every oddity that is explained can occur, every finding can be made", () => {
+  const sources = readdirSync("src", { recursive: true, encoding: "utf8" }).filter(
+    (path) => path.endsWith(".ts") && !["anomaly.ts", "diagnose/cause.ts", "diagnose/cause-text.ts"].includes(path),
+  );
+  const text = sources.map((path) => readFileSync(`src/${path}`, "utf8")).join("\n");
+  // Put together from a layer's name in src/decode/decode-packet.ts; test/decode/ and test/fuzz/ make them occur.
+  const composed = /^(link|ip|tcp|icmp)-(header-(cut|malformed)|checksum-wrong)$/;
+  for (const id of [...Object.keys(ANOMALY_TEXT), ...FINDING_IDS])
+    assert.ok(composed.test(id) || text.includes(`"${id}"`), id);
+});
+
 describe("ftptrace explain", { concurrency: 4 }, () => {
   test("without an id: every id with its title, nothing wider than the terminal", async () => {
     const { status, stdout, stderr } = await runCli(["explain", "--width", "80"]);
     assert.deepEqual([status, stderr], [0, ""]);
-    for (const id of [...CAUSE_IDS, ...CONTRIBUTING_IDS, ...LIMIT_IDS])
+    for (const id of [...CAUSE_IDS, ...CONTRIBUTING_IDS, ...LIMIT_IDS, ...FINDING_IDS, ...Object.keys(ANOMALY_TEXT)])
       assert.match(stdout, new RegExp(`^ {2}${id} `, "m"));
     for (const { title } of CAUSE_GROUPS) assert.match(stdout, new RegExp(`^${title}$`, "m"));
     for (const line of stdout.split("\n")) assert.ok(line.length <= 80, line);
@@ -47,6 +59,16 @@ describe("ftptrace explain", { concurrency: 4 }, () => {
     assert.match(stdout, /not a cause/);
   });
 
+  test("a finding and an oddity of the input are explained in a few sentences", async () => {
+    const [finding, oddity] = await Promise.all([
+      runCli(["explain", "blind-helper"]),
+      runCli(["explain", "tcp-overlap-differs"]),
+    ]);
+    assert.deepEqual([finding.status, oddity.status], [0, 0]);
+    assert.match(finding.stdout, /^blind-helper\n=+\n\nA finding over several sessions: [\s\S]*TLS hides it\.\n$/);
+    assert.match(oddity.stdout, /An oddity of the input[\s\S]*the first copy counts\.\n$/);
+  });
+
   const unknown: [id: string, near: RegExp][] = [
     ["privat-address", /did you mean: pasv-private-address, port-private-address/],
     ["tls", /did you mean: .*tls-session-reuse-required/],
@@ -57,7 +79,7 @@ describe("ftptrace explain", { concurrency: 4 }, () => {
     test(`an id that there is none of is wrong usage: ${id}`, async () => {
       const { status, stdout, stderr } = await runCli(["explain", id]);
       assert.deepEqual([status, stdout], [2, ""]);
-      assert.match(stderr, /^ftptrace: no cause is called '/);
+      assert.match(stderr, /^ftptrace: nothing is called '/);
       assert.match(stderr, near);
     });
 });

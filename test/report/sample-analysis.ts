@@ -385,7 +385,12 @@ export const SAMPLES: Readonly<Record<string, Analysis>> = {
         count: 1,
         first: { capture: 1, packet: 7, detail: "the file ends 12 bytes into a record of 1514 bytes" },
       },
-      { code: "tcp-overlap", layer: "tcp", count: 1234, first: { capture: 0, packet: 310, detail: "4 bytes differ" } },
+      {
+        code: "tcp-overlap-differs",
+        layer: "tcp",
+        count: 1234,
+        first: { capture: 0, packet: 310, detail: "4 bytes differ" },
+      },
     ],
   }),
   healthy: analysis([healthySession]),
