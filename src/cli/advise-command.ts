@@ -45,7 +45,7 @@ function adviceOn(ledger: ServiceLedger, request: AdviseRequest): string {
   const services = ledger.services().map(adviseService);
   const { sessionsLeftOut } = ledger;
   return request.format === "json"
-    ? `${JSON.stringify(safeData({ services, sessionsLeftOut }), null, 2)}\n`
+    ? `${JSON.stringify(safeData({ schemaVersion: "1.0", services, sessionsLeftOut }), null, 2)}\n`
     : adviceText(services, sessionsLeftOut, widthOf(request.width, request.output === null));
 }
 

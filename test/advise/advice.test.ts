@@ -3,6 +3,7 @@ import { spawnSync } from "node:child_process";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, test } from "node:test";
+import { Ajv2020 } from "ajv/dist/2020.js";
 import { adviceText } from "../../src/advise/advice-text.ts";
 import type { FirewallRules } from "../../src/advise/firewall-rules.ts";
 import { ROLES } from "../../src/advise/opening.ts";
@@ -239,6 +240,23 @@ test("the security group permissions are JSON as the AWS CLI takes it", () => {
   }
 });
 
+const SCHEMA = JSON.parse(readFileSync("schema/advice.schema.json", "utf8"));
+
+/** What is wrong with advice by the published schema; null: nothing. */
+function schemaErrors(advice: unknown): unknown {
+  const validate = new Ajv2020({ strict: true, allowUnionTypes: true, allErrors: true }).compile(SCHEMA);
+  return validate(advice) ? null : validate.errors;
+}
+
+test("the advice of unlike captures conforms to the schema, and the schema refuses what is none", () => {
+  for (const fixture of VARIETY) {
+    const advice = { schemaVersion: "1.0", services: [adviceOf(fixture)], sessionsLeftOut: 0 };
+    assert.equal(schemaErrors(advice), null, fixture);
+    assert.notEqual(schemaErrors({ ...advice, extra: 1 }), null);
+    assert.notEqual(schemaErrors({ ...advice, services: [{ ...advice.services[0], sessions: "1" }] }), null);
+  }
+});
+
 describe("ftptrace advise", { concurrency: 4 }, () => {
   const FIXTURE = "fixtures/pasv-cleartext-private-address-client.pcap";
 
@@ -248,7 +266,9 @@ describe("ftptrace advise", { concurrency: 4 }, () => {
       runCli(["advise", "--format", "json", FIXTURE]),
     ]);
     assert.deepEqual([text.status, text.stderr, json.status, json.stderr], [0, "", 0, ""]);
-    const { services, sessionsLeftOut } = JSON.parse(json.stdout);
+    const advice = JSON.parse(json.stdout);
+    assert.equal(schemaErrors(advice), null);
+    const { services, sessionsLeftOut } = advice;
     assert.equal(sessionsLeftOut, 0);
     assert.equal(text.stdout, adviceText(services, 0, 80));
   });
