@@ -387,7 +387,8 @@ export const LIMIT_TEXT = {
   "data-gap": "packets of the data connection are missing from the capture",
   midstream: "the capture begins in the middle of a session",
   "one-sided": "only one direction was captured: a missing answer proves nothing",
-  "capture-filtered": "the capture holds nothing but control connections: data connections could not be seen",
+  "capture-filtered":
+    "the capture holds nothing but control connections: data connections may have been filtered out of it",
   "capture-ends": "the capture ends too early to see how it ended",
   duplicates: "packets were captured more than once",
   "checksum-offload": "checksums are wrong because the capturing host's network card fills them in later",

@@ -42,7 +42,9 @@ export function channelLimits(context: ChannelContext, cause: CauseId | null): L
     const blindness = dataBlindness(progress) ?? (confirmed && !ended ? "data-gap" : null);
     if (blindness) limits.push(blindness);
   }
-  if (connection === null && cause !== null && BY_ABSENCE.has(cause) && !capture.sawOtherTcp)
+  // Where the server refused the negotiation no connection was due.
+  const wasDue = negotiation === null || negotiation.granted || negotiation.reply === null;
+  if (connection === null && wasDue && cause !== null && BY_ABSENCE.has(cause) && !capture.sawOtherTcp)
     limits.push("capture-filtered");
   // Confirmed, so there was one, and the capture has others of its kind.
   if (connection === null && negotiation?.granted && confirmed && capture.sawOtherTcp) limits.push("data-gap");

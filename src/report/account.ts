@@ -2,7 +2,7 @@ import { formatEndpoint } from "../address.ts";
 import type { AnalysisSummary, CaptureSummary, Evidence, Finding } from "../analysis.ts";
 import { CAUSE_TEXT, CONTRIBUTING_TEXT, LIMIT_TEXT } from "../diagnose/cause-text.ts";
 import { type Failure, packetsOf } from "./failure.ts";
-import type { FailureGroup } from "./failure-groups.ts";
+import type { FailureGroup, FailureGroups } from "./failure-groups.ts";
 import {
   CONFIDENCE_TEXT,
   capitalised,
@@ -65,7 +65,7 @@ export function failurePoints(group: FailureGroup, captures: readonly CaptureSum
     {
       kind: "else",
       lines: failure.alternatives.map(
-        ({ cause, missing }) => `${CAUSE_TEXT[cause].title} (${cause}); would decide: ${missing}`,
+        ({ cause, missing }) => `${CAUSE_TEXT[cause].title} (${cause}). To decide: ${missing}`,
       ),
     },
     {
@@ -139,13 +139,23 @@ export function evidenceNumbers(evidence: readonly Evidence[]): Map<string, numb
   return numbers;
 }
 
-/** What an analysis comes to, as a headline. */
-export function headline({ counts }: AnalysisSummary, failedControls: number): string {
+/** What an analysis comes to, as a headline; with the verdict, where there is one for all that went wrong. */
+export function headline(summary: AnalysisSummary, failedControls: number, groups: FailureGroups): string {
+  const [only, ...others] = groups.list();
+  const verdict =
+    only && others.length === 0 && groups.dropped === 0 ? `: ${CAUSE_TEXT[only.example.cause].title}` : "";
+  return `${tally(summary, failedControls)}${verdict}`;
+}
+
+/** How many of how many failed, or what else is to be said of all. */
+function tally({ counts }: AnalysisSummary, failedControls: number): string {
   const { failed, refused, ok } = counts.channelsByOutcome;
   const channels = countOf(counts.channels, "FTP data channel");
   if (counts.sessions === 0) return "No FTP session found";
-  if (failed > 0)
-    return counts.channels === 1 ? "The FTP data channel failed" : `${groupDigits(failed)} of ${channels} failed`;
+  if (failed > 0) {
+    if (counts.channels === 1) return "The FTP data channel failed";
+    return failed === counts.channels ? `All ${channels} failed` : `${groupDigits(failed)} of ${channels} failed`;
+  }
   if (failedControls > 0)
     return counts.sessions === 1
       ? "The FTP control connection failed"

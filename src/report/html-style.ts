@@ -20,7 +20,7 @@ code,pre,.time,.packet,.label,.who,.address,.brand{font-family:ui-monospace,"SF 
 code{font-size:.88em;overflow-wrap:anywhere}
 .subject code{margin-right:.6rem;font-size:.95em;font-weight:600}
 pre{font-size:.84rem;line-height:1.45;background:var(--panel);border:1px solid var(--line);border-radius:6px;padding:.55rem .75rem;margin:0 0 .4rem;white-space:pre-wrap;overflow-wrap:anywhere}
-.tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(8rem,1fr));border:1px solid var(--line);border-radius:8px;margin:1.6rem 0 0;overflow:hidden}
+.tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(7rem,1fr));border:1px solid var(--line);border-radius:8px;margin:1.6rem 0 0;overflow:hidden}
 .tile{padding:.7rem 1rem;box-shadow:1px 0 0 var(--line),0 1px 0 var(--line)}
 .tile b{display:block;font-size:1.7rem;font-weight:600;line-height:1.2;font-variant-numeric:tabular-nums}
 .tile span{color:var(--soft);font-size:.88rem}
@@ -80,5 +80,5 @@ svg .says{font-size:11.5px;fill:var(--soft)}
 .bar.refused{fill:var(--warn);opacity:1}
 svg .failed .says{fill:var(--bad)}
 @page{margin:16mm 14mm}
-@media print{html{font-size:10pt}main{max-width:none;padding:0}nav{display:none}section{margin-top:1.6rem}h1{font-size:1.8rem}.lead,h2,figcaption,svg,dl>div,tr,.tiles{break-inside:avoid}.lead,h2,h3{break-after:avoid}figure{overflow:visible;padding:.6rem .6rem .4rem}figcaption{break-before:avoid}svg{min-width:0}}
+@media print{html{font-size:10pt}main{max-width:none;padding:0}nav a{text-decoration:none}section{margin-top:1.6rem}h1{font-size:1.8rem}.lead,h2,figcaption,svg,dl>div,tr,.tiles{break-inside:avoid}.lead,h2,h3{break-after:avoid}figure{overflow:visible;padding:.6rem .6rem .4rem}figcaption{break-before:avoid}svg{min-width:0}}
 `;

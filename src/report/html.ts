@@ -60,7 +60,7 @@ export function createHtmlWriter(options: FormatOptions): ReportWriter {
       const groups = failures.groups.list();
       const { dropped } = failures.groups;
       return page(summary, [
-        headSection(summary, failures.failedControls),
+        headSection(summary, headline(summary, failures.failedControls, failures.groups), failures.failedControls),
         contents(groups, summary.findings),
         timelineSection(timeline, timelineLeftOut, summary),
         ...groups.map((group, i) => failureSection(group, i + 1, captures, failures.ladderOf(group))),
@@ -108,7 +108,7 @@ ${sections.filter((section) => section !== "").join("\n")}
 `;
 }
 
-function headSection(summary: AnalysisSummary, failedControls: number): string {
+function headSection(summary: AnalysisSummary, title: string, failedControls: number): string {
   const { counts, captures } = summary;
   const { failed, refused, ok, undetermined } = counts.channelsByOutcome;
   const tiles = [
@@ -125,7 +125,7 @@ function headSection(summary: AnalysisSummary, failedControls: number): string {
   const about = [what, countOf(packets, "packet"), timeSpan(captures)];
   return `<header>
 <p class="brand">FTP report</p>
-<h1>${escapeHtml(headline(summary, failedControls))}</h1>
+<h1>${escapeHtml(title)}</h1>
 <p class="soft">${about.map(escapeHtml).join(" · ")}</p>
 <div class="tiles">${tiles.join("")}</div>
 </header>`;
@@ -246,7 +246,7 @@ ${pointList(findingPoints(finding, captures))}
 
 function limitsSection(summary: AnalysisSummary): string {
   const limits = [
-    "one capture point sees one side: what was dropped beyond it takes a second capture to place",
+    "where beyond the capture point a packet was dropped: a second capture, at the other end, tells",
     ...limitLines(summary),
   ];
   const odd = anomalyLines(summary);

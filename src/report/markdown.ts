@@ -37,7 +37,7 @@ export function createMarkdownWriter(): ReportWriter {
       const { captures } = summary;
       const { dropped } = failures.groups;
       return `${blocks([
-        `# ${headline(summary, failures.failedControls)}`,
+        `# ${headline(summary, failures.failedControls, failures.groups)}`,
         overview(summary),
         ...failures.groups.list().map((group, i) => failureSection(group, i + 1, captures, failures.ladderOf(group))),
         dropped > 0 ? `${countOf(dropped, "more failure")} of other kinds not shown here.` : "",

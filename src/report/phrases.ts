@@ -66,7 +66,7 @@ export function capitalised(text: string): string {
   return text.replace(/^\p{Ll}/u, (letter) => letter.toUpperCase());
 }
 
-/** From the first packet of captures to the last: `2026-01-05 10:00:00 to 10:00:09 UTC`. */
+/** From the first packet of captures to the last: `2026-01-05 10:00:00 to 10:00:09 UTC`; within one second just that. */
 export function timeSpan(captures: readonly CaptureSummary[]): string {
   const [first] = captures.flatMap(({ start }) => start ?? []).sort();
   const last = captures
@@ -76,6 +76,7 @@ export function timeSpan(captures: readonly CaptureSummary[]): string {
   if (first === undefined) return "no packets";
   const start = shortTime(first);
   const end = shortTime(last ?? first);
+  if (start === end) return `${start} UTC`;
   return `${start} to ${end.slice(0, 10) === start.slice(0, 10) ? end.slice(11) : end} UTC`;
 }
 

@@ -24,6 +24,14 @@ test("a SYN that is missing proves less where nothing but control connections wa
   assert.deepEqual(refused(otherTraffic(new Dialogue())).limits, []);
 });
 
+test("a negotiation that the server refused was due no connection, filtered or not", () => {
+  const ftp = new Dialogue().login();
+  ftp.active(50002, "10.0.0.5", "500 Illegal PORT command.");
+  const channel = ftp.quit().channel();
+  judges(channel, "refused", "port-private-address");
+  assert.deepEqual(channel.limits, []);
+});
+
 test("a transfer that the server confirms had a connection: its packets are missing, or part of them", () => {
   const unseen = otherTraffic(new Dialogue()).login();
   unseen.passive(50002);
