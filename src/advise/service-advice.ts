@@ -101,7 +101,7 @@ function addressesOf({ server, advertised }: ServiceNeeds): {
 /** The range to set on the server and to open, and in how far it is a guess. */
 function passiveRangeOf({ passive: { ports, channels } }: ServiceNeeds): { range: PortRange; says: string } {
   const { span } = ports;
-  const advice = "Set it on the server and open the same; the configured range may be another.";
+  const advice = "Set it on the server and open the same.";
   if (span === null)
     return {
       range: DEFAULT_RANGE,

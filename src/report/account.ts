@@ -45,7 +45,7 @@ export function subjectOf({ channel }: Failure): string {
   return channel ? describeNegotiation(channel) : "control connection";
 }
 
-/** Who spoke with whom, when and how: `192.0.2.10:40000 to 203.0.113.5:21`, `2026-01-05 10:00:00 UTC`, `cleartext`, … */
+/** Who spoke with whom, since when and how: `192.0.2.10:40000 to 203.0.113.5:21`, `2026-01-05 10:00:00 UTC`, `cleartext`, … */
 export function circumstancesOf({ control }: Failure): string[] {
   return [
     `${formatEndpoint(control.client)} to ${formatEndpoint(control.server)}`,

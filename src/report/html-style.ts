@@ -18,7 +18,8 @@ p{margin:.35rem 0;overflow-wrap:anywhere}
 .meaning{margin:.7rem 0 0;max-width:46rem}
 code,pre,.time,.packet,.label,.who,.address,.brand{font-family:ui-monospace,"SF Mono",Menlo,Consolas,"DejaVu Sans Mono","Liberation Mono",monospace}
 code{font-size:.88em;overflow-wrap:anywhere}
-.subject code{margin-right:.6rem;font-size:.95em;font-weight:600}
+.subject>*{margin-right:.6rem}
+.subject code{font-size:.95em;font-weight:600}
 pre{font-size:.84rem;line-height:1.45;background:var(--panel);border:1px solid var(--line);border-radius:6px;padding:.55rem .75rem;margin:0 0 .4rem;white-space:pre-wrap;overflow-wrap:anywhere}
 .tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(7rem,1fr));border:1px solid var(--line);border-radius:8px;margin:1.6rem 0 0;overflow:hidden}
 .tile{padding:.7rem 1rem;box-shadow:1px 0 0 var(--line),0 1px 0 var(--line)}

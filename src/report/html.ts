@@ -26,6 +26,7 @@ import type { LadderStep } from "./ladder.ts";
 import { ladderSvg } from "./ladder-svg.ts";
 import {
   capitalised,
+  channelSpan,
   countOf,
   describeReplies,
   describeTransfer,
@@ -188,11 +189,13 @@ function failureSection(
   const { channel, cause, sessionId, outcome } = failure;
   const transfer = channel ? describeTransfer(channel) : "";
   const replies = channel ? describeReplies(channel) : "";
+  const when = channel ? channelSpan(channel, failure.control) : "";
   const malformed = channel?.negotiation?.malformed ?? null;
   const subjects = [
     element("code", subjectOf(failure)),
     ...(transfer === "" ? [] : [element("code", transfer)]),
     ...(replies === "" ? [] : [element("span", `replies ${replies}`, "soft")]),
+    ...(when === "" ? [] : [element("span", `${when} UTC`, "soft")]),
     ...(malformed === null ? [] : [element("span", `malformed: ${malformed}`, "soft")]),
   ];
   const times = group.count > 1 ? ` <small>${groupDigits(group.count)} times</small>` : "";

@@ -16,7 +16,15 @@ import { DrawnFailures } from "./drawn-failures.ts";
 import type { FailureGroup } from "./failure-groups.ts";
 import type { ReportWriter } from "./format.ts";
 import { type LadderStep, ladderLines } from "./ladder.ts";
-import { capitalised, countOf, describeReplies, describeTransfer, groupDigits, timeSpan } from "./phrases.ts";
+import {
+  capitalised,
+  channelSpan,
+  countOf,
+  describeReplies,
+  describeTransfer,
+  groupDigits,
+  timeSpan,
+} from "./phrases.ts";
 import { safeData } from "./safe-text.ts";
 
 /**
@@ -114,11 +122,13 @@ function failureSection(
   const times = group.count > 1 ? ` (${groupDigits(group.count)} times)` : "";
   const transfer = channel ? describeTransfer(channel) : "";
   const replies = channel ? describeReplies(channel) : "";
+  const when = channel ? channelSpan(channel, failure.control) : "";
   const malformed = channel?.negotiation?.malformed ?? null;
   const subjects = [
     codeSpan(subjectOf(failure)),
     ...(transfer === "" ? [] : [codeSpan(transfer)]),
     ...(replies === "" ? [] : [`replies ${replies}`]),
+    ...(when === "" ? [] : [`${when} UTC`]),
     ...(malformed === null ? [] : [plainMarkdown(`malformed: ${malformed}`)]),
   ];
   return blocks([

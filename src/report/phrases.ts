@@ -1,5 +1,5 @@
 import { formatEndpoint } from "../address.ts";
-import type { CaptureSummary, Confidence, DataChannel, PacketPlace, Security } from "../analysis.ts";
+import type { CaptureSummary, Confidence, Control, DataChannel, PacketPlace, Security } from "../analysis.ts";
 
 /** Short phrases about parts of a report that every format for people words alike. */
 
@@ -73,11 +73,22 @@ export function timeSpan(captures: readonly CaptureSummary[]): string {
     .flatMap(({ end }) => end ?? [])
     .sort()
     .at(-1);
-  if (first === undefined) return "no packets";
-  const start = shortTime(first);
-  const end = shortTime(last ?? first);
-  if (start === end) return `${start} UTC`;
-  return `${start} to ${end.slice(0, 10) === start.slice(0, 10) ? end.slice(11) : end} UTC`;
+  return first === undefined ? "no packets" : `${span(first, last ?? first)} UTC`;
+}
+
+/** From a data channel's first packet to its last, the day left out where it is the session's: `10:00:01 to 10:00:09`; empty where unknown. */
+export function channelSpan({ start, end }: DataChannel, control: Control): string {
+  if (start === null || end === null) return "";
+  const text = span(start, end);
+  return start.slice(0, 10) === control.start.slice(0, 10) ? text.slice(11) : text;
+}
+
+/** Two time stamps of a report, to the second; the day and what is equal are said once. */
+function span(from: string, to: string): string {
+  const start = shortTime(from);
+  const end = shortTime(to);
+  if (start === end) return start;
+  return `${start} to ${end.slice(0, 10) === start.slice(0, 10) ? end.slice(11) : end}`;
 }
 
 /** A span of time as people say it: `340 ms`, `7.1 s`, `12 min`, `3.4 h`. */

@@ -16,6 +16,7 @@ import { type FailureGroup, FailureGroups } from "./failure-groups.ts";
 import type { FormatOptions, ReportWriter } from "./format.ts";
 import { type GridColumn, type GridRow, renderGrid } from "./grid.ts";
 import {
+  channelSpan,
   countOf,
   describeNegotiation,
   describePacket,
@@ -187,13 +188,16 @@ function verdictLine(failure: Failure, number: number, count: number, width: num
 }
 
 function sessionLines(failure: Failure): string[] {
-  const { sessionId, channel } = failure;
-  const [ends, when, ...about] = circumstancesOf(failure);
-  const lines = [`${ends}, ${when}`, `${about.join(", ")}, id ${sessionId}`];
+  const { sessionId, channel, control } = failure;
+  const [ends, since, ...about] = circumstancesOf(failure);
+  const lines = [`${ends}, ${since}`, `${about.join(", ")}, id ${sessionId}`];
   if (!channel) return lines;
   const transfer = cutText(describeTransfer(channel), MAX_PATH_WIDTH) || "no transfer command";
   const replies = describeReplies(channel);
-  lines.push(`channel ${channel.ordinal}: ${transfer}${replies === "" ? "" : `; replies: ${replies}`}`);
+  const when = channelSpan(channel, control);
+  lines.push(
+    `channel ${channel.ordinal}${when === "" ? "" : `, ${when}`}: ${transfer}${replies === "" ? "" : `; replies: ${replies}`}`,
+  );
   if (channel.negotiation?.malformed) lines.push(`malformed: ${channel.negotiation.malformed}`);
   return lines;
 }

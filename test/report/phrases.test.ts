@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { durationText, groupDigits, tsharkCommands } from "../../src/report/phrases.ts";
+import { channelSpan, durationText, groupDigits, tsharkCommands } from "../../src/report/phrases.ts";
 import { SAMPLES } from "./sample-analysis.ts";
 
 test("tshark commands: one a capture, packets sorted, runs as ranges, file names quoted", () => {
@@ -29,4 +29,21 @@ test("a span of time is said as people say it", () => {
     "2.0 h",
     "25.0 h",
   ]);
+});
+
+test("a channel's time: to the second, without the day where it is the session's", () => {
+  const [session] = SAMPLES["private-address"].sessions;
+  const at = (start: string | null, end: string | null) =>
+    channelSpan({ ...session.dataChannels[0], start, end }, session.control);
+  assert.equal(at("2026-01-05T10:00:01.250000000Z", "2026-01-05T10:00:09.125000000Z"), "10:00:01 to 10:00:09");
+  assert.equal(at("2026-01-05T10:00:01.250000000Z", "2026-01-05T10:00:01.900000000Z"), "10:00:01");
+  assert.equal(
+    at("2026-01-05T23:59:58.000000000Z", "2026-01-06T00:00:03.000000000Z"),
+    "23:59:58 to 2026-01-06 00:00:03",
+  );
+  assert.equal(
+    at("2026-01-06T00:00:03.000000000Z", "2026-01-06T00:00:04.000000000Z"),
+    "2026-01-06 00:00:03 to 00:00:04",
+  );
+  assert.equal(at(null, null), "");
 });
