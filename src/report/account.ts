@@ -139,12 +139,16 @@ export function evidenceNumbers(evidence: readonly Evidence[]): Map<string, numb
   return numbers;
 }
 
-/** What an analysis comes to, as a headline; with the verdict, where there is one for all that went wrong. */
+/** What an analysis comes to, as a headline; with the cause where all that went wrong has the same, marked where it is not certain. */
 export function headline(summary: AnalysisSummary, failedControls: number, groups: FailureGroups): string {
-  const [only, ...others] = groups.list();
-  const verdict =
-    only && others.length === 0 && groups.dropped === 0 ? `: ${CAUSE_TEXT[only.example.cause].title}` : "";
-  return `${tally(summary, failedControls)}${verdict}`;
+  const result = tally(summary, failedControls);
+  const examples = groups.list().map(({ example }) => example);
+  const [cause, ...others] = new Set(examples.map((example) => example.cause));
+  if (cause === undefined || others.length > 0 || groups.dropped > 0) return result;
+  const weakest = (["possible", "likely"] as const).find((level) =>
+    examples.some(({ confidence }) => confidence === level),
+  );
+  return `${result}: ${CAUSE_TEXT[cause].title}${weakest === undefined ? "" : ` (${weakest})`}`;
 }
 
 /** How many of how many failed, or what else is to be said of all. */

@@ -58,7 +58,9 @@ export function ladderSvg(steps: readonly LadderStep[], frame: LadderFrame): str
       const text = "leftOut" in step ? `… ${step.leftOut} more …` : `${durationText(step.silence)} later`;
       return {
         height: PAUSE_ROW,
-        draw: (y) => `<text class="pause" x="${LANE.between}" y="${y + 16}">${text}</text>`,
+        // Beside the lane of a device, not across it.
+        draw: (y) =>
+          `<text class="pause" x="${hasMiddle ? (LANE.client + LANE.between) / 2 : LANE.between}" y="${y + 16}">${text}</text>`,
       };
     }),
     behind: (y, height) =>

@@ -58,7 +58,7 @@ export function timelineSvg(sessions: readonly TimelineSession[]): string {
       height: HEAD,
       draw: () =>
         ticks
-          .map((time) => `<text class="time" x="${coordinate(x(time))}" y="14">${tickText(time, to - from)}</text>`)
+          .map((time) => `<text class="time" x="${coordinate(x(time))}" y="14">${tickText(time, from, to)}</text>`)
           .join(""),
     },
     rows:
@@ -176,18 +176,24 @@ const TICK_STEPS: readonly number[] = [
 ];
 const MAX_TICKS = 5;
 
+/** From one round time to the next (milliseconds). */
+function tickStep(from: number, to: number): number {
+  return TICK_STEPS.find((length) => (to - from) / length <= MAX_TICKS) ?? to - from;
+}
+
 /** Round times on the scale. */
 function ticksOf(from: number, to: number): number[] {
-  const step = TICK_STEPS.find((length) => (to - from) / length <= MAX_TICKS) ?? to - from;
+  const step = tickStep(from, to);
   const ticks: number[] = [];
   for (let time = Math.ceil(from / step) * step; time <= to; time += step) ticks.push(time);
   return ticks;
 }
 
-/** `10:00:09` in UTC; with the date where the scale is longer than a day, with milliseconds where it is shorter than some seconds. */
-function tickText(time: number, span: number): string {
+/** `10:00:09` in UTC; with the date where the scale is longer than a day, with milliseconds where one tick to the next is less than a second. */
+function tickText(time: number, from: number, to: number): string {
+  const span = to - from;
   const text = new Date(time).toISOString();
   if (span > 10 * DAY) return text.slice(0, 10);
   if (span > DAY) return text.slice(5, 16).replace("T", " ");
-  return span < 5 * SECOND ? text.slice(11, 23) : text.slice(11, 19);
+  return tickStep(from, to) < SECOND ? text.slice(11, 23) : text.slice(11, 19);
 }

@@ -71,6 +71,10 @@ export const BLOCKED_PORT_OTHERS = 3;
 export const EXHAUSTED_CHANNELS = 2;
 /** Once is chance, on either side. */
 export const HELPER_CHANNELS = 2;
+/** Once may be one client's doing; from the second session on it is the server's. */
+export const FALLBACK_SESSIONS = 2;
+/** Choice: what a person waiting for a listing notices. */
+export const FALLBACK_SECONDS = 1;
 /** fail2ban's `maxretry` is five. */
 export const GUESSING_SESSIONS = 5;
 /** The same five, one of them let in. */

@@ -4,6 +4,10 @@ import type { AcrossFinding } from "../verdict.ts";
 import { secondsText } from "../wording.ts";
 import { type AcrossRule, keptAt, SessionTally } from "./across-rule.ts";
 
+/** Told once it happened in so many sessions, or cost so much (seconds): the channel itself says that EPSV was refused. */
+export const FALLBACK_SESSIONS = 2;
+export const FALLBACK_SECONDS = 1;
+
 /** EPSV does not work, and the PASV that follows does: no failure, but a cost in seconds for every session. */
 export class EpsvFallback implements AcrossRule {
   readonly #servers = new Map<string, { count: number; seconds: number; tally: SessionTally }>();
@@ -32,7 +36,10 @@ export class EpsvFallback implements AcrossRule {
   }
 
   findings(): AcrossFinding[] {
-    return [...this.#servers].map(([server, { count, seconds, tally }]) => ({
+    const worthTelling = [...this.#servers].filter(
+      ([, { seconds, tally }]) => tally.count >= FALLBACK_SESSIONS || seconds >= FALLBACK_SECONDS,
+    );
+    return worthTelling.map(([server, { count, seconds, tally }]) => ({
       id: "epsv-fallback",
       title: `${server}: EPSV does not work and PASV does, ${count === 1 ? "once" : `${count} times`}; it cost ${secondsText(seconds)} in all`,
       confidence: "certain" as const,

@@ -7,6 +7,8 @@ import {
   BLOCKED_PORT_OTHERS,
   EXHAUSTED_CHANNELS,
   FAILED_CHANNELS,
+  FALLBACK_SECONDS,
+  FALLBACK_SESSIONS,
   GUESSING_SESSIONS,
   HELPER_CHANNELS,
   RANGE_PORTS,
@@ -121,24 +123,32 @@ test("a client network takes so many failures, and so many clients that get thro
   assert.deepEqual(network(FAILED_CHANNELS, WORKING_CLIENTS - 1), []);
 });
 
+/** Sessions whose EPSV is refused after some seconds, and whose PASV works. @returns the packets with EPSV */
+function fallBack(net: CaptureBuilder, sessions: number, seconds: number): number[] {
+  return Array.from({ length: sessions }, (_, i) => {
+    const control = net.connect({ client: `203.0.113.9:${40000 + 2 * i}`, server: `${SERVER}:21` });
+    control.server("220 ready\r\n");
+    control.client("USER anonymous\r\n");
+    control.server("230 logged in\r\n");
+    const epsv = control.client("EPSV\r\n");
+    net.wait(seconds * 1000);
+    control.server("500 EPSV not understood\r\n");
+    control.client("PASV\r\n");
+    control.server("227 Entering Passive Mode (198,51,100,7,195,80).\r\n");
+    const data = net.connect({ client: `203.0.113.9:${40001 + 2 * i}`, server: `${SERVER}:50000` });
+    control.client("LIST\r\n");
+    control.server("150 here it comes\r\n");
+    data.serverData(10);
+    data.finish("server");
+    control.server("226 done\r\n");
+    control.finish("client");
+    return epsv;
+  });
+}
+
 test("EPSV refused and PASV used is a cost, not a failure", () => {
   const net = new CaptureBuilder();
-  const control = net.connect({ client: "203.0.113.9:40000", server: `${SERVER}:21` });
-  control.server("220 ready\r\n");
-  control.client("USER anonymous\r\n");
-  control.server("230 logged in\r\n");
-  const epsv = control.client("EPSV\r\n");
-  net.wait(4000);
-  control.server("500 EPSV not understood\r\n");
-  control.client("PASV\r\n");
-  control.server("227 Entering Passive Mode (198,51,100,7,195,80).\r\n");
-  const data = net.connect({ client: "203.0.113.9:40001", server: `${SERVER}:50000` });
-  control.client("LIST\r\n");
-  control.server("150 here it comes\r\n");
-  data.serverData(10);
-  data.finish("server");
-  control.server("226 done\r\n");
-  control.finish("client");
+  const [epsv] = fallBack(net, 1, 4);
   const analysis = analyzeCapture(net.build());
   assert.deepEqual(
     analysis.sessions[0].dataChannels.map(({ outcome, cause }) => [outcome, cause]),
@@ -151,6 +161,18 @@ test("EPSV refused and PASV used is a cost, not a failure", () => {
   assert.equal(finding.id, "epsv-fallback");
   assert.equal(finding.evidence[0].packet, epsv);
   assert.match(finding.title, /once; it cost 4\.\d s in all/);
+});
+
+test("a fallback that cost nothing is told where it is the rule, not where it happened once", () => {
+  const told = (sessions: number, seconds: number) => {
+    const net = new CaptureBuilder();
+    fallBack(net, sessions, seconds);
+    return findingsOf(net).map(({ id }) => id);
+  };
+  assert.deepEqual(told(FALLBACK_SESSIONS, 0), ["epsv-fallback"]);
+  assert.deepEqual(told(FALLBACK_SESSIONS - 1, 0), []);
+  assert.deepEqual(told(1, FALLBACK_SECONDS), ["epsv-fallback"]);
+  assert.deepEqual(told(1, FALLBACK_SECONDS - 0.2), []);
 });
 
 /** So many sessions whose login is refused, and so many that are let in. */
