@@ -139,38 +139,47 @@ export function evidenceNumbers(evidence: readonly Evidence[]): Map<string, numb
   return numbers;
 }
 
-/** What an analysis comes to, as a headline; with the cause where all that went wrong has the same, marked where it is not certain. */
+/** What an analysis comes to, as a headline; with the cause where all that it counts has the same, marked where it is not certain. */
 export function headline(summary: AnalysisSummary, failedControls: number, groups: FailureGroups): string {
-  const result = tally(summary, failedControls);
-  const examples = groups.list().map(({ example }) => example);
-  const [cause, ...others] = new Set(examples.map((example) => example.cause));
-  if (cause === undefined || others.length > 0 || groups.dropped > 0) return result;
-  const weakest = (["possible", "likely"] as const).find((level) =>
-    examples.some(({ confidence }) => confidence === level),
-  );
-  return `${result}: ${CAUSE_TEXT[cause].title}${weakest === undefined ? "" : ` (${weakest})`}`;
+  const { counts } = summary;
+  const { failed, refused } = counts.channelsByOutcome;
+  const channels = countOf(counts.channels, "FTP data channel");
+  if (failed > 0) {
+    const which = groups.list().filter(({ example }) => example.channel !== null && example.outcome === "failed");
+    return `${shareText(failed, counts.channels, "FTP data channel")} failed${sharedCause(which, failed)}`;
+  }
+  if (failedControls > 0) {
+    const which = groups.list().filter(({ example }) => example.channel === null && example.outcome === "failed");
+    return `${shareText(failedControls, counts.sessions, "FTP control connection")} failed${sharedCause(which, failedControls)}`;
+  }
+  if (refused > 0) {
+    const which = groups.list().filter(({ example }) => example.outcome === "refused");
+    const verb = refused === 1 ? "was" : "were";
+    return `${shareText(refused, counts.channels, "FTP data channel")} ${verb} refused${sharedCause(which, refused)}`;
+  }
+  if (counts.sessions === 0) return "No FTP session found";
+  if (counts.channels === 0) return `${countOf(counts.sessions, "FTP session")}, no data channel`;
+  if (counts.channelsByOutcome.ok < counts.channels) return `None of ${channels} failed`;
+  return counts.channels === 1 ? "The FTP data channel worked" : `All ${channels} worked`;
 }
 
-/** How many of how many failed, or what else is to be said of all. */
-function tally({ counts }: AnalysisSummary, failedControls: number): string {
-  const { failed, refused, ok } = counts.channelsByOutcome;
-  const channels = countOf(counts.channels, "FTP data channel");
-  if (counts.sessions === 0) return "No FTP session found";
-  if (failed > 0) {
-    if (counts.channels === 1) return "The FTP data channel failed";
-    return failed === counts.channels ? `All ${channels} failed` : `${groupDigits(failed)} of ${channels} failed`;
-  }
-  if (failedControls > 0)
-    return counts.sessions === 1
-      ? "The FTP control connection failed"
-      : `${groupDigits(failedControls)} of ${countOf(counts.sessions, "FTP control connection")} failed`;
-  if (counts.channels === 0) return `${countOf(counts.sessions, "FTP session")}, no data channel`;
-  if (refused > 0)
-    return counts.channels === 1
-      ? "The FTP data channel was refused"
-      : `${groupDigits(refused)} of ${channels} ${refused === 1 ? "was" : "were"} refused`;
-  if (ok < counts.channels) return `None of ${channels} failed`;
-  return counts.channels === 1 ? "The FTP data channel worked" : `All ${channels} worked`;
+/** `The …`, `Both …s`, `All 19 …s`, `2 of 5 …s`. */
+function shareText(count: number, of: number, noun: string): string {
+  if (of === 1) return `The ${noun}`;
+  if (of === 2 && count === 2) return `Both ${noun}s`;
+  return count === of ? `All ${countOf(of, noun)}` : `${groupDigits(count)} of ${countOf(of, noun)}`;
+}
+
+/** `: the server advertises a private address (likely)`, if that is the cause of all `count`; else nothing. */
+function sharedCause(groups: readonly FailureGroup[], count: number): string {
+  const [cause, ...others] = new Set(groups.map(({ example }) => example.cause));
+  // What a server refuses for its own reasons (550) is counted and has no cause, what was dropped from the groups is not known here.
+  const told = groups.reduce((sum, group) => sum + group.count, 0);
+  if (cause === undefined || others.length > 0 || told < count) return "";
+  const weakest = (["possible", "likely"] as const).find((level) =>
+    groups.some(({ example }) => example.confidence === level),
+  );
+  return `: ${CAUSE_TEXT[cause].title}${weakest === undefined ? "" : ` (${weakest})`}`;
 }
 
 /** What was odd about the captures, a line a kind. */
