@@ -6,9 +6,12 @@ import type { FailureGroup, FailureGroups } from "./failure-groups.ts";
 import {
   CONFIDENCE_TEXT,
   capitalised,
+  channelSpan,
   countOf,
   describeNegotiation,
   describePacket,
+  describeReplies,
+  describeTransfer,
   groupDigits,
   SECURITY_TEXT,
   shortTime,
@@ -43,6 +46,23 @@ const MAX_ANOMALIES = 20;
 /** What a failure is about: `PASV 10.0.1.121:3846`, or the control connection. */
 export function subjectOf({ channel }: Failure): string {
   return channel ? describeNegotiation(channel) : "control connection";
+}
+
+/** What a failure was about: captured words, which a document sets in code, and ours about them. */
+export function subjectParts(failure: Failure): { readonly code: string[]; readonly words: string[] } {
+  const { channel, control } = failure;
+  const code = [subjectOf(failure)];
+  const words: string[] = [];
+  if (channel === null) return { code, words };
+  const transfer = describeTransfer(channel);
+  const replies = describeReplies(channel);
+  const when = channelSpan(channel, control);
+  const malformed = channel.negotiation?.malformed ?? null;
+  if (transfer !== "") code.push(transfer);
+  if (replies !== "") words.push(`replies ${replies}`);
+  if (when !== "") words.push(`${when} UTC`);
+  if (malformed !== null) words.push(`malformed: ${malformed}`);
+  return { code, words };
 }
 
 /** Who spoke with whom, since when and how: `192.0.2.10:40000 to 203.0.113.5:21`, `2026-01-05 10:00:00 UTC`, `cleartext`, … */

@@ -14,6 +14,7 @@ import {
   POINT_HEADINGS,
   type Point,
   subjectOf,
+  subjectParts,
   verdictTitle,
 } from "./account.ts";
 import { DrawnFailures } from "./drawn-failures.ts";
@@ -24,16 +25,7 @@ import { HTML_STYLE } from "./html-style.ts";
 import { element, escapeHtml, list, orderedList } from "./html-text.ts";
 import type { LadderStep } from "./ladder.ts";
 import { ladderSvg } from "./ladder-svg.ts";
-import {
-  capitalised,
-  channelSpan,
-  countOf,
-  describeReplies,
-  describeTransfer,
-  durationText,
-  groupDigits,
-  timeSpan,
-} from "./phrases.ts";
+import { capitalised, countOf, durationText, groupDigits, timeSpan } from "./phrases.ts";
 import { safeData } from "./safe-text.ts";
 import { type TimelineSession, timelineSvg } from "./timeline-svg.ts";
 
@@ -186,17 +178,11 @@ function failureSection(
   ladder: readonly LadderStep[],
 ): string {
   const failure = group.example;
-  const { channel, cause, sessionId, outcome } = failure;
-  const transfer = channel ? describeTransfer(channel) : "";
-  const replies = channel ? describeReplies(channel) : "";
-  const when = channel ? channelSpan(channel, failure.control) : "";
-  const malformed = channel?.negotiation?.malformed ?? null;
+  const { cause, sessionId, outcome } = failure;
+  const { code, words } = subjectParts(failure);
   const subjects = [
-    element("code", subjectOf(failure)),
-    ...(transfer === "" ? [] : [element("code", transfer)]),
-    ...(replies === "" ? [] : [element("span", `replies ${replies}`, "soft")]),
-    ...(when === "" ? [] : [element("span", `${when} UTC`, "soft")]),
-    ...(malformed === null ? [] : [element("span", `malformed: ${malformed}`, "soft")]),
+    ...code.map((text) => element("code", text)),
+    ...words.map((text) => element("span", text, "soft")),
   ];
   const times = group.count > 1 ? ` <small>${groupDigits(group.count)} times</small>` : "";
   return `<section class="failure ${outcome}" id="failure-${number}">

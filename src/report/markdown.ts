@@ -10,21 +10,13 @@ import {
   limitLines,
   POINT_HEADINGS,
   type Point,
-  subjectOf,
+  subjectParts,
 } from "./account.ts";
 import { DrawnFailures } from "./drawn-failures.ts";
 import type { FailureGroup } from "./failure-groups.ts";
 import type { ReportWriter } from "./format.ts";
 import { type LadderStep, ladderLines } from "./ladder.ts";
-import {
-  capitalised,
-  channelSpan,
-  countOf,
-  describeReplies,
-  describeTransfer,
-  groupDigits,
-  timeSpan,
-} from "./phrases.ts";
+import { capitalised, countOf, groupDigits, timeSpan } from "./phrases.ts";
 import { safeData } from "./safe-text.ts";
 
 /**
@@ -118,19 +110,10 @@ function failureSection(
   ladder: readonly LadderStep[],
 ): string {
   const failure = group.example;
-  const { channel, cause, outcome, sessionId } = failure;
+  const { cause, outcome, sessionId } = failure;
   const times = group.count > 1 ? ` (${groupDigits(group.count)} times)` : "";
-  const transfer = channel ? describeTransfer(channel) : "";
-  const replies = channel ? describeReplies(channel) : "";
-  const when = channel ? channelSpan(channel, failure.control) : "";
-  const malformed = channel?.negotiation?.malformed ?? null;
-  const subjects = [
-    codeSpan(subjectOf(failure)),
-    ...(transfer === "" ? [] : [codeSpan(transfer)]),
-    ...(replies === "" ? [] : [`replies ${replies}`]),
-    ...(when === "" ? [] : [`${when} UTC`]),
-    ...(malformed === null ? [] : [plainMarkdown(`malformed: ${malformed}`)]),
-  ];
+  const { code, words } = subjectParts(failure);
+  const subjects = [...code.map(codeSpan), ...words.map(plainMarkdown)];
   return blocks([
     `## ${number}. ${capitalised(outcome)}: ${CAUSE_TEXT[cause].title}${times}`,
     `${subjects.join(", ")}  \n${circumstancesOf(failure).map(plainMarkdown).join(", ")}  \nCause ${codeSpan(cause)}, session ${codeSpan(sessionId)}`,
