@@ -107,34 +107,40 @@ function isDialledByClient({ negotiation }: ChannelFacts, connection: Connection
   return negotiation ? negotiation.mode === "passive" : connection.originator.address === client;
 }
 
-/** What was said on the control connection; runs of TLS records in one direction are one event. */
+/** What was said on the control connection; runs of TLS records in one direction are one event, with the hello that begins them. */
 function words(events: readonly ControlEvent[], owners: ReadonlyMap<PacketReference, number>): Found[] {
   const found: Found[] = [];
-  let records = 0;
-  let bytes = 0;
+  /** The run of records that is told last: its place in `found`. */
+  let run: { readonly at: number; readonly hello: string; records: number; bytes: number } | null = null;
+  /** Hellos whose record is still to come: it is noted once it is over, behind what the other end said meanwhile. */
+  const hellos: Partial<Record<"client" | "server", number>> = {};
   for (const event of events) {
     const from = event.kind === "command" ? "client" : event.kind === "reply" ? "server" : event.direction;
     const to = from === "client" ? "server" : "client";
     const { packet, time } = event.stamp;
     const common = { time, packet, channel: owners.get(packet) ?? null, from, to, onData: false } as const;
-    const last = found.at(-1);
     if (event.kind === "tls-record") {
-      const goesOn = records > 0 && last?.kind === "tls" && last.from === from && last.channel === common.channel;
-      records = goesOn ? records + 1 : 1;
-      bytes = goesOn ? bytes + event.length : event.length;
-      const text = `${countOf(records, "TLS record")}, ${countOf(bytes, "byte")}`;
-      if (goesOn) found[found.length - 1] = { ...last, text };
-      else found.push({ ...common, kind: "tls", text });
+      const helloAt = hellos[from];
+      delete hellos[from];
+      const last = found.at(-1);
+      const goesOn = run?.at === found.length - 1 && last?.from === from && last.channel === common.channel;
+      if (helloAt !== undefined) run = { at: helloAt, hello: `${found[helloAt].text}, `, records: 0, bytes: 0 };
+      else if (run === null || !goesOn) run = { at: found.length, hello: "", records: 0, bytes: 0 };
+      run.records++;
+      run.bytes += event.length;
+      const text = `${run.hello}${countOf(run.records, run.hello === "" ? "TLS record" : "record")}, ${countOf(run.bytes, "byte")}`;
+      found[run.at] = { ...(found[run.at] ?? { ...common, kind: "tls" }), text };
       continue;
     }
-    records = 0;
+    run = null;
     if (event.kind === "command")
       found.push({ ...common, kind: "command", text: [event.verb, event.argument].filter(Boolean).join(" ") });
     else if (event.kind === "reply")
       found.push({ ...common, kind: "reply", text: `${event.code} ${event.lines.join(" ").trim()}` });
-    else if (event.kind === "tls-hello")
+    else if (event.kind === "tls-hello") {
+      hellos[from] = found.length;
       found.push({ ...common, kind: "tls", text: from === "client" ? "TLS ClientHello" : "TLS ServerHello" });
-    else if (event.kind === "gap")
+    } else if (event.kind === "gap")
       found.push({ ...common, kind: "gap", text: `(${countOf(event.length, "byte")} not in the capture)` });
     // Not what they say: it may be a password, typed where a command should be.
     else
