@@ -80,7 +80,7 @@ export interface Control {
   readonly serverSoftware: string | null;
   readonly user: string | null;
   readonly limits: readonly LimitId[];
-  /** Ids of sessions that are this one with translated addresses (`-i any` on a NAT). */
+  /** Ids of sessions that are this one with translated addresses (`-i any` on a NAT), or seen at another point in another capture. */
   readonly sameAs: readonly string[];
   /** Capture index and number of the first and last packet. */
   readonly firstPacket: PacketPlace;

@@ -28,6 +28,7 @@ import { CONTROL_SIGNATURE } from "./ftp/signature.ts";
 import { compareInstants, formatInstant, type Instant } from "./instant.ts";
 import { sessionRecord } from "./session-record.ts";
 import { ConnectionTable } from "./tcp/connection-table.ts";
+import { ANY_POINT, VantagePoints } from "./tcp/vantage-points.ts";
 
 /** The version in every report; equal to package.json's (a test compares them). */
 export const VERSION = "0.1.0";
@@ -102,8 +103,11 @@ class CaptureAnalyzer implements Analyzer {
   readonly #view = emptyPacketView();
   readonly #tracker: SessionTracker;
   readonly #table: ConnectionTable;
+  readonly #points = new VantagePoints((one, other) => this.#areSequence(one, other));
   readonly #ledger: AttemptLedger;
   readonly #captures: CaptureSource[] = [];
+  /** The capture whose packets are processed. */
+  #current: CaptureSource | null = null;
   readonly #sessions: Session[] = [];
   readonly #across = createAcrossRules();
   readonly #counts = new Counts();
@@ -127,7 +131,7 @@ class CaptureAnalyzer implements Analyzer {
       (client, server, packet, time) => this.#ledger.notFollowed(client, server, packet, time),
     );
     const ports = [...CONTROL_PORTS, ...(options.ftpPorts ?? [])];
-    this.#table = new ConnectionTable(ports, CONTROL_SIGNATURE, this.#tracker, this.#anomalies);
+    this.#table = new ConnectionTable(ports, CONTROL_SIGNATURE, this.#tracker, this.#anomalies, this.#points);
     this.#tracker.attach(this.#table);
     this.#decoder = new PacketDecoder(this.#anomalies, { ...options, interest: this.#table.interest });
   }
@@ -209,6 +213,7 @@ class CaptureAnalyzer implements Analyzer {
   /** The packets of one capture, until another's next packet is earlier or its bytes run out. */
   #process(capture: CaptureSource): void {
     const { frame, reader, index } = capture;
+    this.#turnTo(capture);
     let limit: CaptureSource | undefined;
     for (const other of this.#captures) {
       if (other === capture || other.state === "over") continue;
@@ -229,6 +234,23 @@ class CaptureAnalyzer implements Analyzer {
         this.#noteLinkType(frame.linkType, packetReference(index, frame.packetNumber));
     } while (reader.next(frame));
     capture.ranDry();
+  }
+
+  /** What the table saw of other TCP is known for each capture: of two vantage points one may be filtered. */
+  #turnTo(capture: CaptureSource): void {
+    if (this.#current) this.#current.sawOtherTcp = this.#table.sawOtherTcp;
+    this.#table.sawOtherTcp = capture.sawOtherTcp;
+    this.#current = capture;
+  }
+
+  /** Whether one capture begins where the other has ended. */
+  #areSequence(one: number, other: number): boolean {
+    const follows = (later: CaptureSource, earlier: CaptureSource) => {
+      const [{ first }, { last }] = [later.reader.summary, earlier.reader.summary];
+      return earlier.state === "over" && first !== null && last !== null && compareInstants(first, last) >= 0;
+    };
+    const [a, b] = [this.#captures[one], this.#captures[other]];
+    return follows(a, b) || follows(b, a);
   }
 
   /** Capture time went on. */
@@ -253,16 +275,29 @@ class CaptureAnalyzer implements Analyzer {
     else this.#unreadable.set(linkType, { count: 1, packet });
   }
 
-  #emit(facts: SessionFacts): void {
-    const now = Math.max(this.#lastTime, Math.min(this.#seconds, facts.settledAt), facts.control.lastTime);
+  /** The captures that may show more of a session. */
+  #capturesOf({ control }: SessionFacts): readonly CaptureSource[] {
+    if (control.point === ANY_POINT) return this.#captures;
+    return this.#points.capturesOf(control.point).map((index) => this.#captures[index]);
+  }
+
+  #sawOtherTcp(captures: readonly CaptureSource[]): boolean {
+    return captures.some((capture) => (capture === this.#current ? this.#table : capture).sawOtherTcp);
+  }
+
+  #emit(settled: SessionFacts): void {
+    const captures = this.#capturesOf(settled);
+    const end = settled.control.point === ANY_POINT ? Number.POSITIVE_INFINITY : endOf(captures);
+    const facts = settled.settledAt <= end ? settled : { ...settled, settledAt: end, atCaptureEnd: true };
+    const latest = Math.max(this.#lastTime, Math.min(this.#seconds, facts.settledAt));
     const capture = {
-      sawOtherTcp: this.#table.sawOtherTcp,
+      sawOtherTcp: this.#sawOtherTcp(captures),
       cutIcmp: this.#anomalies.count("icmp-header-cut") > 0,
-      now,
+      now: Math.max(Math.min(latest, end), facts.control.lastTime),
     };
     const diagnosis = diagnose(facts, correlate(facts), capture);
     const session = sessionRecord(diagnosis);
-    for (const rule of this.#across) rule.add(diagnosis);
+    if (!facts.isFurtherView) for (const rule of this.#across) rule.add(diagnosis);
     this.#counts.add(session);
     this.#options.onSession?.(session, () => conversationOf(diagnosis));
     if (this.#options.keepSessions !== false) this.#sessions.push(session);
@@ -271,7 +306,7 @@ class CaptureAnalyzer implements Analyzer {
   #summaryOf({ name, reader }: CaptureSource): CaptureSummary {
     const { format, linkTypes, packets, bytes, first, last, truncated } = reader.summary;
     const limits: LimitId[] = [];
-    if (this.#sawTcp && !this.#table.sawOtherTcp && packets > 0) limits.push("capture-filtered");
+    if (this.#sawTcp && !this.#sawOtherTcp(this.#captures) && packets > 0) limits.push("capture-filtered");
     if (truncated) limits.push("truncated-file");
     return {
       name,
@@ -286,6 +321,15 @@ class CaptureAnalyzer implements Analyzer {
   }
 }
 
+/** When the last of these captures ended, in seconds; infinite while one goes on. */
+function endOf(captures: readonly CaptureSource[]): number {
+  const ends = captures.map(({ state, reader }) => {
+    const { last } = reader.summary;
+    return state === "over" && last ? last.seconds + last.nanoseconds / 1e9 : Number.POSITIVE_INFINITY;
+  });
+  return Math.max(...ends);
+}
+
 /** One capture among those being merged. */
 class CaptureSource implements OpenedCapture {
   readonly name: string;
@@ -293,6 +337,8 @@ class CaptureSource implements OpenedCapture {
   readonly reader: CaptureReader;
   readonly frame = emptyFrame();
   hungry = false;
+  /** TCP of its own that belongs to no control connection was seen. */
+  sawOtherTcp = false;
   /** `waiting` for bytes, `ready` with a frame, or `over`. */
   state: "waiting" | "ready" | "over" = "waiting";
   /** A lower bound of the next packet's time while waiting; null: unknown, so it is asked at once. */

@@ -44,6 +44,12 @@ export const ANOMALY_TEXT = {
   "control-attempts-over-limit": "more control connections without a word than are followed: a scan or a SYN flood",
   "data-connections-over-limit": "more connections of one session than are followed",
   "sessions-over-limit": "more sessions at once than are followed; the one silent for longest was settled early",
+  "commands-pending-over-limit": "more commands without a reply than are waited for; the oldest is waited for no more",
+  "foreign-connections-over-limit":
+    "more connections of a client to other hosts, while its session could not be read, than may belong to it",
+  "syn-memory-over-limit": "more SYNs of nobody than are remembered; the older are forgotten",
+  "early-packets-over-limit": "more packets that may stand too early in the file than are kept; the older are forgotten",
+  "two-vantage-points": "captures show one session at two points of the network; it is reported as seen at each",
   "session-events-over-limit": "more lines and records of one session than are used",
 } as const;
 

@@ -3,14 +3,13 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import type { Analysis } from "../src/analysis.ts";
-import { createAnalyzer, type OpenedCapture } from "../src/analyze.ts";
-import { compareInstants, type Instant } from "../src/instant.ts";
+import { createAnalyzer } from "../src/analyze.ts";
+import { analyzeCaptures } from "./support/analyze-captures.ts";
 import {
   displaced,
   doubled,
   flowBetween,
   pcapOf,
-  type RawPacket,
   rawPackets,
   seededRandom,
   split,
@@ -37,36 +36,6 @@ function analyzeChunks(bytes: Uint8Array, next: () => number): Analysis {
 
 function analyzeWhole(bytes: Uint8Array): Analysis {
   return analyzeChunks(bytes, () => bytes.length);
-}
-
-/** Several captures, opened by the time of their first packets as `ftptrace analyze` does, each fed when the analyzer wants it. */
-function analyzeCaptures(captures: readonly (readonly RawPacket[])[]): Analysis {
-  const analyzer = createAnalyzer();
-  const inputs = captures
-    .map((packets, at) => ({ packets, at, startsAt: startOf(packets) }))
-    .sort((a, b) => compareInstants(a.startsAt, b.startsAt))
-    .map(({ packets, at, startsAt }) => {
-      const opened: OpenedCapture = analyzer.beginCapture(`capture ${at}`, { startsAt });
-      return { opened, bytes: pcapOf(packets) as Uint8Array | null, over: false };
-    });
-  for (let fed = true; fed; ) {
-    fed = false;
-    for (const input of inputs) {
-      if (input.over || !input.opened.hungry) continue;
-      fed = true;
-      if (input.bytes !== null) input.opened.push(input.bytes);
-      else {
-        input.opened.end();
-        input.over = true;
-      }
-      input.bytes = null;
-    }
-  }
-  return analyzer.finish();
-}
-
-function startOf([first]: readonly RawPacket[]): Instant {
-  return { seconds: first.seconds, nanoseconds: first.nanoseconds };
 }
 
 /** Sessions, endpoints, outcomes and causes. */

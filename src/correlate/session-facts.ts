@@ -39,8 +39,10 @@ export interface SessionFacts {
   readonly candidates: readonly Candidate[];
   readonly software: ServerIdentity | null;
   readonly user: string | null;
-  /** Ids of sessions that are this one with translated addresses (`-i any` on a NAT). */
+  /** Ids of sessions that are this one with translated addresses (`-i any` on a NAT), or seen at another point in another capture. */
   readonly sameAs: readonly string[];
+  /** One of those was found first, at another point, and stands for this one where sessions are counted. */
+  readonly isFurtherView: boolean;
   /** Stretches of the session in which the control connection could not be read, as times; `to` is infinite when it stayed so. */
   readonly hidden: readonly { readonly from: number; readonly to: number }[];
   /** Capture time at which the session was settled, and whether the capture itself ended then. */

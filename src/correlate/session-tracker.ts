@@ -1,4 +1,5 @@
 import type { AnomalyLog } from "../anomaly.ts";
+import { captureIndexOf } from "../capture/frame.ts";
 import type { ControlEvent, ReplyEvent } from "../ftp/control-event.ts";
 import { ControlSession } from "../ftp/control-session.ts";
 import { inDialogueOrder } from "../ftp/dialogue-order.ts";
@@ -19,6 +20,7 @@ import type { Connection } from "../tcp/connection.ts";
 import type { ConnectionObserver, ConnectionTable } from "../tcp/connection-table.ts";
 import { REORDER_SECONDS } from "../tcp/early-packets.ts";
 import type { ControlStream, Direction, GapReason, Stamp } from "../tcp/stream-sink.ts";
+import { ANY_POINT } from "../tcp/vantage-points.ts";
 import type { Watcher } from "../tcp/watchlist.ts";
 import { DataRecords } from "../tls/data-records.ts";
 import type { Candidate, SessionFacts, SessionSecurity } from "./session-facts.ts";
@@ -130,6 +132,7 @@ export class SessionTracker implements ConnectionObserver {
       const holders = connection.owner as TrackedSession[];
       const hosts = session.hostsOf(connection);
       if (connection.over || holders.length === 0 || holders.includes(session) || hosts === 0) continue;
+      if (session.point !== ANY_POINT && session.point !== connection.point) continue;
       if (holders.some((holder) => holder.hostsOf(connection) > hosts)) continue;
       for (const holder of [...holders]) {
         if (holder.hostsOf(connection) === hosts) continue;
@@ -147,6 +150,22 @@ export class SessionTracker implements ConnectionObserver {
       return;
     this.#closing.add(session);
     this.#fresh.push(session);
+  }
+
+  controlSeenElsewhere(connection: Connection, elsewhere: Connection): void {
+    const first = connection.owner as TrackedSession;
+    const further = elsewhere.owner as TrackedSession;
+    first.bindCandidates();
+    further.bindCandidates();
+    further.isFurtherView = true;
+    joinTwins(first, further);
+    const captures = `${captureIndexOf(connection.firstPacket) + 1} and ${captureIndexOf(elsewhere.firstPacket) + 1}`;
+    this.#anomalies.note(
+      "two-vantage-points",
+      "correlate",
+      elsewhere.firstPacket,
+      `captures ${captures} show one session at two points of the network; it is reported as seen at each, the two name each other in sameAs`,
+    );
   }
 
   /** Capture time went on: settles what is due. To be called several times a second. */
@@ -187,24 +206,27 @@ export class SessionTracker implements ConnectionObserver {
   began(session: TrackedSession): void {
     const sequence = session.connection.originator.base;
     const others = this.#bySequence.get(sequence);
-    if (others) others.push(session);
-    else this.#bySequence.set(sequence, [session]);
+    if (!others) {
+      this.#bySequence.set(sequence, [session]);
+      return;
+    }
+    for (const other of others) {
+      if (!areTwins(session, other) || session.twins.includes(sessionId(other.connection))) continue;
+      if (this.#table.setApart(other.connection, session.connection))
+        this.controlSeenElsewhere(other.connection, session.connection);
+    }
+    others.push(session);
   }
 
   /** Sessions with the same initial sequence numbers at both ends are one, seen on both sides of a NAT: each learns the other's id. */
   #tellTwins(session: TrackedSession): void {
-    const { originator, responder } = session.connection;
+    const { originator } = session.connection;
     const others = this.#bySequence.get(originator.base);
     if (!others) return;
     const at = others.indexOf(session);
     if (at >= 0) others.splice(at, 1);
     if (others.length === 0) this.#bySequence.delete(originator.base);
-    if (!originator.baseFromSyn || !responder.baseFromSyn) return;
-    for (const other of others) {
-      if (other.connection.responder.base !== responder.base || !other.connection.responder.baseFromSyn) continue;
-      session.twins = added(session.twins, sessionId(other.connection));
-      other.twins = added(other.twins, sessionId(session.connection));
-    }
+    for (const other of others) if (areTwins(session, other)) joinTwins(session, other);
   }
 
   #evict(): void {
@@ -231,6 +253,23 @@ export class SessionTracker implements ConnectionObserver {
     const facts = session.settle(this.#clock, atCaptureEnd);
     if (facts) this.#onSettled(facts);
   }
+}
+
+/** Whether two sessions that began with the same initial sequence number of the client have the same of the server too. */
+function areTwins({ connection: one }: TrackedSession, { connection: other }: TrackedSession): boolean {
+  return (
+    one.originator.baseFromSyn &&
+    one.responder.baseFromSyn &&
+    other.responder.baseFromSyn &&
+    one.responder.base === other.responder.base
+  );
+}
+
+/** Each of two sessions learns the other's id, once. */
+function joinTwins(one: TrackedSession, other: TrackedSession): void {
+  const [idOfOne, idOfOther] = [sessionId(one.connection), sessionId(other.connection)];
+  if (!one.twins.includes(idOfOther)) one.twins = added(one.twins, idOfOther);
+  if (!other.twins.includes(idOfOne)) other.twins = added(other.twins, idOfOne);
 }
 
 /**
@@ -273,8 +312,10 @@ class TrackedSession implements ControlStream, Watcher {
   readonly controlPort: number;
   readonly clientAddress: string;
   room = MAX_CANDIDATES;
-  /** Ids of sessions that are this one with translated addresses. */
+  /** Ids of sessions that are this one with translated addresses, or seen at another point. */
   twins: string[] = NONE;
+  /** It became known as one that is seen at another point already. */
+  isFurtherView = false;
   readonly #recognised: boolean;
   readonly #tracker: SessionTracker;
   readonly #table: ConnectionTable;
@@ -330,6 +371,10 @@ class TrackedSession implements ControlStream, Watcher {
   }
 
   // Watcher
+
+  get point(): number {
+    return this.connection.point;
+  }
 
   wantsForeign(time: number): boolean {
     const unread = this.#hiddenFrom >= 0 || this.#grantCut;
@@ -471,6 +516,11 @@ class TrackedSession implements ControlStream, Watcher {
     this.#candidates = added(this.#candidates, { connection, records, foreign, contested });
   }
 
+  /** The point at which the session is seen has become known: what it holds already is of that point too. */
+  bindCandidates(): void {
+    for (const { connection } of this.#candidates) if (connection.point === ANY_POINT) connection.point = this.point;
+  }
+
   /** The control connection has closed, and so have all its data connections; stragglers had their time. */
   isDone(now: number): boolean {
     if (now - this.connection.lastTime < SETTLE_SECONDS) return false;
@@ -540,6 +590,7 @@ class TrackedSession implements ControlStream, Watcher {
       software: identifyServer(events.filter((event) => event.kind === "reply")) ?? null,
       user,
       sameAs: this.twins,
+      isFurtherView: this.isFurtherView,
       hidden: this.#hidden,
       settledAt: now,
       atCaptureEnd,

@@ -52,6 +52,7 @@ export class SecretMasks {
         dataOpened: () => {},
         controlNotFollowed: () => {},
         controlChanged: () => {},
+        controlSeenElsewhere: () => {},
       },
       new AnomalyLog(),
     );

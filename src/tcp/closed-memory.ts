@@ -1,3 +1,4 @@
+import { captureIndexOf } from "../capture/frame.ts";
 import type { PacketView } from "../decode/packet-view.ts";
 import type { Connection } from "./connection.ts";
 
@@ -7,21 +8,25 @@ export const CLOSED_SECONDS = 2;
 const ENTRIES = 65_536;
 const MASK = ENTRIES - 1;
 
-/** Five integers an entry, side by side: originator key, responder key, both ports, the originator's first sequence number, seconds. */
-const FIELDS = 5;
+/**
+ * Six integers an entry, side by side: originator key, responder key, both ports, the originator's first sequence number, seconds, capture index.
+ */
+const FIELDS = 6;
 const RESPONDER = 1;
 const PORTS = 2;
 const BASE = 3;
 const SECONDS = 4;
+const CAPTURE = 5;
 
 /**
- * Connections that were settled soon after they had closed. What comes of them still (a retransmission, the same packets again from a second
- * capture whose clock is behind) is nobody's: it must neither begin a session nor a connection anew. Direct-mapped, of fixed size.
+ * Connections that were settled soon after they had closed. What comes of them still (a retransmission, a copy on a slower path) is nobody's: it
+ * must neither begin a session nor a connection anew. The SYN again in another capture is another matter: there it is seen at a second point whose
+ * clock is behind. Direct-mapped, of fixed size.
  */
 export class ClosedMemory {
   readonly #entries = new Int32Array(ENTRIES * FIELDS);
 
-  remember({ hash, addressKeyA, addressKeyB, originator, responder, lastSeconds }: Connection): void {
+  remember({ hash, addressKeyA, addressKeyB, originator, responder, lastSeconds, lastPacket }: Connection): void {
     const entries = this.#entries;
     const at = (hash & MASK) * FIELDS;
     entries[at] = addressKeyA;
@@ -29,6 +34,7 @@ export class ClosedMemory {
     entries[at + PORTS] = (originator.port << 16) | responder.port;
     entries[at + BASE] = originator.base;
     entries[at + SECONDS] = lastSeconds;
+    entries[at + CAPTURE] = captureIndexOf(lastPacket);
   }
 
   /**
@@ -52,6 +58,7 @@ export class ClosedMemory {
   holdsSyn(hash: number, sourceKey: number, destinationKey: number, view: PacketView, answered: boolean): boolean {
     if (!this.holds(hash, sourceKey, destinationKey, view)) return false;
     const base = answered ? view.acknowledgment : view.sequence + 1;
-    return (base | 0) === this.#entries[(hash & MASK) * FIELDS + BASE];
+    const at = (hash & MASK) * FIELDS;
+    return (base | 0) === this.#entries[at + BASE] && captureIndexOf(view.packet) === this.#entries[at + CAPTURE];
   }
 }

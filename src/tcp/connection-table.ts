@@ -1,17 +1,19 @@
 import { type Endpoint, formatAddress } from "../address.ts";
 import type { AnomalyLog } from "../anomaly.ts";
+import { captureIndexOf } from "../capture/frame.ts";
 import type { SegmentInterest } from "../decode/decode-packet.ts";
 import { type PacketView, TcpFlag } from "../decode/packet-view.ts";
 import { maximumSegmentSize, windowScale } from "../decode/tcp.ts";
 import { LIMITS } from "../limits.ts";
 import { ClosedMemory } from "./closed-memory.ts";
 import { Connection, MAX_ICMP_ERRORS } from "./connection.ts";
-import { CopyMemory } from "./copy-memory.ts";
+import { COPY_SECONDS, CopyMemory } from "./copy-memory.ts";
 import { EarlyPackets } from "./early-packets.ts";
 import type { HalfConnection } from "./half-connection.ts";
 import { ControlReassembler, DeliveredBytes } from "./reassembler.ts";
 import type { ControlStream, Stamp } from "./stream-sink.ts";
 import { type RememberedSyn, SynMemory } from "./syn-memory.ts";
+import { ANY_POINT, type VantagePoints } from "./vantage-points.ts";
 import { type Watcher, Watchlist } from "./watchlist.ts";
 
 /** What the table asks of the slow half. */
@@ -28,6 +30,8 @@ export interface ConnectionObserver {
   controlNotFollowed(client: string, server: Endpoint, packet: number, time: number): void;
   /** A control connection changed its state: closed, reset, replaced, or an ICMP error arrived. */
   controlChanged(connection: Connection): void;
+  /** A control connection that is followed is seen at another point as well: each is bound to its own from now on. */
+  controlSeenElsewhere(connection: Connection, elsewhere: Connection): void;
 }
 
 /** Recognises control connections on any port by a first payload; implemented by `ftp/signature.ts`. */
@@ -48,6 +52,11 @@ const MAX_HELLO = 2048;
  * clients a second; what goes beyond is a flood or a scan, and waits in a memory of SYNs until it shows that it is not.
  */
 export const MAX_HALF_OPEN = LIMITS.halfOpen.most;
+
+/** The same record in two captures has the same time, which formats round to a microsecond. */
+const RECORD_SECONDS = 1.5e-6;
+/** No stack repeats a SYN sooner (RFC 6298 section 2: after a second). */
+const SYN_RETRANSMISSION_SECONDS = 0.9;
 
 /** Buckets of the connection table. */
 const BUCKETS = 65_536;
@@ -77,6 +86,7 @@ export class ConnectionTable {
   readonly #observer: ConnectionObserver;
   readonly #signature: PayloadSignature;
   readonly #anomalies: AnomalyLog;
+  readonly #points: VantagePoints | null;
   readonly #buckets: (Connection | null)[] = new Array(BUCKETS).fill(null);
   /** 1 for a port that a followed connection or the control service uses. */
   readonly #interest = new Uint8Array(65_536);
@@ -90,12 +100,15 @@ export class ConnectionTable {
   /** TCP that belongs to no control connection was seen: the capture is not filtered to them. */
   sawOtherTcp = false;
 
+  /** @param points null: what several captures show is not told apart */
   constructor(
     controlPorts: readonly number[],
     signature: PayloadSignature,
     observer: ConnectionObserver,
     anomalies: AnomalyLog,
+    points: VantagePoints | null = null,
   ) {
+    this.#points = points;
     this.#observer = observer;
     this.#signature = signature;
     this.#firstByte = signature.firstByte.slice();
@@ -150,10 +163,14 @@ export class ConnectionTable {
         responder.port === view.sourcePort;
       if (!forward && !backward) continue;
       if (connection.addressBytes !== null && !sameAddresses(connection.addressBytes, view, forward)) continue;
+      if (connection.point !== ANY_POINT && !this.#isHere(connection, view)) continue;
       const syn = view.flags & (TcpFlag.syn | TcpFlag.ack);
-      if (syn === TcpFlag.syn && this.#isNewConnection(connection, view, forward)) {
-        this.#replace(connection);
-        return false;
+      if (syn === TcpFlag.syn) {
+        if (this.#isNewConnection(connection, view, forward)) {
+          this.#replace(connection);
+          return false;
+        }
+        if (forward && this.#isSeenElsewhere(connection, view)) continue;
       }
       // Both ends may have the same address and port pair order: the SYN's direction is what we stored as forward
       this.#follow(connection, view, forward);
@@ -227,6 +244,72 @@ export class ConnectionTable {
     return false;
   }
 
+  /**
+   * Whether the SYN is this control connection's, seen at another point. Then the connection is bound to its own. A record that two overlapping
+   * captures share has one time; a retransmission comes from an end that has sent nothing else yet, after a second, from as far away and, in
+   * IPv4, with an identification of its own. Copies that a mirror makes may stand on both sides of the cut between two files.
+   */
+  #isSeenElsewhere(connection: Connection, view: PacketView): boolean {
+    const { originator, role, firstPacket } = connection;
+    if (this.#points === null || role !== "control" || originator.synCount === 0) return false;
+    const own = captureIndexOf(firstPacket);
+    const other = captureIndexOf(view.packet);
+    if (own === other || connection.point !== ANY_POINT) return false;
+    const time = view.seconds + view.nanoseconds / 1e9;
+    const { synTime, lastSynTime } = originator;
+    const sooner = (seconds: number) => Math.min(Math.abs(synTime - time), Math.abs(lastSynTime - time)) < seconds;
+    if (sooner(RECORD_SECONDS)) return false;
+    const wentOn = originator.packets > originator.synCount;
+    const isRetransmission =
+      !wentOn &&
+      view.ttl === originator.ttl &&
+      !(view.ipId > 0 && view.ipId === originator.lastIpId) &&
+      !sooner(SYN_RETRANSMISSION_SECONDS);
+    if (isRetransmission || !this.#points.areApart(own, other, wentOn && !sooner(COPY_SECONDS))) return false;
+    connection.point = this.#points.of(own);
+    return true;
+  }
+
+  /**
+   * Two control connections with different addresses are one, seen on both sides of a NAT in two captures: each is bound to its own point.
+   * @returns false when nothing tells their captures apart
+   */
+  setApart(one: Connection, other: Connection): boolean {
+    const [captureOfOne, captureOfOther] = [captureIndexOf(one.firstPacket), captureIndexOf(other.firstPacket)];
+    if (!this.#points?.areApart(captureOfOne, captureOfOther)) return false;
+    one.point = this.#points.of(captureOfOne);
+    other.point = this.#points.of(captureOfOther);
+    return true;
+  }
+
+  /** Whether the packet was captured where the connection, or the session that watches, is seen. */
+  #isHere({ point }: Connection | Watcher, view: PacketView): boolean {
+    return point === ANY_POINT || point === this.#points!.of(captureIndexOf(view.packet));
+  }
+
+  /** Connections between the same endpoints that are followed at other points. */
+  #elsewhere(connection: Connection): Connection[] {
+    const found: Connection[] = [];
+    if (this.#points?.areSeveral !== true) return found;
+    const { hash, originator, responder } = connection;
+    const hasEnds = (one: HalfConnection, two: HalfConnection) =>
+      one.port === originator.port &&
+      one.address === originator.address &&
+      two.port === responder.port &&
+      two.address === responder.address;
+    for (let other = this.#buckets[hash & (BUCKETS - 1)]; other !== null; other = other.next) {
+      if (other === connection || other.hash !== hash || other.point === ANY_POINT) continue;
+      if (hasEnds(other.originator, other.responder) || hasEnds(other.responder, other.originator)) found.push(other);
+    }
+    return found;
+  }
+
+  /** From its first packet on the connection takes only packets of this point, which are no copies of those that other points show. */
+  #bind(connection: Connection, point: number): void {
+    connection.point = point;
+    connection.salt = connection.hash ^ Math.imul(point + 1, 0x9e3779b1);
+  }
+
   #replace(connection: Connection): void {
     connection.over = true;
     this.remove(connection);
@@ -255,7 +338,7 @@ export class ConnectionTable {
     const responder = formatAddress(bytes, answered ? view.sourceAt : view.destinationAt, ipVersion);
     const hash = connectionHash(sourceKey, view.sourcePort, destinationKey, view.destinationPort);
     const time = view.seconds + view.nanoseconds / 1e9;
-    const watchers = this.#watchersOf(originator, originatorPort, responder, responderPort, isControl, time);
+    const watchers = this.#watchersOf(originator, originatorPort, responder, responderPort, isControl, time, view);
     if (!isControl && watchers.length === 0) {
       this.#keepSyn(view, hash, sourceKey, destinationKey, answered);
       return;
@@ -293,6 +376,8 @@ export class ConnectionTable {
     );
     if (role === "data") {
       this.sawOtherTcp = true;
+      const bound = watchers.find(({ point }) => point !== ANY_POINT);
+      if (bound) this.#bind(connection, bound.point);
       this.#observer.dataOpened(connection, watchers);
     } else {
       connection.halfOpen = true;
@@ -313,6 +398,11 @@ export class ConnectionTable {
     }
     if (!answered) this.#dialled[this.#dials++ % DIALLED_CONNECTIONS] = connection;
     this.#follow(connection, view, !answered);
+    if (role === "control" && connection.point !== ANY_POINT) {
+      for (const other of this.#elsewhere(connection))
+        if (other.originator.base === connection.originator.base)
+          this.#observer.controlSeenElsewhere(other, connection);
+    }
     this.#followEarlyPackets(view, hash, time);
   }
 
@@ -335,10 +425,11 @@ export class ConnectionTable {
     responderPort: number,
     isControl: boolean,
     time: number,
+    view: PacketView,
   ): Watcher[] {
     const found: Watcher[] = [];
     const want = (watcher: Watcher) => {
-      if (found.includes(watcher)) return;
+      if (found.includes(watcher) || !this.#isHere(watcher, view)) return;
       if (watcher.room <= 0) {
         this.#anomalies.note(
           "data-connections-over-limit",
@@ -354,7 +445,11 @@ export class ConnectionTable {
     // on a NAT's own interfaces each session is seen twice, and all four hosts are known.
     const expecting = this.watchlist
       .expecting(responderPort)
-      .filter((watcher) => responder !== watcher.controlAddress || responderPort !== watcher.controlPort);
+      .filter(
+        (watcher) =>
+          (responder !== watcher.controlAddress || responderPort !== watcher.controlPort) &&
+          this.#isHere(watcher, view),
+      );
     const hostsOf = ({ clientAddress, controlAddress }: Watcher) =>
       Number(originator === clientAddress || originator === controlAddress) +
       Number(responder === clientAddress || responder === controlAddress);
@@ -473,6 +568,7 @@ export class ConnectionTable {
       view.nanoseconds,
     );
     connection.hash = hash;
+    connection.salt = hash;
     connection.addressKeyA = originatorKey;
     connection.addressKeyB = responderKey;
     if (view.ipVersion === 6) {
@@ -481,6 +577,7 @@ export class ConnectionTable {
       both.set(view.bytes.subarray(view.destinationAt, view.destinationAt + 16), forward ? 16 : 0);
       connection.addressBytes = both;
     }
+    if (this.#elsewhere(connection).length > 0) this.#bind(connection, this.#points!.of(captureIndexOf(view.packet)));
     const bucket = hash & (BUCKETS - 1);
     connection.next = this.#buckets[bucket];
     this.#buckets[bucket] = connection;
@@ -530,7 +627,7 @@ export class ConnectionTable {
     const other = forward ? connection.responder : connection.originator;
     const { flags, packet, sequence } = view;
     const time = view.seconds + view.nanoseconds / 1e9;
-    if (this.#copies.isCopy(view, forward ? connection.hash : ~connection.hash)) {
+    if (this.#copies.isCopy(view, forward ? connection.salt : ~connection.salt)) {
       connection.copies++;
       return;
     }
@@ -699,10 +796,13 @@ export class ConnectionTable {
       const forward = connection.addressKeyA === sourceKey && connection.originator.port === view.quotedSourcePort;
       const backward = connection.addressKeyB === sourceKey && connection.responder.port === view.quotedSourcePort;
       if (!forward && !backward) continue;
+      if (!this.#isHere(connection, view)) continue;
       this.#noteIcmpError(connection, view, forward ? "originator" : "responder");
       return;
     }
-    const translated = this.#dialled.find((connection) => isTranslatedQuote(connection, view));
+    const translated = this.#dialled.find(
+      (connection) => isTranslatedQuote(connection, view) && this.#isHere(connection, view),
+    );
     if (translated) this.#noteIcmpError(translated, view, "originator");
     else this.#earlyErrors.keep(hash, view);
   }

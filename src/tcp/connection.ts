@@ -2,6 +2,7 @@ import type { Endpoint } from "../address.ts";
 import { HalfConnection } from "./half-connection.ts";
 import type { ControlReassembler } from "./reassembler.ts";
 import type { PayloadTap } from "./stream-sink.ts";
+import { ANY_POINT } from "./vantage-points.ts";
 
 /** An ICMP error that quotes a segment of this connection. */
 export interface IcmpError {
@@ -59,11 +60,15 @@ export class Connection {
   reassembler: ControlReassembler | null = null;
   /** Looks at the payload of a data connection as it passes; null when nobody wants it (any more). */
   tap: PayloadTap | null = null;
+  /** Where the captures were taken whose packets are its own; {@link ANY_POINT} unless it is seen at two points. */
+  point = ANY_POINT;
   /** What the slow half knows of it. */
   owner: unknown = null;
 
   // The table's own
   hash = 0;
+  /** Tells its packets from those of others where copies are looked for. */
+  salt = 0;
   addressKeyA = 0;
   addressKeyB = 0;
   /** For IPv6: the 32 bytes of originator and responder address, to verify the keys. */

@@ -10,6 +10,8 @@ export interface Watcher {
   readonly controlPort: number;
   /** The FTP client's address. */
   readonly clientAddress: string;
+  /** The vantage point whose connections it may be given (`vantage-points.ts`). */
+  readonly point: number;
   /** How many connections it may still be given; at 0 they are counted, not followed. */
   room: number;
   /** Whether a SYN by the client to a host that is not its server may belong to it at this moment (seconds). */

@@ -1,0 +1,303 @@
+import assert from "node:assert/strict";
+import { readdirSync, readFileSync } from "node:fs";
+import { describe, it } from "node:test";
+import type { Analysis, Session } from "../src/analysis.ts";
+import { analyzeCapture } from "../src/analyze.ts";
+import { GUESSING_SESSIONS } from "../src/diagnose/across/brute-force.ts";
+import { analyzeCaptures } from "./support/analyze-captures.ts";
+import { CaptureBuilder, type Connection, type Side } from "./support/capture-builder.ts";
+import { pcapOf, type RawPacket, rawPackets, split } from "./support/capture-mutation.ts";
+
+/**
+ * Several captures at once: files of a ring are one capture, and what was captured at two points of the network is two sessions that name each
+ * other, each with nothing but the packets of its own point.
+ */
+
+const CLIENT = "192.0.2.10:40000";
+const SERVER = "203.0.113.5:21";
+const DATA = { client: "192.0.2.10:40001", server: "203.0.113.5:50000" };
+
+function countOf({ anomalies }: Analysis, code: string): number {
+  return anomalies.find((anomaly) => anomaly.code === code)?.count ?? 0;
+}
+
+/** A session as it is said wherever its capture stands among others. */
+function ofOneCapture(session: Session): unknown {
+  return JSON.parse(
+    JSON.stringify(session, (key, value) => (key === "capture" || key === "sameAs" ? undefined : value)),
+  );
+}
+
+/** The sessions of an analysis are those that each capture gives alone. */
+function assertSeparate({ sessions }: Analysis, captures: readonly (readonly RawPacket[])[]): void {
+  const alone = captures.flatMap((packets) => analyzeCapture(pcapOf(packets)).sessions);
+  const byId = ({ id: a }: { id: string }, { id: b }: { id: string }) => (a < b ? -1 : 1);
+  assert.deepEqual([...sessions].sort(byId).map(ofOneCapture), alone.sort(byId).map(ofOneCapture));
+}
+
+/** The same where all are one session, seen at several points: each names the others in `sameAs`. */
+function assertNotMerged(analysis: Analysis, captures: readonly (readonly RawPacket[])[]): void {
+  assertSeparate(analysis, captures);
+  const ids = analysis.sessions.map(({ id }) => id).sort();
+  for (const { id, control } of analysis.sessions)
+    assert.deepEqual(
+      [...control.sameAs].sort(),
+      ids.filter((other) => other !== id),
+    );
+}
+
+/** Moves a capture's clock. */
+function later(packets: readonly RawPacket[], milliseconds: number): RawPacket[] {
+  return packets.map((packet) => {
+    const nanoseconds = packet.nanoseconds + milliseconds * 1e6;
+    const carry = Math.floor(nanoseconds / 1e9);
+    return { ...packet, seconds: packet.seconds + carry, nanoseconds: nanoseconds - carry * 1e9 };
+  });
+}
+
+function view(vantage: Side, conversation: (net: CaptureBuilder, vantage: Side) => void): RawPacket[] {
+  const net = new CaptureBuilder({ vantage });
+  conversation(net, vantage);
+  return rawPackets(net.build());
+}
+
+function greeting(net: CaptureBuilder, ends: { client: string; server: string } = { client: CLIENT, server: SERVER }) {
+  const control = net.connect(ends);
+  control.server("220 ready\r\n");
+  control.client("USER anonymous\r\n");
+  control.server("331 send your address\r\n");
+  control.client("PASS a@b\r\n");
+  control.server("230 welcome\r\n");
+  return control;
+}
+
+function passive(control: Connection): void {
+  control.client("PASV\r\n");
+  control.server("227 Entering Passive Mode (203,0,113,5,195,80)\r\n");
+}
+
+/** A passive transfer that works. */
+function working(net: CaptureBuilder): void {
+  const control = greeting(net);
+  passive(control);
+  control.client("RETR notes.txt\r\n");
+  const data = net.connect(DATA);
+  control.server("150 here it comes\r\n");
+  data.data("server", 4000);
+  data.finish("server");
+  control.server("226 done\r\n");
+  control.client("QUIT\r\n");
+  control.server("221 bye\r\n");
+  control.finish("server");
+}
+
+/** A passive transfer whose SYN comes by the client and never reaches the server. */
+function filtered(net: CaptureBuilder, vantage: Side): void {
+  const control = greeting(net);
+  passive(control);
+  if (vantage === "client") net.synUnanswered(DATA);
+  else net.wait(15_000);
+  control.client("QUIT\r\n");
+  control.server("221 bye\r\n");
+  control.finish("server");
+}
+
+describe("two vantage points of one session", () => {
+  it("are two sessions that name each other, with a warning", () => {
+    const captures = [view("client", working), later(view("server", working), 20)];
+    const analysis = analyzeCaptures(captures);
+    assertNotMerged(analysis, captures);
+    assert.equal(analysis.sessions.length, 2);
+    const { layer, count, first } = analysis.anomalies.find(({ code }) => code === "two-vantage-points")!;
+    assert.deepEqual([layer, count, first.capture, first.packet], ["correlate", 1, 1, 1]);
+    assert.match(first.detail, /captures 1 and 2/);
+    for (const { control, dataChannels } of analysis.sessions) {
+      assert.deepEqual(control.limits, []);
+      assert.equal(dataChannels[0].connection?.bytesFromResponder, 4000);
+    }
+  });
+
+  it("give the channel whose SYN only one shows the cause that each gives alone", () => {
+    const captures = [view("client", filtered), later(view("server", filtered), 20)];
+    const analysis = analyzeCaptures(captures);
+    assertNotMerged(analysis, captures);
+    assert.deepEqual(
+      analysis.sessions.map(({ dataChannels: [{ cause }] }) => cause),
+      ["data-port-filtered", "syn-not-seen"],
+    );
+  });
+
+  for (const milliseconds of [-3000, -400, -20, 0.1, 300, 1500, 8000])
+    it(`are told apart with clocks ${milliseconds} ms apart`, () => {
+      for (const conversation of [working, filtered]) {
+        const captures = [view("client", conversation), later(view("server", conversation), milliseconds)];
+        assertSeparate(analyzeCaptures(captures), captures);
+      }
+    });
+
+  it("are told apart without identifications and without a router in between", () => {
+    const ipv6 = { client: "[2001:db8::10]:40000", server: "[2001:db8:1::5]:21" };
+    const conversation = (net: CaptureBuilder) => {
+      net.synUnanswered({ ...ipv6, ttl: 64, isn: 7 });
+    };
+    const captures = [view("client", conversation), later(view("server", conversation), 2)];
+    const analysis = analyzeCaptures(captures);
+    assertNotMerged(analysis, captures);
+    assert.equal(countOf(analysis, "two-vantage-points"), 1);
+  });
+
+  it("stay two where each is a ring of files", () => {
+    const whole = [view("client", filtered), later(view("server", filtered), 20)];
+    for (const [cutOfClient, cutOfServer] of [
+      [5, 9],
+      [12, 3],
+      [13, 13],
+    ]) {
+      const files = [...split(whole[0], cutOfClient), ...split(whole[1], cutOfServer)];
+      const analysis = analyzeCaptures(files);
+      assert.equal(countOf(analysis, "two-vantage-points"), 1);
+      const packetsOf = (session: Session) => [
+        session.id,
+        session.control.cause,
+        session.dataChannels.map(({ cause }) => cause),
+      ];
+      assert.deepEqual(analysis.sessions.map(packetsOf), analyzeCaptures(whole).sessions.map(packetsOf));
+    }
+  });
+
+  it("follow a port that is used again", () => {
+    const twice = (net: CaptureBuilder) => {
+      working(net);
+      net.wait(500);
+      working(net);
+    };
+    const captures = [view("client", twice), later(view("server", twice), 20)];
+    const analysis = analyzeCaptures(captures);
+    assertSeparate(analysis, captures);
+    assert.equal(analysis.sessions.length, 4);
+    for (const { control } of analysis.sessions) assert.equal(control.sameAs.length, 1);
+    assert.equal(countOf(analysis, "two-vantage-points"), 2);
+  });
+
+  it("count once where sessions are counted", () => {
+    const guessing = (net: CaptureBuilder) => {
+      for (let i = 1; i < GUESSING_SESSIONS; i++) {
+        const control = net.connect({ client: `192.0.2.10:${40_000 + i}`, server: SERVER });
+        control.server("220 ready\r\n");
+        control.client("USER root\r\n");
+        control.server("331 password\r\n");
+        control.client("PASS x\r\n");
+        control.server("530 Login incorrect.\r\n");
+        control.finish("client");
+      }
+    };
+    const analysis = analyzeCaptures([view("client", guessing), later(view("server", guessing), 20)]);
+    assert.equal(analysis.sessions.length, 2 * (GUESSING_SESSIONS - 1));
+    assert.deepEqual(analysis.findings, []);
+  });
+
+  it("end each with its own capture", () => {
+    // The server's capture ends a second after the grant, the client's goes on: what the server sees of it is not known.
+    const cut = view("server", filtered).filter(({ number }) => number <= 16);
+    const captures = [view("client", filtered), later(cut, 20)];
+    assertNotMerged(analyzeCaptures(captures), captures);
+  });
+});
+
+describe("captures of one point", () => {
+  const whole = view("client", working);
+
+  it("are one session where one file is the other's copy", () => {
+    const analysis = analyzeCaptures([whole, whole]);
+    assert.equal(analysis.sessions.length, 1);
+    assert.equal(countOf(analysis, "two-vantage-points"), 0);
+    assert.deepEqual(analysis.sessions[0].control.limits, ["duplicates"]);
+  });
+
+  it("are one session where files of a ring overlap", () => {
+    for (let from = 1; from + 3 < whole.length; from++) {
+      const files = [whole.slice(0, from + 3), whole.slice(from)];
+      for (const captures of [files, files.toReversed()]) {
+        const analysis = analyzeCaptures(captures);
+        assert.equal(analysis.sessions.length, 1);
+        assert.equal(analysis.sessions[0].dataChannels[0].connection?.bytesFromResponder, 4000);
+        assert.equal(countOf(analysis, "two-vantage-points"), 0);
+      }
+    }
+  });
+
+  it("are one session where the SYN is sent again in the next file", () => {
+    const packets = view("client", (net) => {
+      net.synUnanswered({ client: CLIENT, server: SERVER });
+    });
+    for (let at = 1; at < packets.length; at++) {
+      const analysis = analyzeCaptures(split(packets, at));
+      assert.equal(analysis.sessions.length, 1);
+      assert.equal(analysis.sessions[0].control.cause, "control-port-filtered");
+    }
+  });
+
+  it("are one session where one file shows each packet at two interfaces", () => {
+    const net = new CaptureBuilder({ format: "pcapng" });
+    working(net);
+    for (let number = net.packets().length; number > 0; number--) net.duplicate(number);
+    const { sessions, anomalies } = analyzeCapture(net.build());
+    assert.deepEqual(
+      sessions.map(({ control }) => control.limits),
+      [["duplicates"]],
+    );
+    assert.deepEqual(anomalies, []);
+  });
+
+  it("keep a session together whose connections are in different files", () => {
+    const isData = ({ flow }: RawPacket) => flow?.includes(":50000") ?? false;
+    const analysis = analyzeCaptures([whole.filter((packet) => !isData(packet)), whole.filter(isData)]);
+    assert.equal(analysis.sessions.length, 1);
+    assert.equal(analysis.sessions[0].dataChannels[0].connection?.bytesFromResponder, 4000);
+  });
+
+  it("keep a session together whose directions are in different files", () => {
+    const ofClient = ({ sender }: RawPacket) => sender?.startsWith("192.0.2.10:") ?? false;
+    const analysis = analyzeCaptures([whole.filter(ofClient), whole.filter((packet) => !ofClient(packet))]);
+    assert.equal(analysis.sessions.length, 1);
+    assert.equal(analysis.sessions[0].dataChannels[0].outcome, "ok");
+  });
+});
+
+describe("recordings of two points", () => {
+  const fixtures = readdirSync("fixtures").filter((name) => /\.pcap(ng)?$/.test(name));
+  const read = (name: string) => rawPackets(readFileSync(`fixtures/${name}`));
+  const pairs = fixtures.flatMap((name) => {
+    const [, scenario] = /^(.*)-client\.pcap(?:ng)?$/.exec(name) ?? [];
+    return scenario === undefined
+      ? []
+      : fixtures
+          .filter((other) => [`${scenario}-server`, `${scenario}-client-gateway`].includes(other.replace(/\..*/, "")))
+          .map((other) => [name, other] as const);
+  });
+
+  it("are there with and without a NAT in between", () => {
+    assert.ok(pairs.length > 20);
+    const clientOf = (name: string) =>
+      analyzeCapture(readFileSync(`fixtures/${name}`)).sessions[0].control.client.address;
+    const translated = pairs.filter(([one, other]) => clientOf(one) !== clientOf(other));
+    assert.ok(translated.length > 5 && translated.length < pairs.length - 5);
+  });
+
+  for (const pair of pairs)
+    it(pair.join(" and "), () => {
+      const captures = pair.map(read);
+      const analysis = analyzeCaptures(captures);
+      assert.ok(countOf(analysis, "two-vantage-points") > 0);
+      // The client of a transfer between two servers has a second control connection, which its own capture alone shows.
+      const seenTwice = analysis.sessions.filter(({ control }) => control.sameAs.length > 0);
+      const ids = new Set(seenTwice.map(({ id }) => id));
+      const alone = captures.flatMap((packets) => analyzeCapture(pcapOf(packets)).sessions);
+      assert.deepEqual(new Set(analysis.sessions.map(({ id }) => id)), new Set(alone.map(({ id }) => id)));
+      for (const session of seenTwice) {
+        assert.deepEqual(ofOneCapture(session), ofOneCapture(alone.find(({ id }) => id === session.id)!));
+        for (const id of session.control.sameAs) assert.ok(ids.has(id) && id !== session.id);
+      }
+      assert.ok(seenTwice.length >= 2);
+    });
+});
