@@ -96,7 +96,8 @@ function filtered(net: CaptureBuilder, vantage: Side): void {
   const control = greeting(net);
   passive(control);
   if (vantage === "client") net.synUnanswered(DATA);
-  else net.wait(15_000);
+  else net.wait(4000);
+  net.wait(10_000);
   control.client("QUIT\r\n");
   control.server("221 bye\r\n");
   control.finish("server");
@@ -194,6 +195,36 @@ describe("two vantage points of one session", () => {
     const analysis = analyzeCaptures([view("client", guessing), later(view("server", guessing), 20)]);
     assert.equal(analysis.sessions.length, 2 * (GUESSING_SESSIONS - 1));
     assert.deepEqual(analysis.findings, []);
+  });
+
+  it("are told apart where one of them joined midstream", () => {
+    // Later than this the server's view of the negotiation stands before the first packet that both show.
+    for (let joinedAt = 3; joinedAt < 7; joinedAt++) {
+      for (const milliseconds of [20, -5]) {
+        const captures = [view("client", filtered), later(view("server", filtered).slice(joinedAt), milliseconds)];
+        const { sessions, anomalies } = analyzeCaptures(captures);
+        const causes = sessions.map(({ dataChannels }) => dataChannels.map(({ cause }) => cause));
+        assert.deepEqual(causes, [["data-port-filtered"], ["syn-not-seen"]]);
+        assert.deepEqual(
+          sessions.map(({ control }) => control.sameAs),
+          sessions.map(({ id }) => [id]).toReversed(),
+        );
+        assert.equal(anomalies.filter(({ code }) => code === "two-vantage-points").length, 1);
+      }
+    }
+  });
+
+  it("are told apart on a port that only what is said there shows to be FTP's", () => {
+    const onOddPort = (net: CaptureBuilder, vantage: Side) => {
+      const control = greeting(net, { client: CLIENT, server: "203.0.113.5:8021" });
+      passive(control);
+      if (vantage === "client") net.synUnanswered(DATA);
+      else net.wait(4000);
+      control.client("QUIT\r\n");
+      control.finish("client");
+    };
+    const captures = [view("client", onOddPort), later(view("server", onOddPort), 20)];
+    assertNotMerged(analyzeCaptures(captures), captures);
   });
 
   it("end each with its own capture", () => {

@@ -211,7 +211,7 @@ export class SessionTracker implements ConnectionObserver {
       return;
     }
     for (const other of others) {
-      if (!areTwins(session, other) || session.twins.includes(sessionId(other.connection))) continue;
+      if (!areTwins(session, other) || session.twins.includes(other)) continue;
       if (this.#table.setApart(other.connection, session.connection))
         this.controlSeenElsewhere(other.connection, session.connection);
     }
@@ -265,11 +265,10 @@ function areTwins({ connection: one }: TrackedSession, { connection: other }: Tr
   );
 }
 
-/** Each of two sessions learns the other's id, once. */
+/** Each of two sessions learns of the other. */
 function joinTwins(one: TrackedSession, other: TrackedSession): void {
-  const [idOfOne, idOfOther] = [sessionId(one.connection), sessionId(other.connection)];
-  if (!one.twins.includes(idOfOther)) one.twins = added(one.twins, idOfOther);
-  if (!other.twins.includes(idOfOne)) other.twins = added(other.twins, idOfOne);
+  if (!one.twins.includes(other)) one.twins = added(one.twins, other);
+  if (!other.twins.includes(one)) other.twins = added(other.twins, one);
 }
 
 /**
@@ -312,8 +311,8 @@ class TrackedSession implements ControlStream, Watcher {
   readonly controlPort: number;
   readonly clientAddress: string;
   room = MAX_CANDIDATES;
-  /** Ids of sessions that are this one with translated addresses, or seen at another point. */
-  twins: string[] = NONE;
+  /** Sessions that are this one with translated addresses, or seen at another point. */
+  twins: TrackedSession[] = NONE;
   /** It became known as one that is seen at another point already. */
   isFurtherView = false;
   readonly #recognised: boolean;
@@ -589,7 +588,7 @@ class TrackedSession implements ControlStream, Watcher {
       candidates: this.#candidates.sort((a, b) => a.connection.firstPacket - b.connection.firstPacket),
       software: identifyServer(events.filter((event) => event.kind === "reply")) ?? null,
       user,
-      sameAs: this.twins,
+      sameAs: this.twins.map(({ connection: twin }) => sessionId(twin)),
       isFurtherView: this.isFurtherView,
       hidden: this.#hidden,
       settledAt: now,

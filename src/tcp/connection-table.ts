@@ -87,6 +87,7 @@ export class ConnectionTable {
   readonly #signature: PayloadSignature;
   readonly #anomalies: AnomalyLog;
   readonly #points: VantagePoints | null;
+  #severalCaptures = false;
   readonly #buckets: (Connection | null)[] = new Array(BUCKETS).fill(null);
   /** 1 for a port that a followed connection or the control service uses. */
   readonly #interest = new Uint8Array(65_536);
@@ -271,6 +272,18 @@ export class ConnectionTable {
   }
 
   /**
+   * Whether the copy of a packet with payload comes from another point than the control connection, which is then bound to its own. So two
+   * points are told that no SYN tells: one joined midstream, or the connection was recognised by what is said.
+   */
+  #isCopyFromElsewhere(connection: Connection, { lastPacket }: HalfConnection, view: PacketView): boolean {
+    if (this.#points === null || connection.role !== "control" || connection.point !== ANY_POINT) return false;
+    if (view.payloadLength === 0 || this.#copies.distance < RECORD_SECONDS) return false;
+    if (!this.#points.areApart(captureIndexOf(lastPacket), captureIndexOf(view.packet))) return false;
+    connection.point = this.#points.of(captureIndexOf(connection.firstPacket));
+    return !this.#isHere(connection, view);
+  }
+
+  /**
    * Two control connections with different addresses are one, seen on both sides of a NAT in two captures: each is bound to its own point.
    * @returns false when nothing tells their captures apart
    */
@@ -398,7 +411,7 @@ export class ConnectionTable {
     }
     if (!answered) this.#dialled[this.#dials++ % DIALLED_CONNECTIONS] = connection;
     this.#follow(connection, view, !answered);
-    if (role === "control" && connection.point !== ANY_POINT) {
+    if (role === "control") {
       for (const other of this.#elsewhere(connection))
         if (other.originator.base === connection.originator.base)
           this.#observer.controlSeenElsewhere(other, connection);
@@ -411,6 +424,9 @@ export class ConnectionTable {
     if (!answered) {
       if (this.synMemory.isFlood(sourceKey, destinationKey, view)) return;
       this.synMemory.remember(hash, sourceKey, destinationKey, view);
+      const capture = captureIndexOf(view.packet);
+      if (capture > 0) this.#severalCaptures = true;
+      if (this.#severalCaptures) this.synMemory.remember(hashIn(capture, hash), sourceKey, destinationKey, view);
     }
     // Only a session negotiates the port of a SYN that stands before its grant, with one of these hosts, and none below 1024.
     const port = answered ? view.sourcePort : view.destinationPort;
@@ -507,8 +523,9 @@ export class ConnectionTable {
       serverKey,
       toServer,
     );
-    const memory = recognised ? this.synMemory : this.#waiting;
-    const syn = memory.recall(hash, clientKey, serverKey, clientPort, serverPort);
+    const syn = recognised
+      ? this.#recallSyn(view, hash, clientKey, serverKey, clientPort, serverPort)
+      : this.#waiting.recall(hash, clientKey, serverKey, clientPort, serverPort);
     if (syn) {
       adoptSyn(connection.originator, syn);
     } else {
@@ -543,7 +560,24 @@ export class ConnectionTable {
       this.#anomalies,
     );
     this.#follow(connection, view, toServer);
+    for (const other of this.#elsewhere(connection)) this.#observer.controlSeenElsewhere(other, connection);
     return true;
+  }
+
+  /** The SYN before a greeting: that of its own capture or, where a ring of files was cut between them, of any. */
+  #recallSyn(
+    view: PacketView,
+    hash: number,
+    clientKey: number,
+    serverKey: number,
+    clientPort: number,
+    serverPort: number,
+  ): RememberedSyn | undefined {
+    const own = hashIn(captureIndexOf(view.packet), hash);
+    return (
+      this.synMemory.recall(own, clientKey, serverKey, clientPort, serverPort) ??
+      this.synMemory.recall(hash, clientKey, serverKey, clientPort, serverPort)
+    );
   }
 
   #add(
@@ -628,7 +662,8 @@ export class ConnectionTable {
     const { flags, packet, sequence } = view;
     const time = view.seconds + view.nanoseconds / 1e9;
     if (this.#copies.isCopy(view, forward ? connection.salt : ~connection.salt)) {
-      connection.copies++;
+      if (this.#isCopyFromElsewhere(connection, half, view)) this.segment(view);
+      else connection.copies++;
       return;
     }
     if (this.#isOutOfWindow(half, other, view)) return;
@@ -887,6 +922,11 @@ function connectionHash(keyA: number, portA: number, keyB: number, portB: number
   b ^= b >>> 15;
   const sum = Math.imul((a + b) | 0, 0xc2b2ae35);
   return sum ^ (sum >>> 13);
+}
+
+/** Keeps apart what several captures show of one connection. */
+function hashIn(capture: number, hash: number): number {
+  return hash ^ Math.imul(capture + 1, 0x9e3779b1);
 }
 
 function sameAddresses(both: Uint8Array, view: PacketView, forward: boolean): boolean {

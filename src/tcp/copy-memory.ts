@@ -19,6 +19,8 @@ const FIELDS = 2;
 export class CopyMemory {
   readonly #signatures = new Int32Array(COPY_ENTRIES * FIELDS);
   readonly #times = new Float64Array(COPY_ENTRIES);
+  /** How far from the first the copy that was found last stands (seconds). */
+  distance = 0;
 
   /**
    * True when the same packet was seen a moment ago; else it is remembered. Takes the view itself and makes the signature of two integers:
@@ -35,8 +37,10 @@ export class CopyMemory {
     const slot = low & MASK;
     const at = slot * FIELDS;
     const signatures = this.#signatures;
-    if (signatures[at] === low && signatures[at + 1] === high && Math.abs(time - this.#times[slot]) <= COPY_SECONDS)
+    if (signatures[at] === low && signatures[at + 1] === high && Math.abs(time - this.#times[slot]) <= COPY_SECONDS) {
+      this.distance = Math.abs(time - this.#times[slot]);
       return true;
+    }
     signatures[at] = low;
     signatures[at + 1] = high;
     this.#times[slot] = time;

@@ -32,7 +32,7 @@ test("long after it is a session that was joined midstream", () => {
   assert.equal(afterSession((CLOSED_SECONDS + 2) * 1000, repeatQuit).length, 2);
 });
 
-test("the SYN again, as a second capture with a late clock has it, begins no session; another SYN does", () => {
+test("the SYN again, as a copy on a slower path, begins no session; another SYN does", () => {
   const syn = (seq: number) => (net: CaptureBuilder) => {
     net.segment({ from: ENDS.client, to: ENDS.server, flags: "S", seq });
     net.segment({ from: ENDS.server, to: ENDS.client, flags: "RA", seq: 0, ack: seq + 1 });
