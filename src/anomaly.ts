@@ -48,7 +48,8 @@ export const ANOMALY_TEXT = {
   "foreign-connections-over-limit":
     "more connections of a client to other hosts, while its session could not be read, than may belong to it",
   "syn-memory-over-limit": "more SYNs of nobody than are remembered; the older are forgotten",
-  "early-packets-over-limit": "more packets that may stand too early in the file than are kept; the older are forgotten",
+  "early-packets-over-limit":
+    "more packets that may stand too early in the file than are kept; the older are forgotten",
   "two-vantage-points": "captures show one session at two points of the network; it is reported as seen at each",
   "session-events-over-limit": "more lines and records of one session than are used",
 } as const;

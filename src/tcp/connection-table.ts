@@ -531,6 +531,7 @@ export class ConnectionTable {
     } else {
       connection.midstream = true;
       const limit = recognised ? LIMITS.synMemory : LIMITS.waitingSyns;
+      const memory = recognised ? this.synMemory : this.#waiting;
       if (memory.mayHaveLost(hash))
         this.#anomalies.note(
           limit.code,

@@ -172,8 +172,8 @@ test("where there are too many at once, the one that was silent for longest of t
     const client = { address: `10.0.${i >> 8}.${i & 255}`, port: 40_000 };
     const connection = new Connection("control", 4, client, { address: SERVER, port: 21 }, i + 1, 100, 0);
     // The eleventh said nothing since the others began; one that began later, and never spoke at all, is not among those asked.
-    if (i === 10) connection.lastTime = 50;
-    if (i === 500) connection.lastTime = 0;
+    if (i === 10) connection.lastSeconds = 50;
+    if (i === 500) connection.lastSeconds = 0;
     tracker.controlOpened(connection, false);
   }
   assert.deepEqual(
