@@ -8,8 +8,7 @@ import { ControlFraming, type FramingSink } from "./control-framing.ts";
 import { type ControlSecurity, type ControlSecurityState, SecurityTracker } from "./control-security.ts";
 import type { Line } from "./line.ts";
 import { ReplyAssembler, type ReplySink } from "./reply.ts";
-import { SecretMemory, withoutCredentials } from "./secret-text.ts";
-import { rememberingTexts } from "./text-memory.ts";
+import { SecretMemory } from "./secret-text.ts";
 
 /** Ports on which TLS comes first (IANA ftps, RFC 4217 section 11 on why it was dropped). */
 const IMPLICIT_TLS_PORT = 990;
@@ -114,7 +113,7 @@ export class ControlSession implements ControlStream, FramingSink, ReplySink {
   // ReplySink
 
   reply(reply: ReplyEvent): void {
-    this.#scrub(reply, true);
+    this.#scrub(reply);
     this.#recent[this.#replyCount++ % RECENT_REPLIES] = reply;
     const { acknowledged } = reply.firstStamp;
     if (acknowledged < 0 || acknowledged >= this.#authEndAt) this.#tracker.reply(reply.code);
@@ -150,17 +149,17 @@ export class ControlSession implements ControlStream, FramingSink, ReplySink {
   #learn(line: Line, command: Command | undefined): void {
     let isNew = false;
     for (const secret of secretsOf(line.text, command)) if (this.#secrets.learn(secret, line.cut)) isNew = true;
-    if (isNew) for (const reply of this.#recent) this.#scrub(reply, false);
+    if (isNew) for (const reply of this.#recent) this.#scrub(reply);
   }
 
-  /** Takes secrets out of a reply's lines. The reply is changed in place: nobody else has it yet, or the secret came later than it. */
-  #scrub(reply: ReplyEvent, isFirst: boolean): void {
+  /** Takes known secrets out of a reply. It is changed in place: nobody else has it yet, or the secret came later than it. */
+  #scrub(reply: ReplyEvent): void {
     const { code, lines } = reply;
     // The numbers of a negotiation are nobody's password.
     const isNegotiation = code >= 227 && code <= 229;
     for (let i = 0; i < lines.length; i++) {
-      const clean = this.#secrets.scrub(isFirst ? withoutItsCredentials(lines[i]) : lines[i], isNegotiation);
-      if (clean === reply.lines[i]) continue;
+      const clean = this.#secrets.scrub(lines[i], isNegotiation);
+      if (clean === lines[i]) continue;
       // Not in the lines themselves, which other sessions may share.
       (reply as { lines: readonly string[] }).lines = reply.lines.with(i, clean);
     }
@@ -180,9 +179,6 @@ export class ControlSession implements ControlStream, FramingSink, ReplySink {
     });
   }
 }
-
-/** Most replies hold none, and are said again and again. */
-const withoutItsCredentials = rememberingTexts(withoutCredentials);
 
 function commandText(command: Command): string {
   return command.argument === null ? command.verb : `${command.verb} ${command.argument}`;

@@ -3,6 +3,7 @@ import { LIMITS } from "../limits.ts";
 import type { Stamp } from "../tcp/stream-sink.ts";
 import type { ReplyEvent } from "./control-event.ts";
 import type { Line } from "./line.ts";
+import { withoutCredentials } from "./secret-text.ts";
 import { rememberingTexts } from "./text-memory.ts";
 
 /**
@@ -58,7 +59,7 @@ function replyCode(text: string): number {
 }
 
 /** The one line of a reply without its code; shared by the sessions in which it is said. */
-const onlyLine = rememberingTexts((text): readonly string[] => [text.slice(4)]);
+const onlyLine = rememberingTexts((text): readonly string[] => [withoutCredentials(text.slice(4))]);
 
 /** Who wants to know of replies. */
 export interface ReplySink {
@@ -67,7 +68,7 @@ export interface ReplySink {
   odd(line: Line): void;
 }
 
-/** Puts the lines of one direction together to replies. */
+/** Puts the lines of one direction together to replies, and leaves out the secrets that show as such. */
 export class ReplyAssembler {
   readonly #sink: ReplySink;
   readonly #anomalies: AnomalyLog;
@@ -175,7 +176,7 @@ export class ReplyAssembler {
     this.#sink.reply({
       kind: "reply",
       code: open.code,
-      lines: open.lines,
+      lines: open.lines.map(withoutCredentials),
       startAt: open.startAt,
       endAt: last.endAt,
       stamp: last.stamp,

@@ -39,6 +39,8 @@ export class ControlReassembler {
   readonly #anomalies: AnomalyLog;
   readonly #client: StreamAssembly;
   readonly #server: StreamAssembly;
+  /** Segments held in both directions. */
+  #held = 0;
 
   constructor(
     client: HalfConnection,
@@ -102,7 +104,7 @@ export class ControlReassembler {
 
   /** Segments are held: something before them is missing. */
   get isWaiting(): boolean {
-    return this.#client.pending.length + this.#server.pending.length > 0;
+    return this.#held > 0;
   }
 
   /** While segments are held, called for every segment of the connection after its acknowledgment was noted: decides about holes. */
@@ -174,6 +176,7 @@ export class ControlReassembler {
     if (stream.pending === NOTHING_PENDING) stream.pending = [];
     stream.pending.splice(i, 0, { at, bytes: bytes.slice(from, to), length, stamp });
     stream.pendingBytes += length;
+    this.#held++;
     if (stream.started && stream.pending.length === 1) stream.waited = 0;
   }
 
@@ -181,6 +184,7 @@ export class ControlReassembler {
     while (stream.pending.length > 0 && stream.pending[0].at <= stream.nextAt) {
       const first = stream.pending.shift()!;
       stream.pendingBytes -= first.length;
+      this.#held--;
       this.#accept(stream, first.at, first.bytes, 0, first.bytes.length, first.length, first.stamp);
     }
     if (stream.pending.length === 0) stream.waited = 0;
