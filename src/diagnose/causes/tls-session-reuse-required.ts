@@ -2,6 +2,7 @@ import type { ChannelFacts } from "../../correlate/data-channel.ts";
 import { type SessionFacts, timeOf } from "../../correlate/session-facts.ts";
 import type { ChannelContext, ChannelRule } from "../context.ts";
 import { COMPLAINT_BYTES, handshakeOf, progressOf, SEAL_BYTES } from "../data-progress.ts";
+import { oncePer } from "../once-per.ts";
 import { mayMean } from "../reply-text.ts";
 import type { Confidence, Fact, Verdict } from "../verdict.ts";
 import { replyText } from "../wording.ts";
@@ -65,21 +66,39 @@ export const REFUSED_TRANSFERS = 2;
  * Every data connection of the session made a full handshake, carried nothing and was closed by the server, which then said something long:
  * the lengths tell a complaint from "Directory send OK."
  */
-function refusedAgainAndAgain({ channel, channels, session }: ChannelContext): Fact[] | undefined {
+function refusedAgainAndAgain({ channel, channels, index, session }: ChannelContext): Fact[] | undefined {
   if (!channel.hidden) return undefined;
-  const refused = channels.map((other) => complaint(other, session));
-  if (refused.length < REFUSED_TRANSFERS || refused.some((record) => record === undefined)) return undefined;
-  const own = refused[channels.indexOf(channel)]!;
-  return [
-    {
-      packet: own.packet,
-      says: `the server's next words have ${own.bytes} bytes, more than a confirmation; so it went with all ${refused.length} data connections of this session`,
-    },
-  ];
+  if (channels.length < REFUSED_TRANSFERS) return undefined;
+  const refused = complaints(channels, session);
+  const own = refused?.[index];
+  return (
+    own && [
+      {
+        packet: own.packet,
+        says: `the server's next words have ${own.bytes} bytes, more than a confirmation; so it went with all ${channels.length} data connections of this session`,
+      },
+    ]
+  );
+}
+
+/** The server's complaint about each data connection of a session; null unless it complained of them all. */
+const complaints = oncePer((channels: readonly ChannelFacts[], session: SessionFacts): Complaint[] | null => {
+  const found: Complaint[] = [];
+  for (const channel of channels) {
+    const record = complaint(channel, session);
+    if (record === undefined) return null;
+    found.push(record);
+  }
+  return found;
+});
+
+interface Complaint {
+  readonly packet: number;
+  readonly bytes: number;
 }
 
 /** The record of the server's complaint after a data connection that came to nothing; undefined when anything else happened. */
-function complaint(channel: ChannelFacts, session: SessionFacts): { packet: number; bytes: number } | undefined {
+function complaint(channel: ChannelFacts, session: SessionFacts): Complaint | undefined {
   const progress = progressOf(channel, session);
   const handshake = progress && handshakeOf(progress);
   if (!progress || !handshake?.finished || handshake.resumed || handshake.hasData || handshake.alert) return undefined;
