@@ -343,8 +343,7 @@ export class ConnectionTable {
     const isControl = this.#controlPort[responderPort] === 1;
     if (!isControl && !this.watchlist.mayMatch(originatorKey, responderKey, responderPort)) {
       this.sawOtherTcp = true;
-      const hash = connectionHash(sourceKey, view.sourcePort, destinationKey, view.destinationPort);
-      this.#keepSyn(view, hash, sourceKey, destinationKey, answered);
+      this.#keepSyn(view, sourceKey, destinationKey, answered);
       return;
     }
     const originator = formatAddress(bytes, answered ? view.destinationAt : view.sourceAt, ipVersion);
@@ -353,7 +352,7 @@ export class ConnectionTable {
     const time = view.seconds + view.nanoseconds / 1e9;
     const watchers = this.#watchersOf(originator, originatorPort, responder, responderPort, isControl, time, view);
     if (!isControl && watchers.length === 0) {
-      this.#keepSyn(view, hash, sourceKey, destinationKey, answered);
+      this.#keepSyn(view, sourceKey, destinationKey, answered);
       return;
     }
     if (this.#closed.holdsSyn(hash, sourceKey, destinationKey, view, answered)) return;
@@ -420,17 +419,19 @@ export class ConnectionTable {
   }
 
   /** A SYN or SYN-ACK of nobody: remembered unless it is one of a scan or flood. */
-  #keepSyn(view: PacketView, hash: number, sourceKey: number, destinationKey: number, answered: boolean): void {
-    if (!answered) {
-      if (this.synMemory.isFlood(sourceKey, destinationKey, view)) return;
-      this.synMemory.remember(hash, sourceKey, destinationKey, view);
-      const capture = captureIndexOf(view.packet);
-      if (capture > 0) this.#severalCaptures = true;
-      if (this.#severalCaptures) this.synMemory.remember(hashIn(capture, hash), sourceKey, destinationKey, view);
-    }
+  #keepSyn(view: PacketView, sourceKey: number, destinationKey: number, answered: boolean): void {
+    if (!answered && this.synMemory.isFlood(sourceKey, destinationKey, view)) return;
     // Only a session negotiates the port of a SYN that stands before its grant, with one of these hosts, and none below 1024.
-    const port = answered ? view.sourcePort : view.destinationPort;
-    if (port >= 1024 && this.watchlist.mayKnow(sourceKey, destinationKey)) this.#earlySyns.keep(hash, view);
+    const mayBeEarly =
+      (answered ? view.sourcePort : view.destinationPort) >= 1024 && this.watchlist.mayKnow(sourceKey, destinationKey);
+    if (answered && !mayBeEarly) return;
+    const hash = connectionHash(sourceKey, view.sourcePort, destinationKey, view.destinationPort);
+    if (mayBeEarly) this.#earlySyns.keep(hash, view);
+    if (answered) return;
+    this.synMemory.remember(hash, sourceKey, destinationKey, view);
+    const capture = captureIndexOf(view.packet);
+    if (capture > 0) this.#severalCaptures = true;
+    if (this.#severalCaptures) this.synMemory.remember(hashIn(capture, hash), sourceKey, destinationKey, view);
   }
 
   /** Who wants this new connection as a data connection; empty for a control connection. */

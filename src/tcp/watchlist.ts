@@ -47,10 +47,6 @@ class WatcherIndex {
     if (list.length === 0) this.#watchers.delete(key);
   }
 
-  get size(): number {
-    return this.#watchers.size;
-  }
-
   get(key: string): readonly Watcher[] {
     return this.#watchers.get(key) ?? NOBODY;
   }
@@ -64,6 +60,8 @@ export class Watchlist {
   /** Hosts that are an end of a watched pair. */
   readonly #endBits = new Uint16Array(65_536);
   readonly #portCounts = new Uint16Array(65_536);
+  /** Times that a host is watched: asked for every SYN. */
+  #watchedHosts = 0;
   readonly #pairs = new WatcherIndex();
   readonly #hosts = new WatcherIndex();
   readonly #ports = new Map<number, Watcher[]>();
@@ -86,11 +84,13 @@ export class Watchlist {
   /** Follow what this host opens to others, as long as the watcher wants it. */
   watchHost(address: string, key: number, watcher: Watcher): void {
     this.#hostBits[hostHash(key)]++;
+    this.#watchedHosts++;
     this.#hosts.add(address, watcher);
   }
 
   unwatchHost(address: string, key: number, watcher: Watcher): void {
     this.#hostBits[hostHash(key)]--;
+    this.#watchedHosts--;
     this.#hosts.remove(address, watcher);
   }
 
@@ -113,7 +113,7 @@ export class Watchlist {
 
   /** Whether any host is watched for what it opens to others: some control connection cannot be read. */
   get watchesHosts(): boolean {
-    return this.#hosts.size > 0;
+    return this.#watchedHosts > 0;
   }
 
   /** Cheap: false means that neither host is an end of any session. */
@@ -126,7 +126,7 @@ export class Watchlist {
     return (
       this.#portCounts[responderPort] !== 0 ||
       this.#pairBits[pairHash(originatorKey, responderKey)] !== 0 ||
-      (this.#hosts.size > 0 && this.#hostBits[hostHash(originatorKey)] !== 0)
+      (this.#watchedHosts > 0 && this.#hostBits[hostHash(originatorKey)] !== 0)
     );
   }
 
