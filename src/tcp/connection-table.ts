@@ -137,7 +137,8 @@ export class ConnectionTable {
       return;
     }
     if ((flags & TcpFlag.rst) !== 0 && this.#earlyReset(view)) return;
-    this.sawOtherTcp = true;
+    // What still comes of a control connection that is followed no more is no other traffic.
+    if ((this.#controlPort[view.sourcePort] | this.#controlPort[view.destinationPort]) === 0) this.sawOtherTcp = true;
     if (view.payloadCaptured < 4) return;
     const firstByte = this.#firstByte[view.bytes[view.payloadAt]];
     if (firstByte === 1) this.#unknownPayload(view);

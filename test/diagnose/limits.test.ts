@@ -83,6 +83,15 @@ test("an encrypted session without data connections may have had some, where onl
   assert.deepEqual(limits(otherTraffic(new Dialogue())), []);
 });
 
+test("what still comes on a control port after its session is no other traffic", () => {
+  const ftp = new Dialogue().secureLogin().quitSealed();
+  ftp.pause(60);
+  ftp.control.ack("client");
+  const { sessions, captures } = analyzeCapture(ftp.net.build());
+  assert.equal(sessions.length, 1);
+  assert.ok(captures[0].limits.includes("capture-filtered"));
+});
+
 test("a SYN that nobody answers does not make the capture one-sided, words of one end alone do", () => {
   const net = new CaptureBuilder();
   net.synUnanswered({ client: endpoint(CLIENT, 40000), server: endpoint(SERVER, 21) });
