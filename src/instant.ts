@@ -7,11 +7,6 @@ export interface Instant {
   readonly nanoseconds: number;
 }
 
-/** Milliseconds from `start` to `end`, with fraction; negative when the capture's clock stepped back. */
-export function millisecondsBetween(start: Instant, end: Instant): number {
-  return (end.seconds - start.seconds) * 1000 + (end.nanoseconds - start.nanoseconds) / 1e6;
-}
-
 /** Negative, zero or positive as `a` is before, at or after `b`. */
 export function compareInstants(a: Instant, b: Instant): number {
   return a.seconds - b.seconds || a.nanoseconds - b.nanoseconds;

@@ -54,8 +54,6 @@ const optionKind = {
   noOperation: 1,
   maximumSegmentSize: 2,
   windowScale: 3,
-  sackPermitted: 4,
-  timestamps: 8,
 } as const;
 
 /** The Maximum Segment Size option in bytes (RFC 9293 section 3.7.1); 0 when absent. Sent in SYN segments only. */
@@ -68,17 +66,6 @@ export function maximumSegmentSize(view: PacketView): number {
 export function windowScale(view: PacketView): number {
   const at = optionAt(view, optionKind.windowScale, 3);
   return at < 0 ? -1 : Math.min(view.bytes[at + 2], 14);
-}
-
-/** Whether the SACK-Permitted option (RFC 2018 section 2) is present. In SYN segments only. */
-export function hasSackPermitted(view: PacketView): boolean {
-  return optionAt(view, optionKind.sackPermitted, 2) >= 0;
-}
-
-/** TSval of the Timestamps option (RFC 7323 section 3.2), unsigned 32-bit; -1 when absent. */
-export function timestampValue(view: PacketView): number {
-  const at = optionAt(view, optionKind.timestamps, 10);
-  return at < 0 ? -1 : uint32(view.bytes, at + 2);
 }
 
 /** Offset of the first option of a kind if it has the length it must have; -1 when absent, cut or malformed. */

@@ -23,7 +23,7 @@ import {
   SILENCE_SECONDS,
 } from "./data-progress.ts";
 import { oncePer } from "./once-per.ts";
-import { announcesOnly, isOwnReason, mayMean } from "./reply-text.ts";
+import { announcesOnly, isOwnReason } from "./reply-text.ts";
 import type { ChannelOutcome } from "./verdict.ts";
 
 /**
@@ -445,11 +445,6 @@ export function isSilent(context: ChannelContext): boolean {
 function isGivenUp({ session, channel }: ChannelContext): boolean {
   const { sender, receiver } = progressOf(channel, session)!;
   return sender.finPacket === 0 && (receiver.finAcked || receiver.finCount > 1);
-}
-
-/** A negative reply that says the client is to blame for asking, not the network. */
-export function isProtection(transfer: TransferFacts | null): boolean {
-  return mayMean(transfer?.final, "protection-required");
 }
 
 /** A reset of the control connection this soon after the data has to do with it (seconds). */

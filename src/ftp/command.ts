@@ -127,9 +127,6 @@ const VERB_TABLE = {
   ALGS: { source: "listed by Zeek, as found in traces" },
 } as const satisfies Readonly<Record<string, VerbFacts>>;
 
-/** The verbs that are known, in capitals. */
-export type KnownVerb = keyof typeof VERB_TABLE;
-
 interface KnownEntry {
   readonly verb: string;
   readonly facts: VerbFacts;

@@ -82,11 +82,6 @@ export class ReplyAssembler {
     this.#anomalies = anomalies;
   }
 
-  /** Whether a multi-line reply has begun and not ended. */
-  get inReply(): boolean {
-    return this.#open !== undefined;
-  }
-
   /** The next line of the direction. */
   line(line: Line): void {
     const text = line.text;

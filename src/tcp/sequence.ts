@@ -4,8 +4,3 @@
 export function sequenceDistance(a: number, b: number): number {
   return (a - b) | 0;
 }
-
-/** `sequence + count`, modulo 2³². */
-export function sequencePlus(sequence: number, count: number): number {
-  return (sequence + count) >>> 0;
-}
