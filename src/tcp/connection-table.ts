@@ -422,9 +422,8 @@ export class ConnectionTable {
   /** A SYN or SYN-ACK of nobody: remembered unless it is one of a scan or flood. */
   #keepSyn(view: PacketView, sourceKey: number, destinationKey: number, answered: boolean): void {
     if (!answered && this.synMemory.isFlood(sourceKey, destinationKey, view)) return;
-    // Only a session negotiates the port of a SYN that stands before its grant, with one of these hosts, and none below 1024.
-    const mayBeEarly =
-      (answered ? view.sourcePort : view.destinationPort) >= 1024 && this.watchlist.mayKnow(sourceKey, destinationKey);
+    // Only a session negotiates the port of a SYN that stands before its grant, and it does so with one of these hosts.
+    const mayBeEarly = this.watchlist.mayKnow(sourceKey, destinationKey);
     if (answered && !mayBeEarly) return;
     const hash = connectionHash(sourceKey, view.sourcePort, destinationKey, view.destinationPort);
     if (mayBeEarly) this.#earlySyns.keep(hash, view);

@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { analyzeCapture } from "../../src/analyze.ts";
 import { AnomalyLog } from "../../src/anomaly.ts";
 import { emptyPacketView, type PacketView } from "../../src/decode/packet-view.ts";
 import { LIMITS } from "../../src/limits.ts";
 import { EarlyPackets, REORDER_SECONDS } from "../../src/tcp/early-packets.ts";
+import { CaptureBuilder } from "../support/capture-builder.ts";
 
 const KEPT = LIMITS.earlyPackets.most;
 
@@ -84,3 +86,19 @@ test("it is no loss to overwrite what has been taken, or is too old to be early"
   for (let number = 1; number <= KEPT; number++) early.keep(number, packet(number, 52));
   assert.deepEqual(anomalies.list(), []);
 });
+
+for (const port of [989, 50_000])
+  test(`a SYN to a third host that stands before the 227 it obeys is followed, to port ${port}`, () => {
+    const net = new CaptureBuilder();
+    const control = net.connect({ client: "192.0.2.10:40000", server: "203.0.113.5:21" });
+    control.server("220 ready\r\n");
+    control.client("PASV\r\n");
+    const granted = control.server(`227 Entering Passive Mode (198,51,100,7,${port >> 8},${port & 255})\r\n`);
+    const data = net.connect({ client: "192.0.2.10:40001", server: `198.51.100.7:${port}` });
+    net.move(data.handshake.syn, granted - data.handshake.syn);
+    const [{ dataChannels }] = analyzeCapture(net.build()).sessions;
+    assert.deepEqual(
+      dataChannels.map(({ connection }) => [connection?.responder.port, connection?.synCount, connection?.firstPacket]),
+      [[port, 1, granted]],
+    );
+  });
