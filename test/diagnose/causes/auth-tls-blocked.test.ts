@@ -53,6 +53,20 @@ test("a reset that fits the server's own packets is only possible", () => {
   });
 });
 
+test("AUTH is acknowledged and never answered, and then both ends close in order", () => {
+  const ftp = greeted();
+  const auth = ftp.ask("AUTH TLS");
+  ftp.control.ack("server");
+  ftp.pause(AUTH_SILENCE_SECONDS + 1);
+  const fin = ftp.control.finish("client")[0];
+  shows(ftp.session().control, {
+    outcome: "failed",
+    cause: CAUSE,
+    confidence: "likely",
+    evidence: [auth.command, fin],
+  });
+});
+
 test("granted, and the ClientHello is swallowed: repeated in vain, or acknowledged and never answered", () => {
   const swallowed = greeted();
   const auth = swallowed.ask("AUTH TLS", "234 AUTH TLS OK.");

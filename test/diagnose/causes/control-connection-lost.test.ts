@@ -73,6 +73,19 @@ test("the server closes, or resets, before it has said a word", () => {
   });
 });
 
+test("the server closes in order before a word, and the client spoke first", () => {
+  const ftp = new Dialogue();
+  ftp.ask("USER demo");
+  const fin = ftp.control.finish("server")[0];
+  shows(ftp.session().control, {
+    outcome: "failed",
+    cause: CAUSE,
+    confidence: "possible",
+    evidence: [fin],
+    says: /before any greeting/,
+  });
+});
+
 test("silent: the client leaves before the greeting, or the capture lost it", () => {
   const left = new Dialogue();
   left.control.finish("client");
