@@ -51,7 +51,7 @@ export const LIMITS = {
   /** Characters of them. */
   replyCharacters: { most: 8 * 1024, code: "ftp-reply-too-long" },
 
-  /** SYNs that are remembered in case their connection turns out to be a control connection (PERFORMANCE: losses are counted). */
+  /** SYNs that are remembered in case their connection turns out to be a control connection. */
   synMemory: { most: 65_536, code: "syn-memory-over-limit" },
   /** SYNs to control ports beyond `halfOpen` that are remembered: of 100,000 a second those of two seconds, in which a client repeats its own. */
   waitingSyns: { most: 262_144, code: "syn-memory-over-limit" },

@@ -51,7 +51,7 @@ for (const { linkType, typeAt, ipAt, arphrdAt } of FAST_LINKS) {
   ipAtOf[linkType] = ipAt;
 }
 const VLAN = 0x8100;
-/** The longest of their headers with a VLAN tag, and the shortest IP and TCP headers: what is shorter takes the general route. */
+/** The shortest IP and TCP headers: what is shorter takes the general route. */
 const MIN_IPV4_AND_TCP = 20 + 20;
 const MIN_IPV6_AND_TCP = 40 + 20;
 
