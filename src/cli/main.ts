@@ -1,4 +1,3 @@
-#!/usr/bin/env node
 import { existsSync, readFileSync } from "node:fs";
 import { CommanderError } from "commander";
 import { createProgram } from "./args.ts";
@@ -20,16 +19,18 @@ for (const stream of [process.stdout, process.stderr])
     process.exit(error.code === "EPIPE" ? EXIT_CODES.closedPipe : EXIT_CODES.outputFailed);
   });
 
-/** What Node leaves with when nothing is left to do and the top level still waits. */
-const UNSETTLED_AWAIT = 13;
-
-process.on("exit", () => {
-  if (process.exitCode !== UNSETTLED_AWAIT) return;
-  writeErr("ftptrace: internal error: the run never came to its end; please report it with the command line\n");
-  process.exitCode = EXIT_CODES.bug;
+// Nothing left to do while the run still waits would end Node in silence.
+process.exitCode = EXIT_CODES.bug;
+process.once("exit", sayUnsettled);
+void run(process.argv.slice(2)).then((exitCode) => {
+  process.off("exit", sayUnsettled);
+  process.exitCode = exitCode;
 });
 
-process.exitCode = await run(process.argv.slice(2));
+function sayUnsettled(exitCode: number): void {
+  if (exitCode !== EXIT_CODES.bug) return;
+  writeErr("ftptrace: internal error: the run never came to its end; please report it with the command line\n");
+}
 
 async function run(words: readonly string[]): Promise<ExitCode> {
   let exitCode: ExitCode = EXIT_CODES.ok;
