@@ -657,51 +657,65 @@ export class ConnectionTable {
     this.#halfOpen--;
   }
 
-  /** One packet of a followed connection. */
+  /**
+   * One packet of a followed connection. Nearly all are those of a transfer, in order, and take the short way; whatever else comes has been met
+   * once before the code for them is optimized, and does not discard it.
+   */
   #follow(connection: Connection, view: PacketView, forward: boolean): void {
     const half = forward ? connection.originator : connection.responder;
     const other = forward ? connection.responder : connection.originator;
+    const isCopy = this.#copies.isCopy(view, forward ? connection.salt : ~connection.salt);
+    if (isCopy || !isOrdinary(connection, half, other, view)) {
+      this.#followOther(connection, half, other, view, forward, isCopy);
+      return;
+    }
+    const { packet, payloadLength: length } = view;
+    connection.saw(view);
+    half.saw(view);
+    const acknowledged = other.offsetOf(view.acknowledgment);
+    other.acknowledged(acknowledged);
+    half.window = view.window;
+    if (length === 0) return;
+    const time = view.seconds + view.nanoseconds / 1e9;
+    const at = half.highest;
+    if (view.payloadCaptured < length) connection.cutPayloads++;
+    half.sent(at, length, packet, time);
+    if (connection.tap !== null) this.#tap(connection, view, forward, at, time, acknowledged);
+  }
+
+  #followOther(
+    connection: Connection,
+    half: HalfConnection,
+    other: HalfConnection,
+    view: PacketView,
+    forward: boolean,
+    isCopy: boolean,
+  ): void {
     const { flags, packet, sequence } = view;
     const time = view.seconds + view.nanoseconds / 1e9;
-    if (this.#copies.isCopy(view, forward ? connection.salt : ~connection.salt)) {
+    if (isCopy) {
       if (this.#isCopyFromElsewhere(connection, half, view)) this.segment(view);
       else connection.copies++;
       return;
     }
-    if (this.#isOutOfWindow(half, other, view)) return;
-    connection.packets++;
-    connection.lastPacket = packet;
-    connection.lastSeconds = view.seconds;
-    connection.lastNanoseconds = view.nanoseconds;
-    half.packets++;
-    half.lastPacket = packet;
-    half.lastSeconds = view.seconds;
-    half.lastNanoseconds = view.nanoseconds;
+    if (isOutOfWindow(half, other, view)) {
+      this.#noteOutOfWindow(half.offsetOf(sequence), half.acked, packet);
+      return;
+    }
+    connection.saw(view);
     if (half.firstPacket === 0) {
       half.firstPacket = packet;
       half.firstTime = time;
     }
     if ((flags & TcpFlag.rst) !== 0) {
-      half.wasReset({
-        packet,
-        time,
-        ttl: view.ttl,
-        ipId: view.ipId,
-        window: view.window,
-        hasAck: (flags & TcpFlag.ack) !== 0,
-        otherHighest: other.highest,
-      });
+      half.sawReset(view, other.highest);
       if (!connection.closed) {
         connection.closed = true;
         if (connection.role === "control") this.#observer.controlChanged(connection);
       }
       return;
     }
-    if (half.ttl === 0) half.ttl = view.ttl;
-    if (view.ttl < half.lowestTtl) half.lowestTtl = view.ttl;
-    if (view.ttl > half.highestTtl) half.highestTtl = view.ttl;
-    if (half.ipId < 0) half.ipId = view.ipId;
-    half.lastIpId = view.ipId;
+    half.saw(view);
 
     const isSyn = (flags & TcpFlag.syn) !== 0;
     if (isSyn) {
@@ -739,19 +753,7 @@ export class ConnectionTable {
           length,
           stamp,
         );
-      } else if (connection.tap !== null) {
-        const more = connection.tap.payload(
-          forward,
-          at,
-          view.bytes,
-          view.payloadAt,
-          view.payloadAt + view.payloadCaptured,
-          packet,
-          time,
-          acknowledged,
-        );
-        if (!more) connection.tap = null;
-      }
+      } else if (connection.tap !== null) this.#tap(connection, view, forward, at, time, acknowledged);
     }
     if ((flags & TcpFlag.fin) !== 0) {
       half.finCount++;
@@ -772,6 +774,19 @@ export class ConnectionTable {
     }
   }
 
+  #tap(
+    connection: Connection,
+    view: PacketView,
+    forward: boolean,
+    at: number,
+    time: number,
+    acknowledged: number,
+  ): void {
+    const end = view.payloadAt + view.payloadCaptured;
+    const more = connection.tap!.payload(forward, at, view.bytes, view.payloadAt, end, view.packet, time, acknowledged);
+    if (!more) connection.tap = null;
+  }
+
   #noteSyn(half: HalfConnection, view: PacketView, time: number): void {
     half.synCount++;
     if (half.synPacket === 0) {
@@ -790,20 +805,6 @@ export class ConnectionTable {
     half.lastSynTime = time;
   }
 
-  /**
-   * Whether the receiving host threw the segment away for its sequence number (RFC 9293 section 3.10.7.4), so that neither its words nor its RST
-   * or FIN were believed. Judged only behind a handshake, and with room for what the capture lost.
-   */
-  #isOutOfWindow(half: HalfConnection, other: HalfConnection, { sequence, flags, packet }: PacketView): boolean {
-    if (half.acked < 0 || !half.baseFromSyn || !other.baseFromSyn || (flags & TcpFlag.syn) !== 0) return false;
-    const at = half.offsetOf(sequence);
-    const room = 2 * (65_535 << Math.max(0, other.windowScale));
-    if (at <= Math.max(half.highest, half.acked) + room && at >= half.acked - room) return false;
-    this.#noteOutOfWindow(at, half.acked, packet);
-    return true;
-  }
-
-  // A closure in the method above would be paid for with every packet.
   #noteOutOfWindow(at: number, expected: number, packet: number): void {
     const detail = () => `a segment at stream offset ${at} where ${expected} is expected; it is left out`;
     this.#anomalies.note("tcp-out-of-window", "tcp", packet, detail);
@@ -895,6 +896,38 @@ function adoptSyn(half: HalfConnection, syn: RememberedSyn): void {
 /** Port of the end that a SYN goes to, or that a SYN-ACK comes from. */
 function responderPortOf(view: PacketView): number {
   return (view.flags & TcpFlag.ack) !== 0 ? view.sourcePort : view.destinationPort;
+}
+
+/**
+ * Whether the packet only brings the next bytes of a transfer, or acknowledges some, on a data connection of which both ends have been heard and
+ * neither closes: nothing of what {@link ConnectionTable} has to look for otherwise.
+ */
+function isOrdinary(connection: Connection, half: HalfConnection, other: HalfConnection, view: PacketView): boolean {
+  return (
+    connection.reassembler === null &&
+    (view.flags & (TcpFlag.syn | TcpFlag.rst | TcpFlag.fin | TcpFlag.ack)) === TcpFlag.ack &&
+    connection.role === "data" &&
+    half.firstPacket !== 0 &&
+    half.base >= 0 &&
+    other.base >= 0 &&
+    half.finPacket === 0 &&
+    other.finPacket === 0 &&
+    view.window !== 0 &&
+    half.zeroWindowTime === 0 &&
+    (view.payloadLength === 0 || half.offsetOf(view.sequence) === half.highest) &&
+    !isOutOfWindow(half, other, view)
+  );
+}
+
+/**
+ * Whether the receiving host threw the segment away for its sequence number (RFC 9293 section 3.10.7.4), so that neither its words nor its RST
+ * or FIN were believed. Judged only behind a handshake, and with room for what the capture lost.
+ */
+function isOutOfWindow(half: HalfConnection, other: HalfConnection, { sequence, flags }: PacketView): boolean {
+  if (half.acked < 0 || !half.baseFromSyn || !other.baseFromSyn || (flags & TcpFlag.syn) !== 0) return false;
+  const at = half.offsetOf(sequence);
+  const room = 2 * (65_535 << Math.max(0, other.windowScale));
+  return at > Math.max(half.highest, half.acked) + room || at < half.acked - room;
 }
 
 /** A keep-alive repeats the last byte already acknowledged (RFC 9293 section 3.8.4). */

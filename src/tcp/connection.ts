@@ -1,4 +1,5 @@
 import type { Endpoint } from "../address.ts";
+import type { PacketView } from "../decode/packet-view.ts";
 import { HalfConnection } from "./half-connection.ts";
 import type { ControlReassembler } from "./reassembler.ts";
 import type { PayloadTap } from "./stream-sink.ts";
@@ -95,6 +96,14 @@ export class Connection {
     this.lastPacket = packet;
     this.firstSeconds = seconds;
     this.firstNanoseconds = nanoseconds;
+    this.lastSeconds = seconds;
+    this.lastNanoseconds = nanoseconds;
+  }
+
+  /** Notes a packet of either end. */
+  saw({ packet, seconds, nanoseconds }: PacketView): void {
+    this.packets++;
+    this.lastPacket = packet;
     this.lastSeconds = seconds;
     this.lastNanoseconds = nanoseconds;
   }

@@ -1,3 +1,4 @@
+import { type PacketView, TcpFlag } from "../decode/packet-view.ts";
 import { sequenceDistance } from "./sequence.ts";
 
 /**
@@ -95,6 +96,24 @@ export class HalfConnection {
   constructor(address: string, port: number) {
     this.address = address;
     this.port = port;
+  }
+
+  /** Notes a packet of this end that is no RST: a device may send that in its name, with headers of its own. */
+  saw(view: PacketView): void {
+    this.#sawAny(view);
+    const { ttl, ipId } = view;
+    if (this.ttl === 0) this.ttl = ttl;
+    if (ttl < this.lowestTtl) this.lowestTtl = ttl;
+    if (ttl > this.highestTtl) this.highestTtl = ttl;
+    if (this.ipId < 0) this.ipId = ipId;
+    this.lastIpId = ipId;
+  }
+
+  #sawAny({ packet, seconds, nanoseconds }: PacketView): void {
+    this.packets++;
+    this.lastPacket = packet;
+    this.lastSeconds = seconds;
+    this.lastNanoseconds = nanoseconds;
   }
 
   /** The stream offset of a sequence number, chosen nearest to the highest offset seen. */
@@ -222,10 +241,21 @@ export class HalfConnection {
     return this.lastSeconds + this.lastNanoseconds / 1e9;
   }
 
-  /** Notes a RST: all are counted, the first {@link MAX_RESETS} kept. */
-  wasReset(reset: Reset): void {
+  /** Notes a RST: all are counted, the first {@link MAX_RESETS} kept. @param otherHighest bytes that the other end had sent by then */
+  sawReset(view: PacketView, otherHighest: number): void {
+    this.#sawAny(view);
     this.resetCount++;
-    if (this.resets.length < MAX_RESETS) this.resets = [...this.resets, reset];
+    if (this.resets.length >= MAX_RESETS) return;
+    const reset = {
+      packet: view.packet,
+      time: this.lastTime,
+      ttl: view.ttl,
+      ipId: view.ipId,
+      window: view.window,
+      hasAck: (view.flags & TcpFlag.ack) !== 0,
+      otherHighest,
+    };
+    this.resets = [...this.resets, reset];
   }
 
   /** Bytes sent and not acknowledged. */

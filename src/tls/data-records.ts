@@ -54,7 +54,8 @@ export class DataRecords implements PayloadTap {
     acknowledged: number,
   ): boolean {
     const walk = fromOriginator ? this.originator : this.responder;
-    walk.segment(this.records, offset, bytes, from, to, { packet, time, acknowledged, ttl: 0 });
+    if (walk.wants(offset + (to - from)))
+      walk.segment(this.records, offset, bytes, from, to, { packet, time, acknowledged, ttl: 0 });
     return !(this.originator.done && this.responder.done);
   }
 
@@ -101,8 +102,13 @@ export class RecordWalk {
     return this.#nextRecordAt;
   }
 
+  /** Whether a segment that ends at this stream offset may hold a byte that matters. */
+  wants(endsAt: number): boolean {
+    return !this.done && endsAt > this.#wanted;
+  }
+
+  /** A segment that {@link wants} lets through. */
   segment(records: DataRecord[], offset: number, bytes: Uint8Array, from: number, to: number, stamp: Stamp): void {
-    if (this.done || offset + (to - from) <= this.#wanted) return;
     if (offset > this.#wanted) {
       if (this.#held.length >= MAX_HELD_SEGMENTS) {
         this.state = "lost";
