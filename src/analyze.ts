@@ -9,7 +9,7 @@ import type {
 } from "./analysis.ts";
 import { AnomalyLog } from "./anomaly.ts";
 import { type CaptureReader, createCaptureReader } from "./capture/capture-reader.ts";
-import { emptyFrame, packetReference } from "./capture/frame.ts";
+import { emptyFrame, type Frame, packetReference } from "./capture/frame.ts";
 import { linkTypeName } from "./capture/link-type.ts";
 import type { Conversation } from "./conversation.ts";
 import { conversationOf } from "./conversation-record.ts";
@@ -229,11 +229,16 @@ class CaptureAnalyzer implements Analyzer {
       } else if (kind === PacketKind.tcp) {
         this.#sawTcp = true;
         this.#table.segment(this.#view);
-      } else if (kind === PacketKind.icmpError) this.#table.icmpError(this.#view);
-      else if (frame.linkType !== this.#readableLinkType)
-        this.#noteLinkType(frame.linkType, packetReference(index, frame.packetNumber));
+      } else if (kind === PacketKind.icmpError || frame.linkType !== this.#readableLinkType)
+        this.#processOther(kind, frame, index);
     } while (reader.next(frame));
     capture.ranDry();
+  }
+
+  /** What comes seldom, in one place: each would discard the loop's code when it comes first. */
+  #processOther(kind: number, frame: Frame, captureIndex: number): void {
+    if (kind === PacketKind.icmpError) this.#table.icmpError(this.#view);
+    else this.#noteLinkType(frame.linkType, packetReference(captureIndex, frame.packetNumber));
   }
 
   /** What the table saw of other TCP is known for each capture: of two vantage points one may be filtered. */

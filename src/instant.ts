@@ -23,10 +23,20 @@ export function instantOf(time: number): Instant {
 export function formatInstant(instant: Instant): string {
   if (instant.seconds !== formatted.seconds) {
     const seconds = Math.min(Math.max(instant.seconds, -62167219200), 253402300799);
-    formatted = { seconds: instant.seconds, text: new Date(seconds * 1000).toISOString().slice(0, 19) };
+    formatted = { seconds: instant.seconds, text: formatSecond(new Date(seconds * 1000)) };
   }
-  return `${formatted.text}.${String(instant.nanoseconds).padStart(9, "0")}Z`;
+  return `${formatted.text}.${padded(instant.nanoseconds, 9)}Z`;
 }
 
 /** The second formatted last: sessions that settle after one another often share it. */
 let formatted = { seconds: Number.NaN, text: "" };
+
+// Not by `toISOString()`: the first call of it looks for the local time zone, for up to 12 ms.
+function formatSecond(date: Date): string {
+  const day = `${padded(date.getUTCFullYear(), 4)}-${padded(date.getUTCMonth() + 1, 2)}-${padded(date.getUTCDate(), 2)}`;
+  return `${day}T${padded(date.getUTCHours(), 2)}:${padded(date.getUTCMinutes(), 2)}:${padded(date.getUTCSeconds(), 2)}`;
+}
+
+function padded(value: number, digits: number): string {
+  return String(value).padStart(digits, "0");
+}

@@ -55,6 +55,8 @@ const VLAN = 0x8100;
 const MIN_IPV4_AND_TCP = 20 + 20;
 const MIN_IPV6_AND_TCP = 40 + 20;
 
+/** What is no kind: the general route has to find it. */
+const NOT_FAST = -1;
 const SYN_OR_RST = TcpFlag.syn | TcpFlag.rst;
 
 /** Which TCP segments without SYN and RST are decoded at all. */
@@ -99,12 +101,16 @@ export class PacketDecoder {
    */
   decode(frame: Frame, captureIndex: number, view: PacketView): number {
     if (this.#verifyChecksums) return this.#decodeVerified(frame, captureIndex, view);
+    const kind = this.#decodeFast(frame, captureIndex, view);
+    return kind === NOT_FAST ? this.#decodeLayers(frame, captureIndex, view) : kind;
+  }
+
+  #decodeFast(frame: Frame, captureIndex: number, view: PacketView): number {
     const { bytes, start, linkType } = frame;
     const linkLength = linkType <= MAX_FAST_LINK ? ipAtOf[linkType] : 0;
     const end = start + frame.capturedLength;
     let ip = start + linkLength;
-    if (linkLength === 0 || frame.fcsLength !== 0 || end - ip < MIN_IPV4_AND_TCP)
-      return this.#decodeLayers(frame, captureIndex, view);
+    if (linkLength === 0 || frame.fcsLength !== 0 || end - ip < MIN_IPV4_AND_TCP) return NOT_FAST;
     const arphrdAt = arphrdAtOf[linkType];
     if (arphrdAt !== 0 && isNetlink(bytes, start + arphrdAt)) return PacketKind.other;
     const typeAt = start + typeAtOf[linkType];
@@ -116,15 +122,13 @@ export class PacketDecoder {
     const isIpv4 = etherType === EtherType.ipv4;
     if (isIpv4) {
       if (bytes[ip] !== 0x45 || ((bytes[ip + 6] & 0x3f) | bytes[ip + 7]) !== 0 || end - ip < MIN_IPV4_AND_TCP)
-        return this.#decodeLayers(frame, captureIndex, view);
-    } else if (etherType !== EtherType.ipv6 || bytes[ip] >> 4 !== 6 || end - ip < MIN_IPV6_AND_TCP)
-      return this.#decodeLayers(frame, captureIndex, view);
+        return NOT_FAST;
+    } else if (etherType !== EtherType.ipv6 || bytes[ip] >> 4 !== 6 || end - ip < MIN_IPV6_AND_TCP) return NOT_FAST;
     const protocol = bytes[isIpv4 ? ip + 9 : ip + 6];
     const tcp = isIpv4 ? ip + 20 : ip + 40;
     const destinationPort = (bytes[tcp + 2] << 8) | bytes[tcp + 3];
     if (protocol !== IpProtocol.tcp) {
-      if (protocol === IpProtocol.udp && !isTunnelPort(destinationPort)) return PacketKind.other;
-      return this.#decodeLayers(frame, captureIndex, view);
+      return protocol === IpProtocol.udp && !isTunnelPort(destinationPort) ? PacketKind.other : NOT_FAST;
     }
     const lengthField = isIpv4 ? (bytes[ip + 2] << 8) | bytes[ip + 3] : (bytes[ip + 4] << 8) | bytes[ip + 5];
     const ipLength = isIpv4 || lengthField === 0 ? lengthField : 40 + lengthField;
@@ -132,7 +136,7 @@ export class PacketDecoder {
     const payloadAt = tcp + headerLength;
     const payloadLength = ip + ipLength - payloadAt;
     const present = end - payloadAt;
-    if (headerLength < 20 || payloadLength < 0 || present < 0) return this.#decodeLayers(frame, captureIndex, view);
+    if (headerLength < 20 || payloadLength < 0 || present < 0) return NOT_FAST;
 
     const sourcePort = (bytes[tcp] << 8) | bytes[tcp + 1];
     const flags = bytes[tcp + 13];

@@ -342,18 +342,37 @@ export class ConnectionTable {
     const originatorPort = answered ? view.destinationPort : view.sourcePort;
     const responderPort = answered ? view.sourcePort : view.destinationPort;
     const isControl = this.#controlPort[responderPort] === 1;
-    if (!isControl && !this.watchlist.mayMatch(originatorKey, responderKey, responderPort)) {
-      this.sawOtherTcp = true;
-      this.#keepSyn(view, sourceKey, destinationKey, answered);
+    const mayKnow = this.watchlist.mayKnow(sourceKey, destinationKey);
+    if (isControl || (mayKnow && this.watchlist.mayMatch(originatorKey, responderKey, responderPort))) {
+      this.#synOfInterest(view, answered, isControl, originatorKey, originatorPort, responderKey, responderPort);
       return;
     }
+    this.sawOtherTcp = true;
+    if (!answered && this.synMemory.isFlood(sourceKey, destinationKey, view)) return;
+    if (mayKnow || !answered) this.#keepSyn(view, sourceKey, destinationKey, answered, mayKnow);
+  }
+
+  /** One that goes to a control port, or to a port or between hosts that somebody watches. */
+  #synOfInterest(
+    view: PacketView,
+    answered: boolean,
+    isControl: boolean,
+    originatorKey: number,
+    originatorPort: number,
+    responderKey: number,
+    responderPort: number,
+  ): void {
+    const { bytes, ipVersion } = view;
+    const sourceKey = answered ? responderKey : originatorKey;
+    const destinationKey = answered ? originatorKey : responderKey;
     const originator = formatAddress(bytes, answered ? view.destinationAt : view.sourceAt, ipVersion);
     const responder = formatAddress(bytes, answered ? view.sourceAt : view.destinationAt, ipVersion);
     const hash = connectionHash(sourceKey, view.sourcePort, destinationKey, view.destinationPort);
     const time = view.seconds + view.nanoseconds / 1e9;
     const watchers = this.#watchersOf(originator, originatorPort, responder, responderPort, isControl, time, view);
     if (!isControl && watchers.length === 0) {
-      this.#keepSyn(view, sourceKey, destinationKey, answered);
+      if (!answered && this.synMemory.isFlood(sourceKey, destinationKey, view)) return;
+      this.#keepSyn(view, sourceKey, destinationKey, answered, true);
       return;
     }
     if (this.#closed.holdsSyn(hash, sourceKey, destinationKey, view, answered)) return;
@@ -419,12 +438,11 @@ export class ConnectionTable {
     this.#followEarlyPackets(view, hash, time);
   }
 
-  /** A SYN or SYN-ACK of nobody: remembered unless it is one of a scan or flood. */
-  #keepSyn(view: PacketView, sourceKey: number, destinationKey: number, answered: boolean): void {
-    if (!answered && this.synMemory.isFlood(sourceKey, destinationKey, view)) return;
-    // Only a session negotiates the port of a SYN that stands before its grant, and it does so with one of these hosts.
-    const mayBeEarly = this.watchlist.mayKnow(sourceKey, destinationKey);
-    if (answered && !mayBeEarly) return;
+  /**
+   * A SYN of nobody, and no scan's or flood's, is remembered; where it may be early so is a SYN-ACK.
+   * @param mayBeEarly one of its hosts is an end of a session: only a session negotiates the port of a SYN that stands before its grant
+   */
+  #keepSyn(view: PacketView, sourceKey: number, destinationKey: number, answered: boolean, mayBeEarly: boolean): void {
     const hash = connectionHash(sourceKey, view.sourcePort, destinationKey, view.destinationPort);
     if (mayBeEarly) this.#earlySyns.keep(hash, view);
     if (answered) return;
