@@ -120,13 +120,12 @@ class VerbCounts {
 
   add(verb: string, times: 1 | -1): void {
     const key = TOLD_APART.has(verb) ? verb : "";
-    const count = (this.#counts.get(key) ?? 0) + times;
-    if (count === 0) this.#counts.delete(key);
-    else this.#counts.set(key, count);
+    // Not deleted at 0: the table that a Map is would be made anew each time.
+    this.#counts.set(key, (this.#counts.get(key) ?? 0) + times);
   }
 
   anyFits(code: number): boolean {
-    for (const verb of this.#counts.keys()) if (fits(verb, code)) return true;
+    for (const [verb, count] of this.#counts) if (count > 0 && fits(verb, code)) return true;
     return false;
   }
 }
@@ -235,12 +234,16 @@ function isAnyones({ code }: ReplyEvent, { verb }: CommandEvent): boolean {
   return !((code === 425 || code === 426) && TRANSFER_VERBS.has(verb));
 }
 
+/** From so many commands on that wait at once their verbs are counted; fewer, as nearly always, are asked one by one. */
+const COUNTED_FROM = 8;
+
 /** Commands without a final reply yet, the oldest first. */
 class WaitingCommands {
   readonly #waiting: AskedExchange[] = [];
-  readonly #verbs = new VerbCounts();
+  /** null as long as there have never been {@link COUNTED_FROM}. */
+  #verbs: VerbCounts | null = null;
   /** Of those that are not behind a hole in the server's stream. */
-  readonly #openVerbs = new VerbCounts();
+  #openVerbs: VerbCounts | null = null;
   #behindHole = 0;
 
   add(exchange: AskedExchange, anomalies: AnomalyLog): void {
@@ -253,8 +256,18 @@ class WaitingCommands {
       anomalies.note(LIMITS.pendingCommands.code, "ftp", exchange.command.stamp.packet, detail);
     }
     this.#waiting.push(exchange);
-    this.#verbs.add(exchange.command.verb, 1);
-    this.#openVerbs.add(exchange.command.verb, 1);
+    this.#verbs?.add(exchange.command.verb, 1);
+    this.#openVerbs?.add(exchange.command.verb, 1);
+    if (this.#verbs === null && this.#waiting.length === COUNTED_FROM) this.#countVerbs();
+  }
+
+  #countVerbs(): void {
+    this.#verbs = new VerbCounts();
+    this.#openVerbs = new VerbCounts();
+    for (const { command, behindHole } of this.#waiting) {
+      this.#verbs.add(command.verb, 1);
+      if (!behindHole) this.#openVerbs.add(command.verb, 1);
+    }
   }
 
   /** The server's stream has a hole that begins at `offset`: what it said there may answer whoever has not read beyond it. */
@@ -263,7 +276,7 @@ class WaitingCommands {
       if (exchange.behindHole || exchange.command.stamp.acknowledged > offset) continue;
       exchange.behindHole = true;
       this.#behindHole++;
-      this.#openVerbs.add(exchange.command.verb, -1);
+      this.#openVerbs?.add(exchange.command.verb, -1);
     }
   }
 
@@ -307,14 +320,14 @@ class WaitingCommands {
   #fitting(
     oldest: AskedExchange,
     reply: ReplyEvent,
-    verbs: VerbCounts,
+    verbs: VerbCounts | null,
     among: (exchange: AskedExchange) => boolean,
   ): AskedExchange | undefined {
     const { code } = reply;
     const { command } = oldest;
     // The final reply of a transfer fits the transfer; one that says ABOR does not exist.
     if (fits(command.verb, code) && (code !== 421 || reply.firstStamp.acknowledged >= command.endAt)) return oldest;
-    if (!verbs.anyFits(code)) return undefined;
+    if (verbs?.anyFits(code) === false) return undefined;
     const isFitting = (exchange: AskedExchange) => among(exchange) && fits(exchange.command.verb, code);
     if (code < 200) return this.#waiting.find(isFitting);
     return (
@@ -328,9 +341,9 @@ class WaitingCommands {
     // Nearly always the last, and `splice` makes an array of what it takes out.
     if (at === this.#waiting.length - 1) this.#waiting.pop();
     else this.#waiting.splice(at, 1);
-    this.#verbs.add(command.verb, -1);
+    this.#verbs?.add(command.verb, -1);
     if (behindHole) this.#behindHole--;
-    else this.#openVerbs.add(command.verb, -1);
+    else this.#openVerbs?.add(command.verb, -1);
   }
 }
 

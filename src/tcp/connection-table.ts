@@ -435,7 +435,8 @@ export class ConnectionTable {
         if (other.originator.base === connection.originator.base)
           this.#observer.controlSeenElsewhere(other, connection);
     }
-    this.#followEarlyPackets(view, hash, time);
+    if (this.#earlyResets.mayHold(time) || this.#earlyErrors.mayHold(time) || this.#earlyHellos.mayHold(time))
+      this.#followEarlyPackets(view, hash, time);
   }
 
   /**

@@ -23,6 +23,8 @@ export class EarlyPackets {
   readonly #anomalies: AnomalyLog;
   readonly #payloadBytes: number;
   #next = 0;
+  /** Latest time of a packet kept (seconds). */
+  #lastTime = Number.NEGATIVE_INFINITY;
 
   /** @param payloadBytes how much payload of a packet is kept */
   constructor(anomalies: AnomalyLog, payloadBytes = 0) {
@@ -46,9 +48,15 @@ export class EarlyPackets {
         `more than ${KEPT} packets of one kind that nobody knew within ${REORDER_SECONDS * 1000} ms; the first is not looked at again if its session stands behind it in the file`,
       );
     }
+    this.#lastTime = Math.max(this.#lastTime, view.seconds + view.nanoseconds / 1e9);
     slot.hash = hash;
     copyPacket(view, slot.view);
     this.#next = (this.#next + 1) % KEPT;
+  }
+
+  /** Whether any packet kept stands within {@link REORDER_SECONDS} of `time` (seconds), or behind it. */
+  mayHold(time: number): boolean {
+    return time - this.#lastTime <= REORDER_SECONDS;
   }
 
   /** Takes out the packets that fit and stand within {@link REORDER_SECONDS} of `time` (seconds), the oldest first. */
