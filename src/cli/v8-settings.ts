@@ -24,6 +24,8 @@ const LARGE_YOUNG_GENERATION = 8 * 2 ** 20;
  */
 export function tuneV8(): void {
   setFlagsFromString("--semi-space-growth-factor=1");
+  // So small a young generation is not worth dividing among threads.
+  setFlagsFromString("--no-parallel-scavenge");
   setFlagsFromString(`--heap-growing-percent=${HEAP_GROWING_PERCENT}`);
   setFlagsFromString(`--interrupt-budget=${INTERRUPT_BUDGET}`);
 }
