@@ -58,6 +58,9 @@ const RECORD_SECONDS = 1.5e-6;
 /** No stack repeats a SYN sooner (RFC 6298 section 2: after a second). */
 const SYN_RETRANSMISSION_SECONDS = 0.9;
 
+/** Whose a segment between the endpoints of a followed connection is: its own, of that connection at another point, or of a later one. */
+const Belongs = { here: 0, elsewhere: 1, later: 2 } as const;
+
 /** Buckets of the connection table. */
 const BUCKETS = 65_536;
 /** So many connections are asked whether an ICMP error that quotes none of them quotes a translation of their SYN. */
@@ -165,19 +168,30 @@ export class ConnectionTable {
         responder.port === view.sourcePort;
       if (!forward && !backward) continue;
       if (connection.addressBytes !== null && !sameAddresses(connection.addressBytes, view, forward)) continue;
-      if (connection.point !== ANY_POINT && !this.#isHere(connection, view)) continue;
-      const syn = view.flags & (TcpFlag.syn | TcpFlag.ack);
-      if (syn === TcpFlag.syn) {
-        if (this.#isNewConnection(connection, view, forward)) {
-          this.#replace(connection);
-          return false;
-        }
-        if (forward && this.#isSeenElsewhere(connection, view)) continue;
+      if ((view.flags & TcpFlag.syn) !== 0 || connection.point !== ANY_POINT) {
+        const belongs = this.#belongs(connection, view, forward);
+        if (belongs === Belongs.elsewhere) continue;
+        if (belongs === Belongs.later) return false;
       }
-      // Both ends may have the same address and port pair order: the SYN's direction is what we stored as forward
       this.#follow(connection, view, forward);
       return true;
     }
+    return this.#stray(view, hash, sourceKey, destinationKey);
+  }
+
+  /** Whether a segment between a connection's endpoints is one of it; a SYN or one at another point may not be. */
+  #belongs(connection: Connection, view: PacketView, forward: boolean): number {
+    if (!this.#isHere(connection, view)) return Belongs.elsewhere;
+    if ((view.flags & (TcpFlag.syn | TcpFlag.ack)) !== TcpFlag.syn) return Belongs.here;
+    if (this.#isNewConnection(connection, view, forward)) {
+      this.#replace(connection);
+      return Belongs.later;
+    }
+    return forward && this.#isSeenElsewhere(connection, view) ? Belongs.elsewhere : Belongs.here;
+  }
+
+  /** A segment of interest that no followed connection has. @returns whether it is one of a control connection joined midstream, or just closed */
+  #stray(view: PacketView, hash: number, sourceKey: number, destinationKey: number): boolean {
     if ((view.flags & (TcpFlag.syn | TcpFlag.rst)) !== 0 || view.payloadLength === 0) return false;
     const toServer = this.#controlPort[view.destinationPort] === 1;
     if (!toServer && this.#controlPort[view.sourcePort] === 0) return false;
