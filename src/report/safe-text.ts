@@ -11,18 +11,30 @@ export const MAX_TEXT_LENGTH = 1024;
  * Characters that are shown as escapes: controls (C0, DEL, C1), format characters (bidi, zero width, tags), line and paragraph
  * separators, private use, lone surrogates, and letters that print as nothing.
  */
-const UNSAFE = /[\u034f\u17b4\u17b5\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Co}\p{Cs}\u115f\u1160\u3164\uffa0\ufff0-\ufffb]/u;
-const EVERY_UNSAFE = new RegExp(UNSAFE.source, "gu");
+const UNSAFE = String.raw`[\u034f\u17b4\u17b5\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Co}\p{Cs}\u115f\u1160\u3164\uffa0\ufff0-\ufffb]`;
 
+/** Printable ASCII alone, as nearly all text is, is safe: the larger pattern is made only for what it is needed for, which takes milliseconds. */
+const BEYOND_ASCII = /[^ -~]/;
 /** The same in JSON text, where controls below U+0020 and lone surrogates have become escapes already. */
-const UNSAFE_IN_JSON = new RegExp(`${UNSAFE.source}|\\\\[bfnrtu]`, "u");
+const BEYOND_ASCII_IN_JSON = /[^ -~]|\\[bfnrtu]/;
+
+let unsafePatterns: { readonly one: RegExp; readonly every: RegExp; readonly inJson: RegExp } | undefined;
+
+function unsafe() {
+  unsafePatterns ??= {
+    one: new RegExp(UNSAFE, "u"),
+    every: new RegExp(UNSAFE, "gu"),
+    inJson: new RegExp(String.raw`${UNSAFE}|\\[bfnrtu]`, "u"),
+  };
+  return unsafePatterns;
+}
 
 const NAMED_ESCAPE: Readonly<Record<string, string>> = { "\n": "\\n", "\r": "\\r", "\t": "\\t" };
 
 /** `text` with unsafe characters as visible escapes (`\x1b`, `\u202e`, `\n`), well-formed and at most {@link MAX_TEXT_LENGTH} long. */
 export function safeText(text: string): string {
-  if (text.length <= MAX_TEXT_LENGTH && !UNSAFE.test(text)) return text;
-  const escaped = text.slice(0, MAX_TEXT_LENGTH + 1).replace(EVERY_UNSAFE, escapeCharacter);
+  if (text.length <= MAX_TEXT_LENGTH && !(BEYOND_ASCII.test(text) && unsafe().one.test(text))) return text;
+  const escaped = text.slice(0, MAX_TEXT_LENGTH + 1).replace(unsafe().every, escapeCharacter);
   if (escaped.length <= MAX_TEXT_LENGTH) return escaped;
   // A pair cut in half would be unsafe again.
   return `${escaped.slice(0, MAX_TEXT_LENGTH - 1).replace(/[\ud800-\udbff]$/, "")}…`;
@@ -57,7 +69,9 @@ function safeCopy(data: unknown): unknown {
  */
 export function safeJson(data: unknown): string {
   const json = JSON.stringify(data);
-  const suspect = UNSAFE_IN_JSON.test(json) || (json.length > MAX_TEXT_LENGTH && holdsLongText(data));
+  const suspect =
+    (BEYOND_ASCII_IN_JSON.test(json) && unsafe().inJson.test(json)) ||
+    (json.length > MAX_TEXT_LENGTH && holdsLongText(data));
   return suspect ? JSON.stringify(safeData(data)) : json;
 }
 
