@@ -484,7 +484,7 @@ export class ConnectionTable {
         this.#anomalies.note(
           "data-connections-over-limit",
           "correlate",
-          0,
+          view.packet,
           "a session opened more connections than are followed; later ones are not tied to it",
         );
         return;
