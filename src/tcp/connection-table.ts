@@ -712,7 +712,7 @@ export class ConnectionTable {
     const time = view.seconds + view.nanoseconds / 1e9;
     const at = half.highest;
     if (view.payloadCaptured < length) connection.cutPayloads++;
-    half.sent(at, length, packet, time);
+    half.sentNext(length, packet, time);
     if (connection.tap !== null) this.#tap(connection, view, forward, at, time, acknowledged);
   }
 
@@ -932,8 +932,8 @@ function responderPortOf(view: PacketView): number {
 }
 
 /**
- * Whether the packet only brings the next bytes of a transfer, or acknowledges some, on a data connection of which both ends have been heard and
- * neither closes: nothing of what {@link ConnectionTable} has to look for otherwise.
+ * Whether the packet only brings the next bytes of a transfer, or acknowledges some in their place, on a data connection of which both ends have been heard
+ * and neither closes: nothing of what {@link ConnectionTable} has to look for otherwise.
  */
 function isOrdinary(connection: Connection, half: HalfConnection, other: HalfConnection, view: PacketView): boolean {
   return (
@@ -947,8 +947,9 @@ function isOrdinary(connection: Connection, half: HalfConnection, other: HalfCon
     other.finPacket === 0 &&
     view.window !== 0 &&
     half.zeroWindowTime === 0 &&
-    (view.payloadLength === 0 || half.offsetOf(view.sequence) === half.highest) &&
-    !isOutOfWindow(half, other, view)
+    // So it is within the window too.
+    half.acked <= half.highest &&
+    half.offsetOf(view.sequence) === half.highest
   );
 }
 

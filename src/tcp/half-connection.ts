@@ -133,28 +133,43 @@ export class HalfConnection {
     this.#holes = this.#holes?.map(({ from, to }) => ({ from: from - offset, to: to - offset })) ?? null;
   }
 
-  /** Notes payload at stream offset `at`. @returns whether it brought bytes not seen before */
-  sent(at: number, length: number, packet: number, time: number): boolean {
-    const end = at + length;
+  /** Notes payload that begins where all sent before ends. */
+  sentNext(length: number, packet: number, time: number): void {
+    this.bytes += length;
+    this.#sentUpTo(this.highest + length, length, packet, time);
+  }
+
+  #sawPayload(packet: number, time: number): void {
     this.payloadPackets++;
     if (this.firstPayloadPacket === 0) {
       this.firstPayloadPacket = packet;
       this.firstPayloadTime = time;
     }
+  }
+
+  #sentUpTo(end: number, length: number, packet: number, time: number): void {
+    this.#sawPayload(packet, time);
+    this.highest = end;
+    this.lastNewPayloadPacket = packet;
+    this.lastNewPayloadTime = time;
+    if (length > this.largestAcked && this.#largerLength === 0) {
+      this.#largerLength = length;
+      this.#largerEnd = end;
+    }
+  }
+
+  /** Notes payload at stream offset `at`. @returns whether it brought bytes not seen before */
+  sent(at: number, length: number, packet: number, time: number): boolean {
+    const end = at + length;
     if (end > this.highest) {
       if (at > this.highest) {
         this.#openHole(this.highest, at);
         this.bytes += length;
       } else this.bytes += end - this.highest;
-      this.highest = end;
-      this.lastNewPayloadPacket = packet;
-      this.lastNewPayloadTime = time;
-      if (length > this.largestAcked && this.#largerLength === 0) {
-        this.#largerLength = length;
-        this.#largerEnd = end;
-      }
+      this.#sentUpTo(end, length, packet, time);
       return true;
     }
+    this.#sawPayload(packet, time);
     if (this.#holes !== null) {
       const filled = this.#fillHoles(at, end);
       this.missing -= filled;
