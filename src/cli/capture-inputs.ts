@@ -11,7 +11,6 @@ import { EXIT_CODES, type ExitCode } from "./exit-code.ts";
 import { CaptureOpenError, firstInstant, type OpenCapture, openCapture } from "./open-capture.ts";
 import { Progress } from "./progress.ts";
 import { UsageError } from "./usage-error.ts";
-import { fitYoungGeneration } from "./v8-settings.ts";
 
 /** A capture to be read, in its place among the others. */
 export interface Input {
@@ -139,9 +138,6 @@ export interface RunOptions {
   readonly showProgress: boolean;
 }
 
-/** So many sessions lie between two looks at the heap. */
-const SESSIONS_A_LOOK = 256;
-
 /**
  * Analyses the inputs from beginning to end, with a progress line on a terminal.
  * @returns null when not one of them is a capture
@@ -159,7 +155,7 @@ export async function analyzeInputs(
     verifyChecksums: verifyChecksums ?? false,
     keepSessions: false,
     onSession(session, conversation) {
-      if (++tally.sessions % SESSIONS_A_LOOK === 0) fitYoungGeneration();
+      tally.sessions++;
       tally.failures += [session.control, ...session.dataChannels].filter(({ outcome }) => outcome === "failed").length;
       onSession(session, conversation);
     },

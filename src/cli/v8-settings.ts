@@ -1,4 +1,4 @@
-import { getHeapSpaceStatistics, getHeapStatistics, setFlagsFromString } from "node:v8";
+import { setFlagsFromString } from "node:v8";
 
 /**
  * Bytecode that a function may run before V8 compiles it with optimization, in bytes; V8's own value is 67,584. Most of our code runs a few thousand
@@ -12,11 +12,6 @@ const INTERRUPT_BUDGET = 400_000;
  */
 const HEAP_GROWING_PERCENT = 60;
 
-/** With so much on the heap (bytes) thousands of sessions are open, and a small young generation copies each of them twice before it ends. */
-const MANY_SESSIONS_BYTES = 32 * 2 ** 20;
-/** Then the young generation may grow to so much (bytes; the two halves of it together). */
-const LARGE_YOUNG_GENERATION = 8 * 2 ** 20;
-
 /**
  * Settings of V8 that suit a long packet loop and much code that runs seldom: a tenth less CPU time in all, and on a capture of 2 GB 88 MiB
  * instead of 117, since the packet loop allocates next to nothing and a larger young generation would only hold garbage (docs/performance.md). To be called
@@ -28,12 +23,4 @@ export function tuneV8(): void {
   setFlagsFromString("--no-parallel-scavenge");
   setFlagsFromString(`--heap-growing-percent=${HEAP_GROWING_PERCENT}`);
   setFlagsFromString(`--interrupt-budget=${INTERRUPT_BUDGET}`);
-}
-
-/** Lets the young generation grow where many sessions are open at once. To be called every few hundred sessions. */
-export function fitYoungGeneration(): void {
-  if (getHeapStatistics().used_heap_size < MANY_SESSIONS_BYTES) return;
-  const young = getHeapSpaceStatistics().find(({ space_name }) => space_name === "new_space");
-  const mayGrow = young !== undefined && young.space_size < LARGE_YOUNG_GENERATION;
-  setFlagsFromString(`--semi-space-growth-factor=${mayGrow ? 2 : 1}`);
 }
