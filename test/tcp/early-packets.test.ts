@@ -102,3 +102,29 @@ for (const port of [989, 50_000])
       [[port, 1, granted]],
     );
   });
+
+/** A session whose passive data connection is answered as `answer` says, in the capture one place before its SYN. */
+function answeredEarly(answer: (net: CaptureBuilder, syn: { client: string; server: string }) => number) {
+  const net = new CaptureBuilder();
+  const control = net.connect({ client: "192.0.2.10:40000", server: "203.0.113.5:21" });
+  control.server("220 ready\r\n");
+  control.client("PASV\r\n");
+  control.server("227 Entering Passive Mode (203,0,113,5,195,80)\r\n");
+  control.client("LIST\r\n");
+  net.move(answer(net, { client: "192.0.2.10:40001", server: "203.0.113.5:50000" }), -1);
+  const [{ dataChannels }] = analyzeCapture(net.build()).sessions;
+  return dataChannels.map(({ outcome, cause }) => [outcome, cause]);
+}
+
+test("a RST that stands before the SYN it answers is followed", () => {
+  const channels = answeredEarly((net, ends) => net.synRefused(ends).reset);
+  assert.deepEqual(channels, [["failed", "data-port-rejected"]]);
+});
+
+test("an ICMP error that stands before the SYN it quotes is followed", () => {
+  const channels = answeredEarly((net, ends) => {
+    const [syn] = net.synUnanswered({ ...ends, retries: 0 });
+    return net.icmpError({ from: "203.0.113.1", quoting: syn, type: 3, code: 13 });
+  });
+  assert.deepEqual(channels, [["failed", "icmp-prohibited"]]);
+});
