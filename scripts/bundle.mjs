@@ -44,7 +44,7 @@ writeFileSync(
   `These packages are part of the files beside this one.\n\n${notices.join("\n---\n\n")}`,
 );
 
-const { status, stderr } = spawnSync(process.execPath, [join(import.meta.dirname, "warm-up.mjs"), dist, program], {
+const { status, stderr } = spawnSync(process.execPath, [join(import.meta.dirname, "warm-up.mjs"), dist], {
   stdio: ["ignore", "ignore", "pipe"],
   encoding: "utf8",
 });

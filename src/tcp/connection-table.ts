@@ -362,8 +362,7 @@ export class ConnectionTable {
       return;
     }
     this.sawOtherTcp = true;
-    if (!answered && this.synMemory.isFlood(sourceKey, destinationKey, view)) return;
-    if (mayKnow || !answered) this.#keepSyn(view, sourceKey, destinationKey, answered, mayKnow);
+    this.#keepSyn(view, sourceKey, destinationKey, answered, mayKnow);
   }
 
   /** One that goes to a control port, or to a port or between hosts that somebody watches. */
@@ -385,7 +384,6 @@ export class ConnectionTable {
     const time = view.seconds + view.nanoseconds / 1e9;
     const watchers = this.#watchersOf(originator, originatorPort, responder, responderPort, isControl, time, view);
     if (!isControl && watchers.length === 0) {
-      if (!answered && this.synMemory.isFlood(sourceKey, destinationKey, view)) return;
       this.#keepSyn(view, sourceKey, destinationKey, answered, true);
       return;
     }
@@ -458,6 +456,7 @@ export class ConnectionTable {
    * @param mayBeEarly one of its hosts is an end of a session: only a session negotiates the port of a SYN that stands before its grant
    */
   #keepSyn(view: PacketView, sourceKey: number, destinationKey: number, answered: boolean, mayBeEarly: boolean): void {
+    if (!answered && this.synMemory.isFlood(sourceKey, destinationKey, view)) return;
     const hash = connectionHash(sourceKey, view.sourcePort, destinationKey, view.destinationPort);
     if (mayBeEarly) this.#earlySyns.keep(hash, view);
     if (answered) return;
@@ -707,9 +706,9 @@ export class ConnectionTable {
     half.saw(view);
     const acknowledged = other.offsetOf(view.acknowledgment);
     other.acknowledged(acknowledged);
-    half.window = view.window;
-    if (length === 0) return;
     const time = view.seconds + view.nanoseconds / 1e9;
+    this.#noteWindow(half, view, time);
+    if (length === 0) return;
     const at = half.highest;
     if (view.payloadCaptured < length) connection.cutPayloads++;
     half.sentNext(length, packet, time);
@@ -736,12 +735,8 @@ export class ConnectionTable {
       return;
     }
     connection.saw(view);
-    if (half.firstPacket === 0) {
-      half.firstPacket = packet;
-      half.firstTime = time;
-    }
     if ((flags & TcpFlag.rst) !== 0) {
-      half.sawReset(view, other.highest);
+      half.sawReset(view);
       if (!connection.closed) {
         connection.closed = true;
         if (connection.role === "control") this.#observer.controlChanged(connection);
@@ -920,7 +915,6 @@ function adoptSyn(half: HalfConnection, syn: RememberedSyn): void {
   half.synCount = 1;
   half.packets = 1;
   half.synPacket = syn.packet;
-  half.firstPacket = syn.packet;
   half.synTime = syn.seconds + syn.nanoseconds / 1e9;
   half.base = (syn.sequence + 1) >>> 0;
   half.baseFromSyn = true;
@@ -932,21 +926,15 @@ function responderPortOf(view: PacketView): number {
 }
 
 /**
- * Whether the packet only brings the next bytes of a transfer, or acknowledges some in their place, on a data connection of which both ends have been heard
- * and neither closes: nothing of what {@link ConnectionTable} has to look for otherwise.
+ * Whether the packet only brings the next bytes of a transfer, or acknowledges some in their place, on a data connection whose streams are both
+ * placed: nothing of what {@link ConnectionTable} has to look for otherwise.
  */
 function isOrdinary(connection: Connection, half: HalfConnection, other: HalfConnection, view: PacketView): boolean {
   return (
     connection.reassembler === null &&
     (view.flags & (TcpFlag.syn | TcpFlag.rst | TcpFlag.fin | TcpFlag.ack)) === TcpFlag.ack &&
-    connection.role === "data" &&
-    half.firstPacket !== 0 &&
     half.base >= 0 &&
     other.base >= 0 &&
-    half.finPacket === 0 &&
-    other.finPacket === 0 &&
-    view.window !== 0 &&
-    half.zeroWindowTime === 0 &&
     // So it is within the window too.
     half.acked <= half.highest &&
     half.offsetOf(view.sequence) === half.highest

@@ -1,4 +1,4 @@
-import { type PacketView, TcpFlag } from "../decode/packet-view.ts";
+import type { PacketView } from "../decode/packet-view.ts";
 import { sequenceDistance } from "./sequence.ts";
 
 /**
@@ -13,7 +13,6 @@ export class HalfConnection {
   // What every packet reads or changes stands together, in few cache lines: thousands of sessions are open at once.
 
   packets = 0;
-  firstPacket = 0;
   lastPacket = 0;
   /** Seconds and nanoseconds of the last packet. */
   lastSeconds = 0;
@@ -45,7 +44,6 @@ export class HalfConnection {
   #largerLength = 0;
 
   // The beginning
-  firstTime = 0;
   /** SYNs, or SYN-ACKs. */
   synCount = 0;
   synPacket = 0;
@@ -256,8 +254,8 @@ export class HalfConnection {
     return this.lastSeconds + this.lastNanoseconds / 1e9;
   }
 
-  /** Notes a RST: all are counted, the first {@link MAX_RESETS} kept. @param otherHighest bytes that the other end had sent by then */
-  sawReset(view: PacketView, otherHighest: number): void {
+  /** Notes a RST: all are counted, the first {@link MAX_RESETS} kept. */
+  sawReset(view: PacketView): void {
     this.#sawAny(view);
     this.resetCount++;
     if (this.resets.length >= MAX_RESETS) return;
@@ -267,8 +265,6 @@ export class HalfConnection {
       ttl: view.ttl,
       ipId: view.ipId,
       window: view.window,
-      hasAck: (view.flags & TcpFlag.ack) !== 0,
-      otherHighest,
     };
     this.resets = [...this.resets, reset];
   }
@@ -286,9 +282,6 @@ export interface Reset {
   readonly ttl: number;
   readonly ipId: number;
   readonly window: number;
-  readonly hasAck: boolean;
-  /** Bytes that the other end had sent when it came. */
-  readonly otherHighest: number;
 }
 
 /** Bytes not seen, by stream offset. */

@@ -60,4 +60,11 @@ describe("ftptrace", { concurrency: true }, () => {
     assert.equal(status, 2);
     assert.match(stderr, /cannot be used with option/);
   });
+
+  test("a run that never ends is an internal error, not silence", async () => {
+    const analyze = ["analyze", "--format", "json", "fixtures/pasv-cleartext-rejected-client.pcap"];
+    const stuck = await runCli(analyze, undefined, "process.stdout.write = () => false");
+    assert.deepEqual([stuck.status, stuck.stdout], [70, ""]);
+    assert.match(stuck.stderr, /^ftptrace: internal error: the run never came to its end; please report it/);
+  });
 });

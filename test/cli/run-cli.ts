@@ -11,10 +11,14 @@ export interface CliResult {
   readonly stderr: string;
 }
 
-/** Runs `ftptrace` from source, as a process of its own; `input` is its standard input. */
-export function runCli(words: readonly string[], input?: Uint8Array): Promise<CliResult> {
+/** Runs `ftptrace` from source, as a process of its own; `input` is its standard input, `before` a script that runs first. */
+export function runCli(words: readonly string[], input?: Uint8Array, before = ""): Promise<CliResult> {
   const { COLUMNS: _columns, FORCE_COLOR: _force, ...env } = process.env;
-  const child = spawn(process.execPath, ["--import", "tsx", "src/cli/main.ts", ...words], { env });
+  const child = spawn(
+    process.execPath,
+    ["--import", "tsx", "--import", `data:text/javascript,${before}`, "src/cli/main.ts", ...words],
+    { env },
+  );
   const output: Record<"stdout" | "stderr", Buffer[]> = { stdout: [], stderr: [] };
   child.stdout.on("data", (chunk) => output.stdout.push(chunk));
   child.stderr.on("data", (chunk) => output.stderr.push(chunk));

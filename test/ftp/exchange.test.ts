@@ -42,6 +42,13 @@ test("a reply finds its command past others that it cannot answer", () => {
   assert.deepEqual(told(paired(220, "XYZZY", "FROB", 500, 200).exchanges), ["- 220", "XYZZY 500", "FROB 200"]);
 });
 
+test("a reply finds its command past many others", () => {
+  const asked = Array.from({ length: 7 }, () => "SIZE");
+  assert.equal(told(paired(...asked, "PWD", 257).exchanges).at(-1), "PWD 257");
+  assert.equal(told(paired(...asked, "-", "PWD", 257).exchanges).at(-1), "PWD 257");
+  assert.equal(told(paired("PWD", "-", ...asked.slice(1), "PWD", 257).exchanges).at(-1), "PWD 257");
+});
+
 test("one 250 answers one CWD", () => {
   assert.deepEqual(told(paired("CWD", "CWD", "CWD", 250).exchanges), ["CWD 250", "CWD", "CWD"]);
 });

@@ -6,6 +6,7 @@ import { emptyPacketView, type PacketView } from "../../src/decode/packet-view.t
 import { LIMITS } from "../../src/limits.ts";
 import { EarlyPackets, REORDER_SECONDS } from "../../src/tcp/early-packets.ts";
 import { CaptureBuilder } from "../support/capture-builder.ts";
+import { tlsFlights } from "../support/tls-records.ts";
 
 const KEPT = LIMITS.earlyPackets.most;
 
@@ -127,4 +128,23 @@ test("an ICMP error that stands before the SYN it quotes is followed", () => {
     return net.icmpError({ from: "203.0.113.1", quoting: syn, type: 3, code: 13 });
   });
   assert.deepEqual(channels, [["failed", "icmp-prohibited"]]);
+});
+
+test("a ClientHello that stands before the SYN of its data connection is followed", () => {
+  const net = new CaptureBuilder();
+  const control = net.connect({ client: "192.0.2.10:40000", server: "203.0.113.5:21" });
+  control.server("220 ready\r\n");
+  control.client("AUTH TLS\r\n");
+  control.server("234 go ahead\r\n");
+  control.tls();
+  control.sealed("client", "PASV\r\n");
+  control.sealed("server", "227 Entering Passive Mode (203,0,113,5,195,80)\r\n");
+  const data = net.connect({ client: "192.0.2.10:40001", server: "203.0.113.5:50000" });
+  const [hello] = data.tls({}, 1);
+  net.move(hello, data.handshake.syn - hello);
+  const [{ dataChannels }] = analyzeCapture(net.build()).sessions;
+  assert.deepEqual(
+    dataChannels.map(({ connection }) => connection?.bytesFromOriginator),
+    [tlsFlights()[0].bytes.length],
+  );
 });

@@ -1,11 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { analyzeCapture } from "../../src/analyze.ts";
+import { LIMITS } from "../../src/limits.ts";
 import { MAX_HALF_OPEN } from "../../src/tcp/connection-table.ts";
 import { CaptureBuilder } from "../support/capture-builder.ts";
 
 const SERVER = "203.0.113.5:21";
 const CLIENT = "192.0.2.10:40000";
+const ODD_SERVER = "203.0.113.5:4021";
 
 /** SYNs from addresses that nobody has, a tenth of a millisecond apart. */
 function flood(net: CaptureBuilder, syns: number): void {
@@ -71,4 +73,27 @@ test("a client that is really not answered repeats its SYN, and so is found unde
     [["192.0.2.10", "control-port-filtered"]],
   );
   assert.match(sessions[0].control.evidence[0].says, /5 times|5 SYNs/);
+});
+
+test("a flood elsewhere does not drive the SYNs of sessions on odd ports out of memory", () => {
+  const net = new CaptureBuilder();
+  const ends = Array.from({ length: 8 }, (_, i) => ({
+    client: `${CLIENT.slice(0, -5)}${40_000 + i}`,
+    server: ODD_SERVER,
+  }));
+  const opened = ends.map((each) => net.connect(each));
+  const other = { from: "198.51.100.66:1024", flags: "S" };
+  for (let i = 0; i < LIMITS.synMemory.most; i++) {
+    net.segment({ ...other, to: `203.0.113.80:${i | 4096}` });
+    net.wait(0.01);
+  }
+  for (const control of opened) {
+    control.server("220 FTP server ready\r\n");
+    control.client("USER alice\r\n");
+  }
+  const { sessions } = analyzeCapture(net.build());
+  assert.deepEqual(
+    sessions.map(({ control }) => [control.client.port, control.limits.includes("midstream")]),
+    opened.map((_, i) => [40_000 + i, false]),
+  );
 });
