@@ -1,4 +1,5 @@
 import ipaddr from "ipaddr.js";
+import { rememberingTexts } from "./text-memory.ts";
 
 /**
  * IP addresses: text (RFC 5952 for IPv6), strict parsing, and the class that decides whether an address can be reached from
@@ -126,11 +127,10 @@ const PUBLIC_IN_CAPTURES = [
 ].map((network) => ipaddr.parseCIDR(network));
 
 /** The class of an address given as canonical text; `reserved` for text that is no address. */
-export function classifyAddress(text: string): AddressClass {
+export const classifyAddress = rememberingTexts((text): AddressClass => {
   const bytes = parseAddress(text);
-  if (!bytes) return "reserved";
-  return classifyBytes(bytes);
-}
+  return bytes ? classifyBytes(bytes) : "reserved";
+});
 
 function classifyBytes(bytes: Uint8Array): AddressClass {
   const address = ipaddr.fromByteArray([...bytes]);

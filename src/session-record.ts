@@ -55,10 +55,12 @@ function channelRecord(
   ordinal: number,
   software: string | null,
 ): DataChannel {
+  const { start, end } = channelWindow(facts);
   return {
     ordinal,
     inferred: facts.inferred !== null,
-    ...channelWindow(facts),
+    start,
+    end,
     negotiation: negotiationRecord(facts),
     transfer: transferRecord(facts),
     connection: connectionRecord(facts),
@@ -78,16 +80,22 @@ function channelWindow({
   transfer,
   connection: matched,
 }: ChannelFacts): Pick<DataChannel, "start" | "end"> {
-  const events = [negotiation?.command, negotiation?.reply, transfer?.command, ...(transfer?.replies ?? [])];
-  const instants = events.flatMap((event) => (event ? [instantOf(event.stamp.time)] : []));
+  let [first, last] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
+  for (const event of [negotiation?.command, negotiation?.reply, transfer?.command, ...(transfer?.replies ?? [])]) {
+    if (!event) continue;
+    first = Math.min(first, event.stamp.time);
+    last = Math.max(last, event.stamp.time);
+  }
+  let start = first === Number.POSITIVE_INFINITY ? null : instantOf(first);
+  let end = start && instantOf(last);
   if (matched) {
     const { firstSeconds, firstNanoseconds, lastSeconds, lastNanoseconds } = matched.connection;
-    instants.push({ seconds: firstSeconds, nanoseconds: firstNanoseconds });
-    instants.push({ seconds: lastSeconds, nanoseconds: lastNanoseconds });
+    const opened = { seconds: firstSeconds, nanoseconds: firstNanoseconds };
+    const closed = { seconds: lastSeconds, nanoseconds: lastNanoseconds };
+    if (start === null || compareInstants(opened, start) < 0) start = opened;
+    if (end === null || compareInstants(closed, end) > 0) end = closed;
   }
-  instants.sort(compareInstants);
-  const [first, last] = [instants.at(0), instants.at(-1)];
-  return { start: first ? formatInstant(first) : null, end: last ? formatInstant(last) : null };
+  return { start: start && formatInstant(start), end: end && formatInstant(end) };
 }
 
 function negotiationRecord({ negotiation }: ChannelFacts): DataChannel["negotiation"] {

@@ -40,13 +40,19 @@ export function correlate(session: SessionFacts): ChannelFacts[] {
     }),
   );
   const { matched, unmatched } = matchCandidates(session, windows);
-  const channels: ChannelFacts[] = drafts.map((draft, i) => ({
-    ...draft,
-    connection: decidingAttempt(matched[i]),
-    attempts: matched[i],
-    hidden: false,
-    inferred: null,
-  }));
+  const channels = drafts.map(
+    ({ negotiation, transfer, from, until, followedBy }, i): ChannelFacts => ({
+      negotiation,
+      transfer,
+      connection: decidingAttempt(matched[i]),
+      attempts: matched[i],
+      hidden: false,
+      inferred: null,
+      from,
+      until,
+      followedBy,
+    }),
+  );
   // Connections under a control connection that cannot be read: each is a channel of its own.
   for (const attempt of unmatched) {
     channels.push({
@@ -85,7 +91,8 @@ function concernsData({ command, replies }: Exchange): boolean {
 }
 
 /** By packet; but the first `negotiated`, in the order of the dialogue, stay so wherever their packets stand in the file. */
-function inOrder(channels: readonly ChannelFacts[], negotiated: number): ChannelFacts[] {
+function inOrder(channels: ChannelFacts[], negotiated: number): ChannelFacts[] {
+  if (channels.length === negotiated) return channels;
   let latest = 0;
   return channels
     .map((channel, i) => {

@@ -150,7 +150,7 @@ export class PacketDecoder {
       return PacketKind.otherTcp;
 
     // Numbers beyond 31 bits are worked out here: as results of calls they would be allocated.
-    view.bytes = bytes;
+    if (view.bytes !== bytes) view.bytes = bytes;
     view.packet = captureIndex * 2 ** 32 + frame.packetNumber;
     view.seconds = frame.seconds;
     view.nanoseconds = frame.nanoseconds;

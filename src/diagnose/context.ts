@@ -1,6 +1,5 @@
 import type { ChannelFacts } from "../correlate/data-channel.ts";
 import type { SessionFacts } from "../correlate/session-facts.ts";
-import type { Vantage } from "./vantage.ts";
 import type { Verdict } from "./verdict.ts";
 
 /** What is known of the captures at the moment a session settles. */
@@ -21,7 +20,6 @@ export interface ChannelContext {
   readonly channels: readonly ChannelFacts[];
   readonly index: number;
   readonly capture: CaptureFacts;
-  readonly vantage: Vantage;
 }
 
 /** A cause's rule: speaks when it has its proof, is silent otherwise. */

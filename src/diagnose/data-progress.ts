@@ -78,10 +78,12 @@ export function progressOf(channel: ChannelFacts, session: SessionFacts): DataPr
 }
 
 function earliestReset(connection: Connection): { half: HalfConnection; reset: Reset } | null {
-  const all = [connection.originator, connection.responder].flatMap((half) =>
-    half.resets.map((reset) => ({ half, reset })),
-  );
-  return all.sort((a, b) => a.reset.packet - b.reset.packet)[0] ?? null;
+  const { originator, responder } = connection;
+  let earliest: { half: HalfConnection; reset: Reset } | null = null;
+  for (const half of [originator, responder])
+    for (const reset of half.resets)
+      if (earliest === null || reset.packet < earliest.reset.packet) earliest = { half, reset };
+  return earliest;
 }
 
 /**

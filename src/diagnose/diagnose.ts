@@ -6,7 +6,6 @@ import type { CaptureFacts, ChannelContext } from "./context.ts";
 import { channelLimits, sessionLimits } from "./limits.ts";
 import { judge } from "./outcome.ts";
 import { CHANNEL_RULES, SESSION_RULES } from "./rules.ts";
-import { vantageOf } from "./vantage.ts";
 import type { ChannelOutcome, Confidence, Verdict } from "./verdict.ts";
 
 /** A channel with what is said of it. */
@@ -35,12 +34,8 @@ export function diagnose(
   capture: CaptureFacts,
 ): SessionDiagnosis {
   const diagnosed = channels.length === 0 ? [] : diagnoseChannels(session, channels, capture);
-  return {
-    facts: session,
-    channels: diagnosed,
-    ...diagnoseControl(session, diagnosed, capture),
-    limits: sessionLimits(session, capture),
-  };
+  const { outcome, verdict } = diagnoseControl(session, diagnosed, capture);
+  return { facts: session, channels: diagnosed, outcome, verdict, limits: sessionLimits(session, capture) };
 }
 
 function diagnoseChannels(
@@ -48,14 +43,13 @@ function diagnoseChannels(
   channels: readonly ChannelFacts[],
   capture: CaptureFacts,
 ): ChannelDiagnosis[] {
-  const vantage = vantageOf(session);
-  return channels.map((channel, index) => diagnoseChannel({ session, channel, channels, index, capture, vantage }));
+  return channels.map((channel, index) => diagnoseChannel({ session, channel, channels, index, capture }));
 }
 
 function diagnoseChannel(context: ChannelContext): ChannelDiagnosis {
   const { channel } = context;
   const judgement = judge(context);
-  const limitsOf = (cause: CauseId | null) => [...new Set([...judgement.limits, ...channelLimits(context, cause)])];
+  const limitsOf = (cause: CauseId | null) => union(judgement.limits, channelLimits(context, cause));
   if (judgement.outcome !== "trouble") {
     return {
       facts: channel,
@@ -85,6 +79,11 @@ function diagnoseChannel(context: ChannelContext): ChannelDiagnosis {
     confidence: unexplained === "ok" ? "likely" : "possible",
     limits: limitsOf(null),
   };
+}
+
+function union(one: readonly LimitId[], other: readonly LimitId[]): readonly LimitId[] {
+  if (one.length + other.length < 2) return one.length > 0 ? one : other;
+  return [...new Set([...one, ...other])];
 }
 
 /** The control connection's own outcome; its cause only where no data channel carries it. */

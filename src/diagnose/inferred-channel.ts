@@ -1,11 +1,12 @@
 import type { ChannelRule } from "./context.ts";
+import { vantageOf } from "./vantage.ts";
 import { secondsText } from "./wording.ts";
 
 /**
  * `syn-not-seen` by record lengths alone: the second proof of that cause, apart from `causes/syn-not-seen.ts`, which asks for a negotiation
  * that can be read. A guess with its numbers, never more than `possible`; when it may speak is decided in `correlate/inferred-negotiation.ts`.
  */
-export const rule: ChannelRule = ({ channel, vantage }) => {
+export const rule: ChannelRule = ({ channel, session }) => {
   if (channel.inferred === null) return undefined;
   const { mode, commandPacket, replyPacket, commandBytes, replyBytes, waitedSeconds } = channel.inferred;
   const passive = mode === "passive";
@@ -21,7 +22,7 @@ export const rule: ChannelRule = ({ channel, vantage }) => {
       },
       {
         packet: replyPacket,
-        says: `an encrypted reply of ${replyBytes} bytes, as long as ${passive ? "a 227 or 229" : "its 200"}; then ${passive ? "" : "a command without an answer, "}${secondsText(waitedSeconds)} of silence, and no SYN (${vantage.reason})`,
+        says: `an encrypted reply of ${replyBytes} bytes, as long as ${passive ? "a 227 or 229" : "its 200"}; then ${passive ? "" : "a command without an answer, "}${secondsText(waitedSeconds)} of silence, and no SYN (${vantageOf(session).reason})`,
       },
     ],
     alternatives: passive

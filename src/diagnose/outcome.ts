@@ -370,13 +370,14 @@ const CHANGES_FILES: ReadonlySet<string> = new Set(
  * have been said between; and a file may still have been cut short by others, which is why more than `possible` cannot come of it.
  */
 function sizeAsked({ exchanges }: SessionFacts, { command }: TransferFacts): AnnouncedSize | undefined {
-  const before = exchanges.filter((exchange) => exchange.command && exchange.command.startAt < command.startAt);
-  const asked = before.findLastIndex(
-    (exchange) => exchange.command?.verb === "SIZE" && exchange.command.argument === command.argument,
+  const asked = exchanges.findLast(
+    ({ command: earlier }) =>
+      earlier !== null &&
+      earlier.startAt < command.startAt &&
+      (CHANGES_FILES.has(earlier.verb) || (earlier.verb === "SIZE" && earlier.argument === command.argument)),
   );
-  const reply = before[asked]?.final;
-  if (reply?.code !== 213 || before[asked].replyLost) return undefined;
-  if (before.slice(asked + 1).some((exchange) => CHANGES_FILES.has(exchange.command!.verb))) return undefined;
+  const reply = asked?.final;
+  if (asked?.command?.verb !== "SIZE" || reply?.code !== 213 || asked.replyLost) return undefined;
   const match = /^\s*(\d{1,15})\s*$/.exec(reply.lines.join(" "));
   return match ? { bytes: Number(match[1]), reply } : undefined;
 }
@@ -404,10 +405,10 @@ function carries({ connection }: DataProgress, { command, final }: TransferFacts
 function isShort({ session, channel }: ChannelContext, bytes: number): boolean {
   const { transfer } = channel;
   if (transfer?.command.verb !== "RETR" || transfer.restartAt > 0) return false;
-  const size = announcedSize(session, transfer);
   const progress = progressOf(channel, session);
-  if (!progress || !carries(progress, transfer)) return false;
-  if (!size || bytes >= size.bytes || progress.tls || dataBlindness(progress)) return false;
+  if (!progress || progress.tls || !carries(progress, transfer)) return false;
+  const size = announcedSize(session, transfer);
+  if (!size || bytes >= size.bytes || dataBlindness(progress)) return false;
   // A lost REST or transfer command would make it another file, or the rest of one.
   if (missesCommandBefore(session, transfer.command.stamp.packet)) return false;
   const type = session.exchanges.findLast(

@@ -1,10 +1,10 @@
 import type { AnomalyLog } from "../anomaly.ts";
 import { LIMITS } from "../limits.ts";
 import type { Stamp } from "../tcp/stream-sink.ts";
+import { rememberingTexts } from "../text-memory.ts";
 import type { ReplyEvent } from "./control-event.ts";
 import type { Line } from "./line.ts";
 import { withoutCredentials } from "./secret-text.ts";
-import { rememberingTexts } from "./text-memory.ts";
 
 /**
  * Replies (RFC 959 section 4.2): one line `code SP text`, or many from `code-text` to the line that begins with the same code and a

@@ -1,4 +1,4 @@
-import { rememberingTexts } from "./text-memory.ts";
+import { rememberingTexts } from "../text-memory.ts";
 
 /**
  * Keeps secrets out of the model. Arguments of PASS and its like are dropped where commands are read (`command.ts`); what is here finds

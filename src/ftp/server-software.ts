@@ -1,4 +1,4 @@
-import { rememberingTexts } from "./text-memory.ts";
+import { rememberingTexts } from "../text-memory.ts";
 
 /**
  * Which software a server runs, by what it says of itself. What 150, 125, 200 and 425 mean depends on it (PEERS B3), and so does the setting

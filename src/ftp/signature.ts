@@ -1,9 +1,9 @@
 import type { PayloadSignature } from "../tcp/connection-table.ts";
+import { rememberingTexts } from "../text-memory.ts";
 import type { ControlEvent } from "./control-event.ts";
 import { decodeText } from "./line.ts";
 import { parse227, parse228, parse229 } from "./negotiation.ts";
 import { replyHead } from "./reply.ts";
-import { rememberingTexts } from "./text-memory.ts";
 
 /**
  * Finds control connections on any port, also ones joined midstream, by what is said there. SMTP, POP3, NNTP, IRC and DICT use some of the

@@ -1,6 +1,7 @@
 import { formatEndpoint } from "../../address.ts";
 import type { ChannelContext, ChannelRule } from "../context.ts";
 import { mayMean, reportsAttempt } from "../reply-text.ts";
+import { vantageOf } from "../vantage.ts";
 import type { Fact } from "../verdict.ts";
 import { replyText, secondsText } from "../wording.ts";
 
@@ -9,7 +10,8 @@ import { replyText, secondsText } from "../wording.ts";
  * this point, it went another way, or the capture does not hold it. What the capture rules out of these is said.
  */
 export const rule: ChannelRule = (context) => {
-  const { channel, session, capture, vantage } = context;
+  const { channel, session, capture } = context;
+  const vantage = vantageOf(session);
   const { negotiation, transfer } = channel;
   if (!negotiation || channel.connection !== null) return undefined;
   const tried = negotiation.mode === "active" && negotiation.reply !== null && reportsAttempt(negotiation.reply);

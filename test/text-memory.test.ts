@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { rememberingTexts } from "../../src/ftp/text-memory.ts";
+import { rememberingTexts } from "../src/text-memory.ts";
 
 test("what was made of a text is not made again, and is the same thing", () => {
   let made = 0;
