@@ -59,13 +59,19 @@ const MIN_IPV6_AND_TCP = 40 + 20;
 const NOT_FAST = -1;
 const SYN_OR_RST = TcpFlag.syn | TcpFlag.rst;
 
-/** Which TCP segments without SYN and RST are decoded at all. */
+/** Which TCP segments without SYN and RST are decoded at all, the first packets of a capture excepted. */
 export interface SegmentInterest {
   /** 1 for ports whose segments all are; by port. */
   readonly ports: Uint8Array;
   /** Not 0 for bytes with which a payload of at least four bytes makes any segment be decoded; by byte. */
   readonly firstBytes: Uint8Array;
 }
+
+/**
+ * So many packets of a capture are decoded layer by layer, whatever they are: code that meets the first packet which has to be when it has
+ * been optimized without one is discarded.
+ */
+const LAYERED_PACKETS = 32;
 
 /** Decodes packets one by one. */
 export class PacketDecoder {
@@ -101,7 +107,7 @@ export class PacketDecoder {
    */
   decode(frame: Frame, captureIndex: number, view: PacketView): number {
     if (this.#verifyChecksums) return this.#decodeVerified(frame, captureIndex, view);
-    const kind = this.#decodeFast(frame, captureIndex, view);
+    const kind = frame.packetNumber > LAYERED_PACKETS ? this.#decodeFast(frame, captureIndex, view) : NOT_FAST;
     return kind === NOT_FAST ? this.#decodeLayers(frame, captureIndex, view) : kind;
   }
 

@@ -153,7 +153,10 @@ export class ConnectionTable {
     const sourceKey = addressKey(view.bytes, view.sourceAt, view.ipVersion);
     const destinationKey = addressKey(view.bytes, view.destinationAt, view.ipVersion);
     const hash = connectionHash(sourceKey, view.sourcePort, destinationKey, view.destinationPort);
-    for (let connection = this.#buckets[hash & (BUCKETS - 1)]; connection !== null; connection = connection.next) {
+    // The next one is asked for before it is needed, as it seldom is: a load that comes first later would discard the optimized code.
+    for (let next = this.#buckets[hash & (BUCKETS - 1)]; next !== null; ) {
+      const connection = next;
+      next = connection.next;
       if (connection.hash !== hash || connection.ipVersion !== view.ipVersion) continue;
       const { originator, responder } = connection;
       const forward =

@@ -17,11 +17,10 @@ const MAX_OPTIONS = 40;
 /** Where the payload stands in a kept packet: behind four addresses and the options. */
 const PAYLOAD_AT = 64 + MAX_OPTIONS;
 
-/** A ring of packets of one kind, overwritten oldest first; nothing is allocated once it is full. */
+/** A ring of packets of one kind, overwritten oldest first; nothing is allocated when one is kept. */
 export class EarlyPackets {
-  readonly #slots: EarlyPacket[] = [];
+  readonly #slots: readonly EarlyPacket[];
   readonly #anomalies: AnomalyLog;
-  readonly #payloadBytes: number;
   #next = 0;
   /** Latest time of a packet kept (seconds). */
   #lastTime = Number.NEGATIVE_INFINITY;
@@ -29,18 +28,19 @@ export class EarlyPackets {
   /** @param payloadBytes how much payload of a packet is kept */
   constructor(anomalies: AnomalyLog, payloadBytes = 0) {
     this.#anomalies = anomalies;
-    this.#payloadBytes = payloadBytes;
+    // All of them now: the second view of a program changes what V8 knows of views, and discards code compiled for the first.
+    this.#slots = Array.from({ length: KEPT }, () => {
+      // Not copies by spreading: their fields would hold numbers beyond 31 bits as objects, allocated with every packet.
+      const view = emptyPacketView();
+      view.bytes = new Uint8Array(PAYLOAD_AT + payloadBytes);
+      return { hash: 0, view };
+    });
   }
 
   /** Keeps a copy of the packet's headers and of the payload's beginning. @param hash the connection hash of the table */
   keep(hash: number, view: PacketView): void {
-    let slot = this.#slots[this.#next];
-    if (slot === undefined) {
-      // Not a copy by spreading: its fields would hold numbers beyond 31 bits as objects, allocated with every packet.
-      slot = { hash, view: emptyPacketView() };
-      slot.view.bytes = new Uint8Array(PAYLOAD_AT + this.#payloadBytes);
-      this.#slots.push(slot);
-    } else if (slot.view.packet !== 0 && isNear(slot.view, view.seconds + view.nanoseconds / 1e9)) {
+    const slot = this.#slots[this.#next];
+    if (slot.view.packet !== 0 && isNear(slot.view, view.seconds + view.nanoseconds / 1e9)) {
       this.#anomalies.note(
         LIMITS.earlyPackets.code,
         "tcp",
@@ -80,7 +80,7 @@ function isNear({ seconds, nanoseconds }: PacketView, time: number): boolean {
 
 interface EarlyPacket {
   hash: number;
-  /** Its packet number is 0 when it has been taken. */
+  /** Its packet number is 0 when there is none, or it has been taken. */
   readonly view: PacketView;
 }
 

@@ -146,7 +146,8 @@ export function frameOf(content: Bytes, fields: FrameFields = {}, filler = 0xff)
     linkType: 1,
     seconds: 1_700_000_000,
     nanoseconds: 123_456_789,
-    packetNumber: 7,
+    // Beyond the first packets of a capture, which do not take the fast route.
+    packetNumber: 7007,
     ...fields,
     bytes,
     start: frameAt,

@@ -39,7 +39,7 @@ test("fills the fields of IPv4 and TCP", () => {
     options: [],
     payload: "NOOP\r\n",
     payloadLength: 6,
-    packet: 7,
+    packet: 7007,
     seconds: 1_700_000_000,
     nanoseconds: 123_456_789,
   });
