@@ -439,7 +439,8 @@ class TrackedSession implements ControlStream, Watcher {
         break;
       case "tls-record":
         if (this.#hiddenFrom < 0 && event.contentType === 23) this.#beginHidden(time);
-        if (event.direction === "server") this.lastServerTime = time;
+        // Those of a handshake are no words.
+        if (event.direction === "server" && event.contentType === 23) this.lastServerTime = time;
         break;
       case "tls-hello":
         if (this.#hiddenFrom < 0) this.#beginHidden(time);

@@ -18,9 +18,18 @@ function missesTail(half: HalfConnection): boolean {
   return half.acked > half.highest + (half.finAt === half.highest ? 1 : 0);
 }
 
+/** A RST stands where its end has got to (RFC 9293 section 3.10.7); a device that makes one up may put it anywhere, but not a little further on. */
+const MAX_MISSED_BEFORE_RESET = 2 ** 20;
+
+/** Its RST stands behind more than the capture has of it. */
+function missesBeforeReset({ resets, highest, finAt }: HalfConnection): boolean {
+  const end = highest + (finAt === highest ? 1 : 0);
+  return resets.some(({ at }) => at > end && at - end <= MAX_MISSED_BEFORE_RESET);
+}
+
 /** Bytes are missing that the other end has: the capture lost them, not the network. */
 function missesReceived(half: HalfConnection): boolean {
-  return missesTail(half) || (half.missing > 0 && half.acked >= half.highest);
+  return missesTail(half) || missesBeforeReset(half) || (half.missing > 0 && half.acked >= half.highest);
 }
 
 const gapsIn = oncePer((events: readonly ControlEvent[]) => events.filter((event) => event.kind === "gap"));

@@ -30,7 +30,8 @@ import type { Direction } from "../tcp/stream-sink.ts";
  *
  * An empty cell changes nothing. Because the packets of the two directions can be out of step, "TLS record" is the moment in which a
  * direction *turns to* TLS, and in TLS "cleartext line" is one of a direction that has been in TLS since: the `234` that arrives late,
- * behind the ClientHello, is no CCC, and neither is `421` from a server that never answered the ClientHello with TLS. Text before the client
+ * behind the ClientHello, is no CCC, and neither is `421` from a server that never answered the ClientHello with TLS. In state tls it is the
+ * client's alone. Text before the client
  * can have sent a command under TLS is no CCC either: the handshake failed, and nothing was ever protected.
  */
 const TRANSITIONS = {
@@ -130,6 +131,8 @@ export class SecurityTracker {
   /** A line in the clear. */
   line(direction: Direction): void {
     this.#textBeforeTls ||= this.#tls === undefined;
+    // After CCC the client is the first to speak in the clear; a server that does so alone lost its TLS (vsftpd's `500 OOPS: …` to a client that is gone).
+    if (this.#state === "tls" && direction === "server") return;
     if (this.#isInTls && !(direction === "client" ? this.#clientInTls : this.#serverInTls)) return;
     this.#move("cleartext-line");
     if (this.#state === "cleartext-after-ccc") this.#ccc = true;

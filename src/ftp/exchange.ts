@@ -169,7 +169,7 @@ export function pairExchanges(events: readonly ControlEvent[], anomalies: Anomal
       continue;
     }
     if (event.kind === "gap") {
-      waiting.hole(holes.beginOf(place, event.length));
+      waiting.hole(holes.beginOf(place, event.length) + event.length);
       continue;
     }
     if (event.kind !== "reply") continue;
@@ -270,10 +270,10 @@ class WaitingCommands {
     }
   }
 
-  /** The server's stream has a hole that begins at `offset`: what it said there may answer whoever has not read beyond it. */
+  /** The server's stream has a hole that ends at `offset`: what it said there may answer whoever has not read all of it. */
   hole(offset: number): void {
     for (const exchange of this.#waiting) {
-      if (exchange.behindHole || exchange.command.stamp.acknowledged > offset) continue;
+      if (exchange.behindHole || exchange.command.stamp.acknowledged >= offset) continue;
       exchange.behindHole = true;
       this.#behindHole++;
       this.#openVerbs?.add(exchange.command.verb, -1);

@@ -195,7 +195,7 @@ function fromRun(
     // The last number may go on where the text was cut.
     if (cut && end === text.length) return undefined;
     // Part of a word, a file name or a longer list is no run of its own.
-    if (isWordCharacter(text[match.index - 1]) || isWordCharacter(text[end])) continue;
+    if (isWordCharacter(text[match.index - 1]) || (isWordCharacter(text[end]) && !isStrayComma(text, end))) continue;
     const count = countNumbers(run);
     if (isRightCount(count)) return read(run);
     if (count >= LEAST_NUMBERS) wrongCount ||= count;
@@ -231,6 +231,11 @@ function isDelimiter(character: string): boolean {
 
 function isWordCharacter(character: string | undefined): boolean {
   return character !== undefined && /[\w,]/.test(character);
+}
+
+/** A comma before the closing parenthesis; clients read the six numbers and no further. */
+function isStrayComma(text: string, at: number): boolean {
+  return text[at] === "," && text[at + 1] === ")";
 }
 
 function malformed(problem: string): MalformedEndpoint {

@@ -739,7 +739,7 @@ export class ConnectionTable {
     }
     connection.saw(view);
     if ((flags & TcpFlag.rst) !== 0) {
-      half.sawReset(view);
+      half.sawReset(view, other);
       if (!connection.closed) {
         connection.closed = true;
         if (connection.role === "control") this.#observer.controlChanged(connection);

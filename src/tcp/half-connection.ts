@@ -1,4 +1,4 @@
-import type { PacketView } from "../decode/packet-view.ts";
+import { type PacketView, TcpFlag } from "../decode/packet-view.ts";
 import { sequenceDistance } from "./sequence.ts";
 
 /**
@@ -254,17 +254,22 @@ export class HalfConnection {
     return this.lastSeconds + this.lastNanoseconds / 1e9;
   }
 
-  /** Notes a RST: all are counted, the first {@link MAX_RESETS} kept. */
-  sawReset(view: PacketView): void {
+  /** Notes a RST: all are counted, the first {@link MAX_RESETS} kept. @param other the other end's stream, which it may acknowledge */
+  sawReset(view: PacketView, other: HalfConnection): void {
     this.#sawAny(view);
     this.resetCount++;
     if (this.resets.length >= MAX_RESETS) return;
+    const hasAck = (view.flags & TcpFlag.ack) !== 0;
     const reset = {
       packet: view.packet,
       time: this.lastTime,
       ttl: view.ttl,
       ipId: view.ipId,
       window: view.window,
+      sequence: view.sequence,
+      at: this.base < 0 ? -1 : this.offsetOf(view.sequence),
+      hasAck,
+      acknowledges: hasAck && other.base >= 0 ? other.offsetOf(view.acknowledgment) : -1,
     };
     this.resets = [...this.resets, reset];
   }
@@ -282,6 +287,14 @@ export interface Reset {
   readonly ttl: number;
   readonly ipId: number;
   readonly window: number;
+  /** Its sequence number; 0 in answer to a SYN. */
+  readonly sequence: number;
+  /** Stream offset at which it stands; -1 while no stream of its end is known. */
+  readonly at: number;
+  /** Whether it acknowledges anything, as a RST in answer to a SYN does (RFC 9293 section 3.10.7.1). */
+  readonly hasAck: boolean;
+  /** How much of the other end's stream it acknowledges; -1 when nothing, or unknown. */
+  readonly acknowledges: number;
 }
 
 /** Bytes not seen, by stream offset. */
@@ -291,7 +304,7 @@ interface Hole {
 }
 
 /** How many holes of one stream are known by their place; what was missing in older ones stays missing. */
-const MAX_HOLES = 16;
+const MAX_HOLES = 256;
 /** How many resets of one end are kept; all are counted. */
 const MAX_RESETS = 4;
 const NO_RESETS: readonly Reset[] = [];

@@ -182,3 +182,30 @@ test("where there are too many at once, the one that was silent for longest of t
   );
   assert.equal(tracker.size, MAX_SESSIONS);
 });
+
+test("a connection under TLS is of the session whose server spoke last, and a handshake is no speech", () => {
+  const net = new CaptureBuilder();
+  const secure = (port: number) => {
+    const control = net.connect({ client: `${CLIENT}:${port}`, server: ENDS.server });
+    control.server("220 ready\r\n");
+    control.client("AUTH TLS\r\n");
+    control.server("234 go ahead\r\n");
+    return control;
+  };
+  const owner = secure(40_000);
+  owner.tls({ version: "1.2" });
+  const other = secure(40_002);
+  owner.sealed("client", "PASV\r\n", "1.2");
+  owner.sealed("server", "227 Entering Passive Mode (203,0,113,5,195,80).\r\n", "1.2");
+  other.tls({ version: "1.2" });
+  net.connect({ client: `${CLIENT}:40001`, server: DATA.server }).serverData(500);
+  const { tracker, settled } = track(net);
+  tracker.finish();
+  assert.deepEqual(
+    settled.map(({ client, candidates }) => [client.port, candidates.length]),
+    [
+      [40_000, 1],
+      [40_002, 0],
+    ],
+  );
+});

@@ -81,6 +81,8 @@ test("CCC is of a direction that was in TLS", () => {
   tracker.tlsBegan("server");
   tracker.record("client", 23, 29);
   tracker.line("server");
+  assert.equal(tracker.state, "tls", "vsftpd's 500 OOPS in clear to a client that has left");
+  tracker.line("client");
   assert.equal(tracker.state, "cleartext-after-ccc");
   assert.equal(tracker.security, "explicit-tls-then-ccc");
 });

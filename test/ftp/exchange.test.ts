@@ -5,12 +5,13 @@ import type { ControlEvent } from "../../src/ftp/control-event.ts";
 import { type Exchange, pairExchanges } from "../../src/ftp/exchange.ts";
 import { LIMITS } from "../../src/limits.ts";
 
-/** A dialogue in which nothing was lost: `verb` of a command, or a reply's code; `-` is a hole in the server's stream. */
+/** A dialogue in which nothing was lost: `verb` of a command, or a reply's code; `-` is a hole in the server's stream, `~` the first part of one. */
 function paired(...said: readonly (string | number)[]): { exchanges: Exchange[]; anomalies: AnomalyLog } {
   const anomalies = new AnomalyLog();
   let client = 0;
   let server = 0;
-  const events = said.map((word, i): ControlEvent => {
+  let lost = 0;
+  const events = said.flatMap((word, i): ControlEvent | [] => {
     const stamp = { packet: i + 1, time: i, acknowledged: -1, ttl: 64 };
     if (typeof word === "number") {
       const startAt = server;
@@ -18,9 +19,13 @@ function paired(...said: readonly (string | number)[]): { exchanges: Exchange[];
       const ofReply = { startAt, endAt: server, firstStamp: { ...stamp, acknowledged: client }, stamp };
       return { kind: "reply", code: word, lines: ["x"], cut: false, ...ofReply };
     }
-    if (word === "-") {
+    if (word === "~" || word === "-") {
       server += 10;
-      return { kind: "gap", direction: "server", length: 10, reason: "lost", stamp };
+      lost += 10;
+      if (word === "~") return [];
+      const length = lost;
+      lost = 0;
+      return { kind: "gap", direction: "server", length, reason: "lost", stamp };
     }
     const startAt = client;
     client += 10;
@@ -61,6 +66,8 @@ test("what fits nothing goes to the oldest, but not to a transfer under way", ()
 test("what is behind a hole is asked last", () => {
   assert.deepEqual(told(paired("LIST", 150, "-", 500, "TYPE", 200).exchanges), ["LIST 150 500 ?", "TYPE 200"]);
   assert.deepEqual(told(paired("SIZE", "-", "NOOP", "SIZE", 213).exchanges), ["SIZE ?", "NOOP", "SIZE 213"]);
+  // One hole for the answers to two commands, of which the client sent the second when it had read the first.
+  assert.deepEqual(told(paired("TYPE", "~", "SIZE", "-", "MDTM", 213).exchanges), ["TYPE ?", "SIZE ?", "MDTM 213"]);
 });
 
 test("the oldest of too many commands is not waited for any more, and nothing is concluded from its silence", () => {

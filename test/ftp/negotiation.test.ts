@@ -59,6 +59,7 @@ test("227: the texts of real servers (PEERS C, FIELD-NOTES)", () => {
     ["Entering Passive Mode (0,0,0,0,200,33).", "0.0.0.0 51233"],
     ["Entering Passive Mode (192,0,2,1,0,0)", "192.0.2.1 0"],
     ["Entering Passive Mode ( 192, 0, 2, 1, 200, 33 )", "192.0.2.1 51233"],
+    ["Entering Passive Mode (192,0,2,1,200,33,)", "192.0.2.1 51233"],
     ["Logout.", "nothing"],
     ["Entering Passive Mode", "nothing"],
     ["", "nothing"],

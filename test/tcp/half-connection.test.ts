@@ -58,10 +58,17 @@ describe("holes", () => {
 
   test("too many to remember stay missing", () => {
     const sender = half();
-    for (let i = 0; i < 40; i++) sender.sent(i * 20, 10, i + 1, 0);
-    assert.equal(sender.missing, 39 * 10);
-    for (let i = 0; i < 39; i++) sender.sent(i * 20 + 10, 10, 100 + i, 0);
-    assert.ok(sender.missing > 0 && sender.missing < 39 * 10);
+    for (let i = 0; i < 400; i++) sender.sent(i * 20, 10, i + 1, 0);
+    assert.equal(sender.missing, 399 * 10);
+    for (let i = 0; i < 399; i++) sender.sent(i * 20 + 10, 10, 500 + i, 0);
+    assert.ok(sender.missing > 0 && sender.missing < 399 * 10);
+  });
+
+  test("a burst of a hundred and more is filled", () => {
+    const sender = half();
+    for (let i = 0; i < 200; i++) sender.sent(i * 20, 10, i + 1, 0);
+    for (let i = 0; i < 199; i++) sender.sent(i * 20 + 10, 10, 500 + i, 0);
+    assert.deepEqual([sender.missing, sender.bytes], [0, 3990]);
   });
 });
 
