@@ -76,7 +76,9 @@ export function controlEnd(session: SessionFacts): ControlEnd {
 function idleBeforeReset(session: SessionFacts, { half, reset }: { half: HalfConnection; reset: Reset }): number {
   const other = half === session.client ? session.server : session.client;
   const said = other.lastNewPayloadTime;
-  if (said > 0 && reset.time - said <= PROVOKED_SECONDS) return silenceBefore(session, said, null);
+  // What has been acknowledged went through and provoked nothing: a client that leaves with a 226 unread resets by itself.
+  if (said > 0 && other.unacknowledged > 0 && reset.time - said <= PROVOKED_SECONDS)
+    return silenceBefore(session, said, null);
   return resetOrigin(reset, half).who === "host" ? 0 : silenceBefore(session, reset.time, null);
 }
 

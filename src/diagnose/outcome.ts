@@ -23,6 +23,7 @@ import {
   SILENCE_SECONDS,
 } from "./data-progress.ts";
 import { oncePer } from "./once-per.ts";
+import { resetOrigin } from "./packet-origin.ts";
 import { announcesOnly, isOwnReason } from "./reply-text.ts";
 import type { ChannelOutcome } from "./verdict.ts";
 
@@ -58,13 +59,28 @@ const fineBut = (unexplained: Judgement["unexplained"], ...among: CauseId[]): Ju
 export function judge(context: ChannelContext): Judgement {
   const { channel } = context;
   const { negotiation, transfer, connection } = channel;
-  if (transfer?.aborted) return judged("aborted");
+  if (transfer?.aborted && !failedBeforeAbort(context)) return judged("aborted");
   if (negotiation && !negotiation.granted) return judgeUngranted(context);
   if (connection) {
     return connection.connection.established ? judgeEstablished(context) : judgeAttempt(context);
   }
   if (negotiation === null) return judged("trouble");
   return judgeUnseen(context);
+}
+
+/** The client aborted a transfer whose connection did not come about, or on which nothing got through any more: the ABOR is the consequence. */
+function failedBeforeAbort({ session, channel, capture }: ChannelContext): boolean {
+  const { connection: matched, transfer } = channel;
+  if (matched === null || isPositive(transfer!)) return false;
+  if (!matched.connection.established) {
+    const { synCount } = matched.connection.originator;
+    const state = attemptState(matched.connection);
+    return state === "unanswered"
+      ? synCount >= REPEATED_SYNS && isConclusive(matched, capture.now)
+      : state !== "unclear";
+  }
+  const { sender, receiver } = progressOf(channel, session)!;
+  return isRetransmittingInVain(sender) || isRetransmittingInVain(receiver);
 }
 
 /** A negotiation that was turned down, or never answered. */
@@ -150,7 +166,7 @@ function judgeEstablished(context: ChannelContext): Judgement {
       return isUnheard(context) ? fineBut("ok", "control-idle-timeout") : judged("ok");
     }
     if (transfer.replyLost) return judged("undetermined", session.lostBytes ? "control-gap" : "snaplen-cut");
-    if (isOwnReason(transfer.final)) return judged("refused");
+    if (isOwnReason(transfer.final) && !brokeBefore(progress, transfer.final)) return judged("refused");
     return judged("trouble");
   }
   const unsaid = unheardWords(context);
@@ -169,6 +185,11 @@ function judgeEstablished(context: ChannelContext): Judgement {
   // Open and not a byte: either end may have waited for the other, and no reply that could be read says who had to begin.
   const mute = channel.hidden && progress.client.bytes + progress.server.bytes === 0;
   if (mute && (progress.cutBy || isSilent(context))) return judged("undetermined");
+  // Opened and never used, however it ended: the client changed its mind, or the capture ends here.
+  if (transfer === null && !channel.hidden && progress.sender.bytes + progress.receiver.bytes === 0) {
+    if (unsaid) return judged("undetermined", unsaid);
+    return isOver(context) ? judged("not-attempted") : judged("undetermined", "capture-ends");
+  }
   if (progress.cutBy) return lacking(progress.tls ? recordsUnseen : dataBlindness(progress));
   const handshake = handshakeOf(progress);
   const over = progress.connection.closed || isSilent(context);
@@ -195,6 +216,7 @@ function judgeEstablished(context: ChannelContext): Judgement {
   // Half a handshake: whether the other end went on with it is not known, and a server that does not like it also closes in order.
   const half = channel.hidden && progress.tls ? oneSided(progress) : null;
   if (half) return judged("undetermined", half);
+  if (isCutShort(context)) return lacking(dataBlindness(progress));
   if (progress.complete) {
     // Data complete, but nobody is seen to say so. Trouble only if the control connection is seen to be dead (the rule decides): encrypted,
     // the reply cannot be read, and a client may QUIT before the last 226.
@@ -203,13 +225,29 @@ function judgeEstablished(context: ChannelContext): Judgement {
     return fineBut(clean ? "ok" : "undetermined", "control-idle-timeout");
   }
   if (isSilent(context)) {
-    if (!channel.hidden) return lacking(dataBlindness(progress));
+    if (!channel.hidden)
+      return mayGoOn(context, progress) ? judged("undetermined", "capture-ends") : lacking(dataBlindness(progress));
     // Nobody repeats anything, and what was said about it cannot be read: a user who pauses looks the same until he gives up.
     if (!isGivenUp(context) || dataBlindness(progress)) return fineBut("undetermined", "control-idle-timeout");
     return fineBut("undetermined", "control-idle-timeout", "data-stalled");
   }
   if (!progress.connection.closed) return judged("undetermined", "capture-ends");
   return channel.hidden ? judged("ok") : judged("undetermined", "capture-ends");
+}
+
+/**
+ * The data connection was seen to break before the server gave a reason of its own: by a reset that neither host sent, by a fatal alert, or with
+ * data repeated in vain. A server that resets by itself (a quota, a full disk) is believed.
+ */
+function brokeBefore(progress: DataProgress, { stamp }: ReplyEvent): boolean {
+  const { cutBy, sender, receiver } = progress;
+  if (cutBy && cutBy.reset.packet < stamp.packet) {
+    const { who } = resetOrigin(cutBy.reset, cutBy.half);
+    if (who === "middlebox" || who === "beyond") return true;
+  }
+  const alert = handshakeOf(progress)?.alert;
+  if (alert && alert.record.packet < stamp.packet) return true;
+  return [sender, receiver].some((half) => isRetransmittingInVain(half) && half.stalledFirstPacket < stamp.packet);
 }
 
 /**
@@ -319,7 +357,8 @@ function isUnheard({ session, channel }: ChannelContext): boolean {
 function contradictsSuccess(context: ChannelContext): boolean {
   const progress = progressOf(context.channel, context.session)!;
   const { sender, records, connection, client, server } = progress;
-  if (isRetransmittingInVain(sender) && sender.unacknowledged > 0 && !sender.finAcked) return true;
+  if (isRetransmittingInVain(sender) && sender.unacknowledged > 0 && !sender.finAcked && !oneSided(progress))
+    return true;
   const walk = (half: typeof client) => (half === connection.originator ? records.originator : records.responder);
   if (
     dataBlindness(progress) === null &&
@@ -378,7 +417,8 @@ function sizeAsked({ exchanges }: SessionFacts, { command }: TransferFacts): Ann
   );
   const reply = asked?.final;
   if (asked?.command?.verb !== "SIZE" || reply?.code !== 213 || asked.replyLost) return undefined;
-  const match = /^\s*(\d{1,15})\s*$/.exec(reply.lines.join(" "));
+  // Fourteen digits are MDTM's (RFC 3659 section 2.3).
+  const match = /^\s*(\d{1,13})\s*$/.exec(reply.lines.join(" "));
   return match ? { bytes: Number(match[1]), reply } : undefined;
 }
 
@@ -394,6 +434,30 @@ export function isTruncated(context: ChannelContext): boolean {
   const { sender, cutBy } = progress;
   const end = sender.finAt >= 0 ? sender.finAt : cutBy ? sender.highest : -1;
   return end >= 0 && isShort(context, end);
+}
+
+/** The same, and nobody says that it is complete: the sender itself closed first, the client having neither left nor closed. */
+export function isCutShort(context: ChannelContext): boolean {
+  const { session, channel } = context;
+  const progress = progressOf(channel, session);
+  if (!progress || channel.transfer === null || channel.transfer.final !== null || progress.sender.finAt < 0)
+    return false;
+  if (!progress.sender.closedBefore(progress.receiver) || !isTruncated(context)) return false;
+  const { finPacket } = session.client;
+  return finPacket === 0 || finPacket > progress.sender.finPacket;
+}
+
+/** A keep-alive, or what answers it, this long after the last data shows that the path lives (seconds). */
+const ALIVE_SECONDS = 1;
+
+/** The capture ends in a pause: nobody has closed, all is acknowledged, and either the sender is here or the path is seen to live. */
+function mayGoOn({ session, capture }: ChannelContext, { sender, receiver, connection }: DataProgress): boolean {
+  const { client, server } = session;
+  const ended = [client, server, sender, receiver].some((half) => half.finPacket !== 0 || half.resetCount > 0);
+  if (ended || !session.atCaptureEnd || sender.bytes === 0 || sender.unacknowledged > 0 || receiver.window === 0)
+    return false;
+  const alive = [sender, receiver].every((half) => half.lastTime - sender.lastNewPayloadTime >= ALIVE_SECONDS);
+  return alive && connection.lastTime <= capture.now;
 }
 
 /** The connection lived at some time between the command and its final reply: where a 227 was lost, another transfer's may have been tied to this one. */

@@ -1,3 +1,4 @@
+import type { SessionFacts } from "../correlate/session-facts.ts";
 import type { CommandEvent, ReplyEvent } from "../ftp/control-event.ts";
 
 /**
@@ -65,15 +66,15 @@ const MEANINGS: readonly MeaningRow[] = [
   {
     meaning: "ports-exhausted",
     codes: [421, 425, 426, 451, 452, 500],
-    text: /(tcp )?ports? are busy|out of network sockets|no (free |available )?(passive )?ports?|can't create the data socket|unable to (set up passive|listen)|too many (pending )?pasv|vsf_sysutil_bind|address already in use|cannot assign requested address|too many connections\. can't open data/i,
-    source: "Pure-FTPd, Serv-U, vsftpd (500 OOPS: vsf_sysutil_bind), ProFTPD errno texts, pyftpdlib",
+    text: /(tcp )?ports? are busy|out of network sockets|no (free |available )?(passive )?ports?|can't create the data socket|unable to (set up passive|listen)|too many (pending )?pasv|vsf_sysutil_bind|address already in use|cannot assign requested address/i,
+    source: "Pure-FTPd, Serv-U, vsftpd (500 OOPS: vsf_sysutil_bind), ProFTPD errno texts",
   },
   {
     meaning: "limit-reached",
-    codes: [421, 530, 500],
+    codes: [421, 425, 530, 500],
     // "Maximum login attempts" (pyftpdlib, ProFTPD) is about passwords, not about room.
-    text: /too many (connected )?(users|connections|clients|sessions)|maximum number of|maximum (login|connection|session|user|client)s?\b(?! attempts)|(connection|session|user) limit|try (again )?later|users? \(the maximum\)/i,
-    source: "vsftpd, ProFTPD, Pure-FTPd, FileZilla Server, Serv-U",
+    text: /too many (connected )?(users|connections|clients|sessions)|maximum number of|maximum (login|connection|session|user|client)s?\b(?! attempts)|(connection|session|user) limit|(?<!\b(incorrect|failed|invalid)\b.*)try (again )?later|users? \(the maximum\)/i,
+    source: "vsftpd, ProFTPD, Pure-FTPd, FileZilla Server, Serv-U; pyftpdlib (425 to PASV and PORT: max_cons)",
   },
   {
     meaning: "shutdown",
@@ -116,6 +117,20 @@ export function mayMean(
   if (!reply) return false;
   const text = ownWords(reply, command);
   return MEANINGS.some((row) => row.meaning === meaning && row.codes.includes(reply.code) && row.text.test(text));
+}
+
+/**
+ * Whether the reply reports that TLS failed on the data connection. ProFTPD says "Operation not permitted" of any such failure, and of a
+ * connection that its own host forbids: without TLS on the control connection it can only be that.
+ * @param command what the reply answers
+ */
+export function tellsOfTls(
+  { security, control }: SessionFacts,
+  reply: ReplyEvent | null | undefined,
+  command: CommandEvent | null = null,
+): boolean {
+  if (!mayMean(reply, "tls-failed", command)) return false;
+  return security !== "cleartext" || control.midstream || !/operation not permitted/i.test(reply!.lines.join(" "));
 }
 
 /** An argument shorter than this is not looked for in replies: it would take the server's own words away. */
@@ -171,10 +186,25 @@ export function refusesMode(reply: ReplyEvent): boolean {
 }
 
 /**
+ * Whether a negative reply to a negotiation says nothing of the negotiation: nobody has logged in, the server closes or has no room. Serv-U and
+ * wu-ftpd say 530 of an address too ("Only client IP address allowed").
+ */
+export function refusesSession(reply: ReplyEvent): boolean {
+  if (reply.code === 421) return !/data (channel|connection)|port/i.test(reply.lines.join(" "));
+  if (meaningOf(reply) === "limit-reached") return true;
+  return (
+    (reply.code === 530 &&
+      /log(ged)?[ -]?(in|on)|\b(user|pass)\b|\b(ssl|tls)\b|encrypt/i.test(reply.lines.join(" "))) ||
+    ([530, 534, 550].includes(reply.code) && /(ssl|tls)\S* required on the control/i.test(reply.lines.join(" ")))
+  );
+}
+
+/**
  * Whether a negative reply to PORT or EPRT reports a connection that was already tried: pyftpdlib dials before it answers (`425 Can't connect
  * to specified address.`, `421 Active data channel timed out.`).
  */
 export function reportsAttempt(reply: ReplyEvent): boolean {
+  if (meaningOf(reply) === "limit-reached") return false;
   return reply.code === 425 || (reply.code === 421 && /data (channel|connection)/i.test(reply.lines.join(" ")));
 }
 

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Dialogue, judges } from "./dialogue.ts";
-import { CONSEQUENCE_SECONDS } from "./thresholds.ts";
+import type { Connection } from "../support/capture-builder.ts";
+import { Dialogue, FORGED, judges } from "./dialogue.ts";
+import { ALIVE_SECONDS, CONSEQUENCE_SECONDS, REPEATED_SYNS, SILENCE_SECONDS } from "./thresholds.ts";
 
 test("under TLS: a server that resets the control connection right after the data makes their good end doubtful", () => {
   const resetAfter = (seconds: number) => {
@@ -52,4 +53,114 @@ test("under TLS: one direction of the data connection alone does not say how its
   const half = seen("server");
   judges(half, "undetermined");
   assert.deepEqual(half.limits, ["one-sided"]);
+});
+
+test("opened, never asked for anything and reset: not attempted, not stalled", () => {
+  const ftp = new Dialogue().login();
+  ftp.passive(50002);
+  const data = ftp.dial(50002);
+  ftp.pause(7);
+  data.fin("client");
+  ftp.control.fin("client");
+  data.reset("server");
+  judges(ftp.channel(), "not-attempted");
+});
+
+test("the capture ends in a pause of the program that sends: nobody has stalled while keep-alives are answered", () => {
+  const paused = (alive: number | null) => {
+    const ftp = new Dialogue().login();
+    ftp.passive(50002);
+    const data = ftp.dial(50002);
+    ftp.ask("STOR file", "150 Ok to send data.");
+    data.clientData(2000);
+    if (alive !== null) {
+      ftp.pause(alive);
+      data.segment("client", { flags: "A", seq: data.position("client").seq - 1 });
+      data.ack("server");
+    }
+    ftp.pause(SILENCE_SECONDS + 1);
+    ftp.net.udp({ from: "192.0.2.10:5000", to: "192.0.2.1:53", payload: "x" });
+    ftp.control.ack("client");
+    return ftp.channel();
+  };
+  judges(paused(ALIVE_SECONDS + 0.1), "undetermined");
+  judges(paused(null), "failed", "data-stalled");
+});
+
+test("a sender that repeats itself under a 226 is no stall where the receiver's packets are not in the capture", () => {
+  const ftp = new Dialogue().login();
+  ftp.passive(50002);
+  const data = ftp.dial(50002);
+  ftp.ask("RETR file", "150 Opening BINARY mode data connection.");
+  const [segment] = data.serverData(500, { acked: false });
+  data.retransmit(segment, { times: 5 });
+  data.fin("server");
+  ftp.control.server("226 Transfer complete.\r\n");
+  ftp.quit();
+  judges(ftp.channel(), "failed", "data-stalled");
+  // All that the client sent to port 50002 was not captured.
+  ftp.net.edit((packets) =>
+    packets.filter(
+      ({ datagram }) => !(datagram[9] === 6 && datagram[22] === 50_002 >> 8 && datagram[23] === (50_002 & 255)),
+    ),
+  );
+  judges(ftp.channel(), "ok");
+});
+
+test("ABOR is the consequence where nothing got through before it", () => {
+  const abort = (ftp: Dialogue) => ftp.ask("ABOR", "426 Failure writing network stream.", "226 ABOR successful.");
+  const filtered = new Dialogue().login();
+  filtered.passive(50002);
+  filtered.ask("LIST");
+  filtered.net.synUnanswered({ ...filtered.ends(50002), retries: REPEATED_SYNS });
+  abort(filtered);
+  judges(filtered.quit().channel(), "failed", "data-port-filtered");
+
+  const once = new Dialogue().login();
+  once.passive(50002);
+  once.ask("LIST");
+  once.net.synUnanswered({ ...once.ends(50002), retries: 0 });
+  abort(once.pause(0.3));
+  judges(once.quit().channel(), "aborted");
+
+  const refused = new Dialogue().login();
+  refused.passive(50002);
+  refused.ask("LIST");
+  refused.net.synRefused(refused.ends(50002));
+  abort(refused);
+  judges(refused.quit().channel(), "failed", "data-port-rejected");
+
+  const stuck = new Dialogue({ vantage: "server" }).login();
+  stuck.passive(50002);
+  const data = stuck.dial(50002);
+  stuck.ask("RETR big", "150 Opening BINARY mode data connection.");
+  data.serverData(20_000);
+  const [lost] = data.serverData(1448, { acked: false });
+  data.retransmit(lost, { times: 6 });
+  abort(stuck);
+  judges(stuck.quit().channel(), "failed", "data-stalled");
+});
+
+test("packets win over a reason of the server's own: what broke before was the connection", () => {
+  const upload = (breaks: (data: Connection) => void, reply: string) => {
+    const ftp = new Dialogue({ vantage: "server" }).login();
+    ftp.passive(50002);
+    const data = ftp.dial(50002);
+    ftp.ask("STOR file", "150 Ok to send data.");
+    data.clientData(30_000);
+    breaks(data);
+    ftp.control.server(`${reply}\r\n`);
+    return ftp.quit().channel();
+  };
+  const forged = (data: Connection) => void data.reset("client", FORGED);
+  judges(upload(forged, "550 Data channel error: connection reset by peer"), "failed", "data-connection-reset");
+  // A server whose disk is full may reset what still comes.
+  judges(
+    upload((data) => void data.reset("server"), "552 Disk full."),
+    "refused",
+  );
+  judges(
+    upload((data) => void data.finish("client"), "552 Disk full."),
+    "refused",
+  );
 });

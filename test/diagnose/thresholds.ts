@@ -31,6 +31,8 @@ export const ZERO_WINDOW_SECONDS = 10;
 export const SMALL_SEGMENT = 1000;
 /** vsftpd's and z/OS's complaints have 48 bytes and more, confirmations of an empty listing at most 43 (Pure-FTPd). */
 export const COMPLAINT_BYTES = 48;
+/** RFC 6298: after a second what was sent before is acknowledged or repeated; what comes later is a sign of its own. */
+export const ALIVE_SECONDS = 1;
 /** Choice: above the round trips of a session, below any timer of a server. */
 export const CONSEQUENCE_SECONDS = 2;
 /** Seen: vsftpd hangs up within milliseconds of its 522. */
@@ -47,6 +49,8 @@ export const DEAD_SECONDS = 0.5;
 export const PROVOKED_SECONDS = 3;
 /** Choice: below the shortest idle timers of NAT devices in the field, above the pauses of a program. */
 export const IDLE_SECONDS = 5;
+/** Choice: above the time that servers take to check or move a file (PEERS D29: 60 s). */
+export const GIVEN_UP_SECONDS = 60;
 /** Choice: recorded servers answer AUTH within a round trip. */
 export const AUTH_SILENCE_SECONDS = 5;
 /** Seen: clients give up a reply after 5 s, or after 8 to 12. */

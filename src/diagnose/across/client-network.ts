@@ -1,3 +1,4 @@
+import type { CauseId } from "../cause.ts";
 import type { SessionDiagnosis } from "../diagnose.ts";
 import type { AcrossFinding } from "../verdict.ts";
 import { type AcrossRule, keptAt, SessionTally } from "./across-rule.ts";
@@ -7,6 +8,15 @@ export const FAILED_CHANNELS = 3;
 export const WORKING_CLIENTS = 2;
 /** Clients of one server that are kept. */
 const MAX_CLIENTS = 1024;
+
+/** Causes that may lie in the client's network: others are the server's or the client's own. */
+const ON_THE_WAY: ReadonlySet<CauseId> = new Set([
+  "data-port-filtered",
+  "data-port-rejected",
+  "icmp-prohibited",
+  "active-inbound-blocked",
+  "active-inbound-rejected",
+]);
 
 interface ClientChannels {
   worked: number;
@@ -31,7 +41,7 @@ export class ClientNetwork implements AcrossRule {
     for (const { facts, outcome, verdict } of channels) {
       const attempt = facts.connection?.connection;
       if (attempt?.established) kept.worked++;
-      else if (outcome === "failed" && verdict && attempt) {
+      else if (outcome === "failed" && verdict && attempt && ON_THE_WAY.has(verdict.cause)) {
         kept.failed++;
         kept.tally.add(session.id, { packet: attempt.firstPacket, says: verdict.cause });
       }

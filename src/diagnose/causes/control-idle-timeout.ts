@@ -10,6 +10,9 @@ import { secondsText } from "../wording.ts";
  * A NAT or firewall forgot the idle control connection: what is said next is repeated unanswered, or answered by a reset, or never
  * comes although the data has ended. A server that says 421 idle closed it itself.
  */
+/** A client that has not left says nothing by its waiting until it has waited for so long (seconds): servers that check or move a file take their time. */
+const GIVEN_UP_SECONDS = 60;
+
 export const channelRule: ChannelRule = (context) => {
   const { channel, session, capture } = context;
   const { transfer } = channel;
@@ -24,9 +27,12 @@ export const channelRule: ChannelRule = (context) => {
   if (facts.length === 0) {
     // At the client nothing at all may come back: data long complete, the client waited, then left.
     const last = lastServerWord(session.events);
-    const waited = (session.client.finTime || capture.now) - dataEnd;
+    const left = session.client.finTime;
+    const waited = (left || capture.now) - dataEnd;
     if (session.server.lastTime > dataEnd || last > dataEnd || waited < IDLE_SECONDS || channel.hidden)
       return undefined;
+    // A connection that was not idle before is not forgotten: the server is slow. And nobody has given up yet.
+    if (dataEnd - last < IDLE_SECONDS || (!left && waited < GIVEN_UP_SECONDS)) return undefined;
     facts.push({
       packet: progress.sender.finPacket,
       says: `the data is complete; the control connection stays silent for ${secondsText(waited)} after it`,

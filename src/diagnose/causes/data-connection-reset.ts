@@ -1,5 +1,12 @@
+import type { Reset } from "../../tcp/half-connection.ts";
 import type { ChannelRule } from "../context.ts";
-import { progressOf } from "../data-progress.ts";
+import {
+  type DataProgress,
+  HIDDEN_SILENCE_SECONDS,
+  isRetransmittingInVain,
+  progressOf,
+  ZERO_WINDOW_SECONDS,
+} from "../data-progress.ts";
 import { isPositive, isTruncated } from "../outcome.ts";
 import { resetOrigin } from "../packet-origin.ts";
 import { replyText } from "../wording.ts";
@@ -17,12 +24,20 @@ export const rule: ChannelRule = (context) => {
   if (channel.transfer && isPositive(channel.transfer) && !isTruncated(context)) return undefined;
   const { half, reset } = progress.cutBy;
   const origin = resetOrigin(reset, half);
-  const gaveUp = half === progress.client && half === progress.receiver && origin.who === "host";
+  // An end that gave up what had stopped long before: why it had stopped is the question (`data-stalled`, `mtu-blackhole`).
+  if (origin.who === "host" && stoppedBefore(progress, reset)) return undefined;
+  // A client that is gone has left a server which can only reset what still comes.
+  const { finPacket } = session.client;
+  const hadLeft = finPacket !== 0 && finPacket < reset.packet;
+  const gaveUp = origin.who === "host" && (hadLeft || (half === progress.client && half === progress.receiver));
   if (gaveUp && channel.hidden) return undefined;
   // All that was sent had been acknowledged, or the sender had finished, and the receiver's own host resets: the FIN before it, or the
   // acknowledgment, may only be lost.
   const { sender } = progress;
-  const sentAll = sender.unacknowledged === 0 || (sender.finPacket !== 0 && sender.finPacket < reset.packet);
+  const sentAll =
+    sender.unacknowledged === 0 ||
+    reset.acknowledges >= sender.highest ||
+    (sender.finPacket !== 0 && sender.finPacket < reset.packet);
   if (channel.hidden && half === progress.receiver && origin.who === "host" && sentAll) return undefined;
   const who = half === progress.client ? "client's" : "server's";
   const facts = [
@@ -31,6 +46,7 @@ export const rule: ChannelRule = (context) => {
       says: `RST in the ${who} name after ${progress.sender.bytes} bytes of data, before their end: ${origin.text}`,
     },
   ];
+  if (hadLeft) facts.unshift({ packet: finPacket, says: "the client had closed the control connection before" });
   const final = channel.transfer?.final;
   if (final) facts.push({ packet: final.stamp.packet, says: replyText(final) });
   return {
@@ -40,3 +56,14 @@ export const rule: ChannelRule = (context) => {
     facts,
   };
 };
+
+/** Data repeated in vain, a window kept shut, or silence: for longer than a reset would have waited. */
+function stoppedBefore({ sender, receiver, connection }: DataProgress, reset: Reset): boolean {
+  const inVain = [sender, receiver].some(
+    (half) => isRetransmittingInVain(half) && half.stalledLastPacket < reset.packet,
+  );
+  const shut = receiver.zeroWindowTime > 0 && reset.time - receiver.zeroWindowTime >= ZERO_WINDOW_SECONDS;
+  const { originator, responder } = connection;
+  const moved = Math.max(originator.lastNewPayloadTime, responder.lastNewPayloadTime);
+  return inVain || shut || reset.time - moved >= HIDDEN_SILENCE_SECONDS;
+}

@@ -20,7 +20,7 @@ export const rule: ChannelRule = ({ channel, session }) => {
     facts: [
       {
         packet: reply.stamp.packet,
-        says: `${replyText(reply)}; ${session.hidden.length > 0 ? "a PROT sent under TLS cannot be read" : "no PROT P was sent"}`,
+        says: `${replyText(reply)}; ${session.hidden.length > 0 ? "a PROT sent under TLS cannot be read" : prot ? `PROT ${prot.command?.argument ?? ""} was answered by ${prot.final?.code ?? "nothing"}` : "no PROT P was sent"}`,
       },
     ],
   };

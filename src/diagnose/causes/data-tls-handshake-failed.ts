@@ -3,7 +3,8 @@ import type { ReplyEvent } from "../../ftp/control-event.ts";
 import type { ChannelRule } from "../context.ts";
 import { type DataProgress, handshakeOf, isRetransmittingInVain, progressOf } from "../data-progress.ts";
 import { isSilent } from "../outcome.ts";
-import { mayMean } from "../reply-text.ts";
+import { resetOrigin } from "../packet-origin.ts";
+import { tellsOfTls } from "../reply-text.ts";
 import type { Confidence, Fact, Verdict } from "../verdict.ts";
 import { endpointText, replyText } from "../wording.ts";
 
@@ -37,7 +38,7 @@ const ALERTS: Readonly<Record<number, string>> = {
 export const rule: ChannelRule = (context) => {
   const { channel, session } = context;
   const final = channel.transfer?.final ?? null;
-  const saysSo = mayMean(final, "tls-failed", channel.transfer?.command);
+  const saysSo = tellsOfTls(session, final, channel.transfer?.command);
   const progress = progressOf(channel, session);
   // No connection in the capture (filtered to the control port, say): the server's word is all there is.
   if (!progress) return saysSo && channel.connection === null ? verdict([], final, "likely") : undefined;
@@ -68,6 +69,9 @@ export const rule: ChannelRule = (context) => {
       final,
     );
   }
+  // A device that neither end is cut it off (`data-connection-reset`).
+  const { cutBy } = progress;
+  if (cutBy && ["middlebox", "beyond"].includes(resetOrigin(cutBy.reset, cutBy.half).who)) return undefined;
   if (handshake && !handshake.finished) {
     const last = records.records.at(-1)!;
     const stuck = isRetransmittingInVain(client) || isRetransmittingInVain(server);

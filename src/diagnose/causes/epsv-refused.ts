@@ -1,4 +1,5 @@
 import type { ChannelRule } from "../context.ts";
+import { refusesSession } from "../reply-text.ts";
 import { replyText } from "../wording.ts";
 
 /** EPSV turned down with no better cause. A PASV that works afterwards makes it a cost in seconds, not a failure. */
@@ -6,6 +7,7 @@ export const rule: ChannelRule = ({ channel }) => {
   const { negotiation } = channel;
   if (negotiation?.verb !== "EPSV") return undefined;
   if (negotiation.granted || negotiation.reply === null || negotiation.reply.code < 400) return undefined;
+  if (refusesSession(negotiation.reply)) return undefined;
   return {
     outcome: "refused",
     cause: "epsv-refused",

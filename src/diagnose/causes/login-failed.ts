@@ -1,3 +1,4 @@
+import type { ReplyEvent } from "../../ftp/control-event.ts";
 import type { SessionRule } from "../context.ts";
 import { mayMean, meaningOf } from "../reply-text.ts";
 import { replyText } from "../wording.ts";
@@ -16,8 +17,8 @@ export const rule: SessionRule = ({ session }) => {
   if (session.exchanges.some((exchange) => exchange.final?.code === 230)) return undefined;
   // What the server quotes (a user's name) is not its own word.
   const asked = refusal.command;
-  if (meaningOf(refusal.final, asked) === "limit-reached" || mayMean(refusal.final, "tls-required", asked))
-    return undefined;
+  if (meaningOf(refusal.final, asked) === "limit-reached") return undefined;
+  if (mayMean(refusal.final, "tls-required", asked) && !speaksOfPassword(refusal.final)) return undefined;
   return {
     outcome: "failed",
     cause: "login-failed",
@@ -27,3 +28,9 @@ export const rule: SessionRule = ({ session }) => {
     ],
   };
 };
+
+/** A banner may call the place secure; only where nothing names TLS is it the password that was wrong. */
+function speaksOfPassword({ lines }: ReplyEvent): boolean {
+  const text = lines.join(" ");
+  return /\b(incorrect|failed|invalid)\b/i.test(text) && !/\b(ssl|tls|ftps|clear-?text|encrypt\w*)\b/i.test(text);
+}

@@ -1,4 +1,5 @@
 import type { ChannelRule } from "../context.ts";
+import { DEAD_RETRANSMISSIONS } from "../control-end.ts";
 import { isRetransmittingInVain, progressOf, SMALL_SEGMENT } from "../data-progress.ts";
 import { endpointText, secondsText } from "../wording.ts";
 
@@ -13,6 +14,9 @@ export const rule: ChannelRule = ({ channel, session }) => {
   if (!half || half.stalledLargest < SMALL_SEGMENT || half.largestAcked >= half.stalledLargest) return undefined;
   const other = half === progress.sender ? progress.receiver : progress.sender;
   if (other.packets === 0) return undefined;
+  // What the same host says on the control connection is small, and is not acknowledged either: nothing gets through (`data-stalled`).
+  const words = half === progress.client ? session.client : session.server;
+  if (words.stalledRetransmissions >= DEAD_RETRANSMISSIONS && words.stalledLargest < SMALL_SEGMENT) return undefined;
   const facts = [
     {
       packet: half.stalledFirstPacket,

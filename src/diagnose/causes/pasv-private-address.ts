@@ -55,12 +55,22 @@ function readVerdict(context: ChannelContext): Verdict | undefined {
   if (attempt) {
     contributing.push("client-obeys-private-address");
     facts.push(...attemptFacts(attempt));
+    // Between private networks, or in the client's own, the address may be right and its port closed.
+    const reachable = isPrivateUse(client) && (isPrivateUse(server) || shareNetwork(address, client));
     return {
       outcome: "failed",
       cause: "pasv-private-address",
-      confidence: read ? "certain" : "likely",
+      confidence: read && !reachable ? "certain" : "likely",
       facts,
       contributing,
+      alternatives: reachable
+        ? [
+            {
+              cause: "data-port-filtered",
+              missing: "a capture at the server: whether the SYN to its private address arrives",
+            },
+          ]
+        : [],
     };
   }
   facts.push({

@@ -1,7 +1,7 @@
 import { classifyAddress, formatEndpoint, isPrivateUse } from "../../address.ts";
 import { attemptState } from "../attempt.ts";
 import type { ChannelContext, ChannelRule } from "../context.ts";
-import { refusesMode, reportsAttempt, UNPRIVILEGED_PORT } from "../reply-text.ts";
+import { refusesMode, refusesSession, reportsAttempt, UNPRIVILEGED_PORT } from "../reply-text.ts";
 import { shareNetwork } from "../vantage.ts";
 import type { Fact } from "../verdict.ts";
 import { endpointText, replyText, synText } from "../wording.ts";
@@ -29,6 +29,9 @@ export const rule: ChannelRule = (context) => {
   if (own && connection) return undefined; // its SYN came to the client itself: what became of it decides
   if (own && negotiation.granted && !wanted(context)) return undefined;
   const refusal = negotiation.granted ? null : negotiation.reply;
+  // Never answered: nobody has turned it down, and nobody has dialled (`negotiation-blocked`).
+  if (!negotiation.granted && refusal === null && connection === null) return undefined;
+  if (refusal !== null && refusesSession(refusal)) return undefined;
   // A refusal that reports no attempt must be about the address.
   const dialled = refusal !== null && reportsAttempt(refusal);
   if (refusal !== null && !dialled && (!ADDRESS_REFUSALS.has(refusal.code) || refusesMode(refusal))) return undefined;

@@ -1,6 +1,6 @@
 import { formatEndpoint } from "../../address.ts";
 import type { ChannelRule } from "../context.ts";
-import { refusesMode, reportsAttempt, UNPRIVILEGED_PORT } from "../reply-text.ts";
+import { refusesMode, refusesSession, reportsAttempt, UNPRIVILEGED_PORT } from "../reply-text.ts";
 import type { Fact } from "../verdict.ts";
 import { replyText } from "../wording.ts";
 
@@ -15,7 +15,7 @@ export const rule: ChannelRule = ({ channel, session }) => {
   const { reply, advertised, malformed, command, verb } = negotiation;
   if (reply.code < 400 || malformed !== null) return undefined;
   // The server tried, and its connection came to nothing: no refusal.
-  if (reportsAttempt(reply)) return undefined;
+  if (reportsAttempt(reply) || refusesSession(reply)) return undefined;
   const facts: Fact[] = [{ packet: reply.stamp.packet, says: replyText(reply) }];
   const named = advertised?.address
     ? formatEndpoint({ address: advertised.address, port: advertised.port })

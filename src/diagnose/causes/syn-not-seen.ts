@@ -1,6 +1,6 @@
 import { formatEndpoint } from "../../address.ts";
 import type { ChannelContext, ChannelRule } from "../context.ts";
-import { mayMean, reportsAttempt } from "../reply-text.ts";
+import { mayMean, reportsAttempt, tellsOfTls } from "../reply-text.ts";
 import { vantageOf } from "../vantage.ts";
 import type { Fact } from "../verdict.ts";
 import { replyText, secondsText } from "../wording.ts";
@@ -18,7 +18,7 @@ export const rule: ChannelRule = (context) => {
   if (!negotiation.granted && !tried) return undefined;
   const final = transfer?.final ?? (tried ? negotiation.reply : null);
   // The server speaks of what happened on a data connection, so there was one: its text says more than that the capture lacks it.
-  if (mayMean(final, "session-reuse-required") || mayMean(final, "tls-failed")) return undefined;
+  if (mayMean(final, "session-reuse-required") || tellsOfTls(session, final)) return undefined;
   const passive = negotiation.mode === "passive";
   const dialler = passive ? "client" : "server";
   const stamp = (negotiation.reply ?? negotiation.command)!.stamp;

@@ -1,17 +1,18 @@
 import type { ChannelRule } from "../context.ts";
 import { progressOf } from "../data-progress.ts";
-import { announcedSize, isPositive, isTruncated } from "../outcome.ts";
+import { announcedSize, isCutShort, isPositive, isTruncated } from "../outcome.ts";
 import type { Fact } from "../verdict.ts";
 import { endpointText, replyText } from "../wording.ts";
 
 /**
- * Fewer bytes than announced (by the 150, or by SIZE), closed in order with a FIN, and 226 all the same. Silent with REST, ASCII type and TLS (`outcome.ts`), and where
+ * Fewer bytes than announced (by the 150, or by SIZE), closed in order with a FIN, and 226 all the same, or nothing more from a server that
+ * closed it before the client did. Silent with REST, ASCII type and TLS (`outcome.ts`), and where
  * a RST cut the stream: `data-connection-reset`, which is asked first.
  */
 export const rule: ChannelRule = (context) => {
   const { channel, session } = context;
   const { transfer } = channel;
-  if (!transfer || !isPositive(transfer) || !isTruncated(context)) return undefined;
+  if (!transfer || !(isPositive(transfer) ? isTruncated(context) : isCutShort(context))) return undefined;
   const { sender } = progressOf(channel, session)!;
   if (sender.finAt < 0) return undefined;
   const announced = announcedSize(session, transfer)!;

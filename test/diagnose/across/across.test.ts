@@ -111,6 +111,24 @@ test("a client network that never gets through is told from the server", () => {
   assert.equal(finding.title, `all 3 data channels from 192.0.2.66 to ${SERVER} fail, while 2 other clients' work`);
 });
 
+test("a client that obeys a private address is not told to look at its own network", () => {
+  const net = new CaptureBuilder();
+  session(net, "203.0.113.9", 40000, "works", 50000);
+  session(net, "203.0.113.10", 40000, "works", 50040);
+  for (let i = 0; i < FAILED_CHANNELS; i++) {
+    const client = `192.0.2.66:${41000 + 2 * i}`;
+    const control = net.connect({ client, server: `${SERVER}:21` });
+    control.server("220 ready\r\n");
+    control.client("PASV\r\n");
+    control.server("227 Entering Passive Mode (10,0,0,5,195,80).\r\n");
+    control.client("LIST\r\n");
+    net.synUnanswered({ client: `192.0.2.66:${41001 + 2 * i}`, server: "10.0.0.5:50000", retries: 3 });
+    control.finish("client");
+    net.wait(3000);
+  }
+  assert.deepEqual(findingsOf(net), []);
+});
+
 test("a client network takes so many failures, and so many clients that get through", () => {
   const network = (failures: number, clients: number) => {
     const net = new CaptureBuilder();

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { CLIENT6, Dialogue, judges, SERVER6, shows, tlsListing } from "../dialogue.ts";
-import { DEAD_RETRANSMISSIONS, IDLE_SECONDS, PROVOKED_SECONDS } from "../thresholds.ts";
+import { DEAD_RETRANSMISSIONS, GIVEN_UP_SECONDS, IDLE_SECONDS, PROVOKED_SECONDS } from "../thresholds.ts";
 
 const CAUSE = "control-idle-timeout";
 
@@ -206,4 +206,42 @@ test("silent under TLS: after the pause the client ends TLS, and the server's re
   judges(goodbye.control, "ok");
   assert.equal(goodbye.dataChannels[0].cause, null);
   judges(ends((ftp) => void ftp.askSealed("NOOP", [])).dataChannels[0], "failed", CAUSE);
+});
+
+test("silent: the client leaves by a RST right after it has acknowledged the 226", () => {
+  const ftp = new Dialogue().login();
+  ftp.extended(50002);
+  const data = ftp.dial(50002);
+  ftp.ask("STOR file", "150 Ok to send data.");
+  data.clientData(5000);
+  ftp.pause(IDLE_SECONDS + 3);
+  data.finish("client");
+  ftp.control.server("226 Transfer complete.\r\n");
+  ftp.control.ack("client");
+  ftp.pause(0.4).control.reset("client");
+  judges(ftp.session().control, "ok");
+  judges(ftp.channel(), "ok");
+});
+
+/** An upload after which the server says nothing for `waits` seconds, at the client; it took `takes` seconds. */
+function unconfirmed(takes: number, waits: number, leaves: boolean) {
+  const ftp = new Dialogue().login();
+  ftp.extended(50002);
+  const data = ftp.dial(50002);
+  ftp.ask("STOR file", "150 Ok to send data.");
+  data.clientData(5000);
+  ftp.pause(takes);
+  data.clientData(5000);
+  data.finish("client");
+  ftp.pause(waits);
+  if (leaves) ftp.control.fin("client");
+  else ftp.net.udp({ from: "192.0.2.10:5000", to: "192.0.2.1:53", payload: "x" });
+  return ftp.channel();
+}
+
+test("silent: a server that is slow with its 226, on a control connection that was not idle before, or while the client still waits", () => {
+  judges(unconfirmed(IDLE_SECONDS + 1, IDLE_SECONDS + 1, true), "failed", CAUSE);
+  judges(unconfirmed(1, 60, true), "ok");
+  judges(unconfirmed(IDLE_SECONDS + 1, GIVEN_UP_SECONDS - 1, false), "undetermined");
+  judges(unconfirmed(IDLE_SECONDS + 1, GIVEN_UP_SECONDS + 1, false), "failed", CAUSE);
 });

@@ -1,5 +1,6 @@
 import { test } from "node:test";
 import { CLIENT6, Dialogue, judges, SERVER6, shows } from "../dialogue.ts";
+import { HIDDEN_SILENCE_SECONDS, ZERO_WINDOW_SECONDS } from "../thresholds.ts";
 
 const CAUSE = "data-connection-reset";
 
@@ -150,5 +151,53 @@ test("silent under TLS: the sender had finished, and only the acknowledgment of 
   ftp.askSealed("ABOR", ["226 Abort successful"]);
   ftp.quitSealed();
   ftp.net.drop(acknowledged);
+  judges(ftp.channel(), "undetermined");
+});
+
+test("silent: the end that resets had given up what had stopped before", () => {
+  const inVain = download(20_000, { vantage: "server" });
+  const [lost] = inVain.data.serverData(1448, { acked: false });
+  inVain.data.retransmit(lost, { times: 6 });
+  inVain.data.reset("server");
+  inVain.ftp.control.server("426 Failure writing network stream.\r\n");
+  judges(inVain.ftp.quit().channel(), "failed", "data-stalled");
+
+  const shut = download(20_000, { vantage: "server" });
+  for (let seconds = 0; seconds <= ZERO_WINDOW_SECONDS; seconds += 2) {
+    shut.data.zeroWindow("client");
+    shut.ftp.pause(2);
+  }
+  shut.data.reset("server");
+  shut.ftp.control.server("426 Failure writing network stream.\r\n");
+  judges(shut.ftp.quit().channel(), "failed", "data-stalled");
+
+  const silent = (seconds: number) => {
+    const { ftp, data } = download();
+    ftp.pause(seconds);
+    data.reset("server");
+    ftp.control.server("426 Failure writing network stream.\r\n");
+    return ftp.quit().channel();
+  };
+  judges(silent(HIDDEN_SILENCE_SECONDS - 1), "failed", CAUSE);
+  judges(silent(HIDDEN_SILENCE_SECONDS + 1), "failed", "data-stalled");
+});
+
+test("a server that resets what still comes from a client that has left: possible, and said so", () => {
+  const ftp = new Dialogue().login();
+  ftp.extended(50002);
+  const data = ftp.dial(50002);
+  ftp.ask("STOR upload", "150 Ok to send data.");
+  data.clientData(20_000);
+  const left = ftp.control.fin("client");
+  ftp.control.fin("server");
+  const reset = data.reset("server");
+  shows(ftp.channel(), { outcome: "failed", cause: CAUSE, confidence: "possible", evidence: [left, reset] });
+});
+
+test("silent: the RST itself stands behind bytes that the capture lacks", () => {
+  const { ftp, data } = download();
+  data.skip("server", 5000);
+  data.reset("server");
+  ftp.control.fin("client");
   judges(ftp.channel(), "undetermined");
 });

@@ -116,3 +116,20 @@ test("silent: the client takes its own SYN back, the server's SYN is refused, a 
   judges(active, "failed", "active-inbound-rejected");
   judges(reset, "ok");
 });
+
+test("silent: a RST that no closed port sends: the connection stood, and the capture lacks its beginning", () => {
+  const answered = (rst: { flags: string; seq?: number; ack?: number; window?: number }) => {
+    const ftp = new Dialogue().login();
+    ftp.passive(50002);
+    ftp.ask("LIST");
+    const ends = ftp.ends(50002);
+    ftp.net.segment({ from: ends.client, to: ends.server, flags: "S", seq: 1000 });
+    ftp.net.segment({ from: ends.server, to: ends.client, ttl: 57, ...rst });
+    return ftp.channel();
+  };
+  judges(answered({ flags: "RA", ack: 1001, window: 0 }), "failed", CAUSE);
+  judges(answered({ flags: "RA", seq: 5000, ack: 1001, window: 0 }), "failed", CAUSE);
+  judges(answered({ flags: "R", seq: 5000, window: 0 }), "undetermined");
+  judges(answered({ flags: "RA", seq: 5000, ack: 1301, window: 0 }), "undetermined");
+  judges(answered({ flags: "RA", seq: 5000, ack: 1001, window: 64 }), "undetermined");
+});

@@ -88,3 +88,18 @@ test("silent: 521 and 522 about address families, 550 about a file, whatever its
   judges(eprt, "refused", "port-refused");
   judges(file, "refused");
 });
+
+test("a PROT P that was turned down is not said not to have been sent", () => {
+  const ftp = new Dialogue().login();
+  ftp.ask("PROT P", "503 PBSZ command not yet executed");
+  ftp.passive(50002);
+  const list = ftp.ask("LIST", "522 SSL/TLS required on the data channel");
+  ftp.quit();
+  shows(ftp.channel(), {
+    outcome: "refused",
+    cause: CAUSE,
+    confidence: "certain",
+    evidence: [list.reply],
+    says: /; PROT P was answered by 503/,
+  });
+});

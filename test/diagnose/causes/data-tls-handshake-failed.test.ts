@@ -1,5 +1,5 @@
 import { test } from "node:test";
-import { Dialogue, judges, shows, tlsListing } from "../dialogue.ts";
+import { Dialogue, FORGED, judges, shows, tlsListing } from "../dialogue.ts";
 import { SILENCE_SECONDS } from "../thresholds.ts";
 
 const CAUSE = "data-tls-handshake-failed";
@@ -194,4 +194,15 @@ test("silent: a handshake that ends, a warning alert, TLS uploads, cleartext und
   ftp.control.sealed("server", "226 Directory send OK.\r\n");
   ftp.quitSealed();
   for (const channel of ftp.channels()) judges(channel, "ok");
+});
+
+test("silent: a device between cuts the handshake off by a RST in the server's name", () => {
+  const ftp = new Dialogue().secureLogin().clearAgain();
+  ftp.passive(50002);
+  const data = ftp.dial(50002);
+  ftp.ask("LIST", "150 Here comes the directory listing.");
+  data.tls({}, 1);
+  data.reset("server", FORGED);
+  ftp.control.server("426 Failure.\r\n");
+  judges(ftp.channel(), "failed", "data-connection-reset");
 });

@@ -92,5 +92,23 @@ test("silent: 530 to something else than a login", () => {
   ftp.quit();
   const session = ftp.session();
   judges(session.control, "ok");
-  judges(session.dataChannels[0], "refused", "pasv-refused");
+  // Nobody has logged in: that says nothing of the mode.
+  judges(session.dataChannels[0], "refused");
+});
+
+test("a banner that calls the place secure, or advice to try again later, does not hide a wrong password", () => {
+  for (const reply of [
+    "530-Welcome to ACME secure file exchange.\r\n530 Login incorrect.",
+    "530 Login authentication failed. Please try again later.",
+  ]) {
+    const ftp = new Dialogue();
+    ftp.control.server("220 ready\r\n");
+    ftp.ask("USER alice", "331 Password required.");
+    ftp.ask("PASS wrong", reply);
+    judges(ftp.session().control, "failed", CAUSE);
+  }
+  const tls = new Dialogue();
+  tls.control.server("220 ready\r\n");
+  tls.ask("USER alice", "530 Login failed: only encrypted sessions are allowed.");
+  judges(tls.session().control, "ok");
 });

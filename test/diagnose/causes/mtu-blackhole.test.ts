@@ -127,3 +127,14 @@ test("silent: burst loss, in which small segments are lost as well; and loss tha
   ftp.quit();
   judges(ftp.channel(), "ok");
 });
+
+test("silent: what is small does not get through either: the 150 is repeated as well", () => {
+  const ftp = new Dialogue({ vantage: "server" }).login();
+  ftp.extended(50002);
+  const data = ftp.dial(50002);
+  ftp.ask("RETR big", "150 Opening BINARY mode data connection for big (900000 bytes).");
+  const [lost] = data.serverData(1448, { acked: false });
+  data.retransmit(lost, { times: 5 });
+  ftp.control.retransmit("server", { times: 5 });
+  judges(ftp.channel(), "failed", "data-stalled");
+});

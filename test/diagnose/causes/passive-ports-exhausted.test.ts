@@ -13,7 +13,6 @@ test("the server says that it has no port", () => {
     "421 Unable to listen, too many pending PASV requests from same client IP.", // Serv-U
     "500 OOPS: vsf_sysutil_bind", // vsftpd
     "451 No passive port available.",
-    "425 Too many connections. Can't open data channel.", // pyftpdlib
   ]) {
     const ftp = new Dialogue().login();
     const pasv = ftp.ask("PASV", reply);

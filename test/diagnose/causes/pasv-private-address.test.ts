@@ -1,3 +1,4 @@
+import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Dialogue, judges, ROUTER, shows, tlsListing } from "../dialogue.ts";
 
@@ -217,4 +218,19 @@ test("silent: granted, and turned down for a file (550), or followed by EPSV", (
   judges(refused, "refused");
   judges(unused, "not-attempted");
   judges(used, "ok");
+});
+
+test("between private networks, or in the client's own, the address may be right: likely, and its port may be closed", () => {
+  const dialled = (client: string, server: string, advertised: string) => {
+    const ftp = new Dialogue({ client, server }).login();
+    ftp.passive(50002, advertised);
+    ftp.ask("LIST");
+    ftp.net.synUnanswered(ftp.ends(50002, { address: advertised }));
+    const { outcome, cause, confidence, alternatives } = ftp.channel();
+    return [outcome, cause, confidence, ...alternatives.map((other) => other.cause)];
+  };
+  const likely = ["failed", CAUSE, "likely", "data-port-filtered"];
+  assert.deepEqual(dialled("10.1.2.3", "172.16.5.5", "192.168.7.5"), likely);
+  assert.deepEqual(dialled("192.168.1.10", "203.0.113.5", "192.168.1.5"), likely);
+  assert.deepEqual(dialled("192.168.1.10", "203.0.113.5", "10.0.0.5"), ["failed", CAUSE, "certain"]);
 });

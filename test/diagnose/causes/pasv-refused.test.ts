@@ -61,3 +61,19 @@ test("silent: its yes, the transfer and the 150 are not in the capture, and the 
   ftp.net.drop(granted.reply, opened.command);
   judges(ftp.channel(), "undetermined");
 });
+
+test("silent: a refusal that is of the session, not of the mode", () => {
+  for (const reply of [
+    "530 Please login with USER and PASS.", // vsftpd
+    "530 Please log in with USER and PASS first.", // pyftpdlib
+    "550 SSL/TLS required on the control channel", // ProFTPD
+    "421 Timeout.", // vsftpd
+    "421 Service not available, closing control connection",
+    "425 Too many connections. Can't open data channel.", // pyftpdlib: max_cons
+  ])
+    for (const command of ["PASV", "EPSV", "PORT 192,0,2,10,195,80"]) {
+      const ftp = new Dialogue().login();
+      ftp.ask(command, reply);
+      judges(ftp.channel(), "refused");
+    }
+});

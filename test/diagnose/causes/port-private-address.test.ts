@@ -171,3 +171,15 @@ test("silent: granted and never wanted, or turned down for a file", () => {
   ftp.quit();
   judges(ftp.channel(), "refused");
 });
+
+test("silent: never answered, or turned down since nobody has logged in", () => {
+  const ftp = new Dialogue({ client: "192.168.1.50" }).login();
+  ftp.control.client("PORT 192,168,1,50,19,137\r\n");
+  ftp.control.ack("server");
+  ftp.pause(10).control.fin("client");
+  judges(ftp.channel(), "undetermined");
+  const early = new Dialogue({ client: "192.168.1.50" });
+  early.control.server("220 ready\r\n");
+  early.ask("PORT 192,168,1,50,19,137", "530 Please login with USER and PASS.");
+  judges(early.channel(), "refused");
+});

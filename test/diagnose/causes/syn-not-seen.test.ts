@@ -182,3 +182,14 @@ test("silent: a reply that speaks of the data connection's TLS", () => {
     judges(ftp.channel(), "failed", cause);
   }
 });
+
+test("ProFTPD's `Operation not permitted` speaks of TLS only where there is TLS", () => {
+  const ftp = new Dialogue({ software: "proftpd" }).login();
+  ftp.active(50002);
+  ftp.ask("LIST", "425 Unable to build data connection: Operation not permitted");
+  judges(ftp.quit().channel(), "failed", CAUSE);
+  const secure = new Dialogue({ software: "proftpd" }).secureLogin().clearAgain();
+  secure.active(50002);
+  secure.ask("LIST", "425 Unable to build data connection: Operation not permitted");
+  judges(secure.quit().channel(), "failed", "data-tls-handshake-failed");
+});

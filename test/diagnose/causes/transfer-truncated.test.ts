@@ -170,3 +170,53 @@ test("silent: the connection is another transfer's, whose 227 the capture lost",
   judges(lost, "undetermined");
   judges(other, "ok");
 });
+
+/** RETR of 5000 bytes in binary mode whose server closes after 3000 and never says another word. */
+function cutShort(then: (ftp: Dialogue, data: ReturnType<Dialogue["dial"]>) => void) {
+  const ftp = new Dialogue().login();
+  ftp.ask("TYPE I", "200 Switching to Binary mode.");
+  ftp.passive(50002);
+  const data = ftp.dial(50002);
+  const { reply } = ftp.ask("RETR file", "150 Opening BINARY mode data connection for file (5000 bytes).");
+  data.serverData(3000);
+  then(ftp, data);
+  return { channel: ftp.channel(), reply };
+}
+
+test("the server closes in the middle and says nothing more: it died", () => {
+  let fin = 0;
+  const { channel, reply } = cutShort((ftp, data) => {
+    [fin] = data.finish("server");
+    ftp.pause(1).control.finish("server");
+  });
+  shows(channel, {
+    outcome: "failed",
+    cause: CAUSE,
+    confidence: "likely",
+    evidence: [reply, fin],
+    says: /the data ends after 3000 of 5000 bytes/,
+  });
+});
+
+test("silent: the client had closed first, on either connection", () => {
+  const byData = cutShort((ftp, data) => {
+    data.finish("client");
+    ftp.quit();
+  });
+  judges(byData.channel, "ok");
+  const byControl = cutShort((ftp, data) => {
+    ftp.control.fin("client");
+    data.finish("server");
+    ftp.control.fin("server");
+  });
+  judges(byControl.channel, "ok");
+});
+
+test("silent: what stands where SIZE is due is the time that MDTM asked for", () => {
+  const { channel } = retrieve({
+    announced: "150 Opening BINARY mode data connection.",
+    carried: 4000,
+    after: [["SIZE file", "213 20261121162131"]],
+  });
+  judges(channel, "ok");
+});
