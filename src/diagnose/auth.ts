@@ -17,3 +17,15 @@ export function silenceAfterAuth(session: SessionFacts, auth: CommandEvent): str
   if (waited < AUTH_SILENCE_SECONDS) return undefined;
   return `the client waits ${secondsText(waited)} and hears nothing`;
 }
+
+/** TLS began on the control connection, and nothing was said under it, as far as that can be seen. */
+export function isInHandshake({ events }: SessionFacts): boolean {
+  let began = false;
+  for (const event of events) {
+    if (event.kind !== "tls-record") continue;
+    // In TLS 1.3 what follows the server's hello is application data by its type too (RFC 8446 section 5.1).
+    if (event.contentType === 23) return false;
+    began = true;
+  }
+  return began;
+}

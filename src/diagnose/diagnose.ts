@@ -1,5 +1,6 @@
 import type { ChannelFacts } from "../correlate/data-channel.ts";
 import type { SessionFacts } from "../correlate/session-facts.ts";
+import { isInHandshake } from "./auth.ts";
 import { controlBlindness } from "./blind-spots.ts";
 import type { CauseId, LimitId } from "./cause.ts";
 import type { CaptureFacts, ChannelContext } from "./context.ts";
@@ -125,7 +126,8 @@ const DEATHS: readonly CauseId[] = ["control-connection-lost", "control-idle-tim
 function isLastWordUnknown(session: SessionFacts, channels: readonly ChannelDiagnosis[]): boolean {
   const { control, exchanges, hidden, candidates } = session;
   if (channels.some(({ outcome, limits }) => outcome === "undetermined" && limits.length > 0)) return true;
-  if (hidden.some(({ to }) => to === Number.POSITIVE_INFINITY)) return control.midstream || candidates.length === 0;
+  if (hidden.some(({ to }) => to === Number.POSITIVE_INFINITY) && !isInHandshake(session))
+    return control.midstream || candidates.length === 0;
   if (exchanges.some(({ final, replies }) => final === null && replies.length > 0)) return true;
   const last = exchanges.findLast(({ final }) => final !== null)?.final?.stamp.packet ?? 0;
   if (last === 0 && control.midstream) return true;

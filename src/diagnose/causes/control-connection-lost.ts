@@ -1,4 +1,5 @@
 import type { SessionFacts } from "../../correlate/session-facts.ts";
+import { isInHandshake } from "../auth.ts";
 import type { SessionRule } from "../context.ts";
 import { controlEnd } from "../control-end.ts";
 import { forgerOf, resetOrigin } from "../packet-origin.ts";
@@ -20,8 +21,9 @@ export const rule: SessionRule = ({ session }) => {
   const end = controlEnd(session);
   if (end.kind === "client-unheard" || end.kind === "server-unheard") {
     const half = end.kind === "client-unheard" ? session.client : session.server;
-    // Encrypted, the server's last words may be its goodbye to a client that is gone.
-    if (encrypted && (half === session.server || session.server.finPacket !== 0)) return undefined;
+    // Encrypted, the server's last words may be its goodbye to a client that is gone; a handshake is none.
+    if (encrypted && !isInHandshake(session) && (half === session.server || session.server.finPacket !== 0))
+      return undefined;
     return {
       outcome: "failed",
       cause: "control-connection-lost",
@@ -34,6 +36,8 @@ export const rule: SessionRule = ({ session }) => {
       ],
     };
   }
+  const broken = endsInHandshake(session);
+  if (broken) return broken;
   // An earlier command without its reply is one whose reply was lost: the dialogue went on after it.
   const waiting = session.exchanges.findLast((exchange) => exchange.command !== null)?.final === null;
   const quit = session.exchanges.some((exchange) => exchange.command?.verb === "QUIT");
@@ -80,6 +84,36 @@ function endsBeforeGreeting({ server, client, control }: SessionFacts): Verdict 
       {
         cause: "server-busy",
         missing: "the server's log: a limit of connections, or TCP wrappers, closes without a word",
+      },
+    ],
+  };
+}
+
+/**
+ * The server ends the handshake of the control connection: by an alert, or by closing without one. A client that does so dislikes the
+ * certificate, or changed its mind: that is no loss.
+ */
+function endsInHandshake(session: SessionFacts): Verdict | undefined {
+  const { server, client, lostBytes, cutBytes, events } = session;
+  if (!isInHandshake(session) || lostBytes || cutBytes || server.finPacket === 0) return undefined;
+  const alert = events.find((event) => event.kind === "tls-record" && event.contentType === 21);
+  if (alert ? alert.kind === "tls-record" && alert.direction === "client" : !server.closedBefore(client))
+    return undefined;
+  const packet = alert?.stamp.packet ?? server.finPacket;
+  return {
+    outcome: "failed",
+    cause: "control-connection-lost",
+    confidence: "possible",
+    facts: [
+      {
+        packet,
+        says: `${alert ? "an alert" : "FIN"} from the server ends the TLS handshake of the control connection before anything was said under it`,
+      },
+    ],
+    alternatives: [
+      {
+        cause: "auth-tls-blocked",
+        missing: "the server's log: which version, cipher or certificate it did not like, if it was it",
       },
     ],
   };

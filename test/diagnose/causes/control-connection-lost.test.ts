@@ -1,4 +1,5 @@
 import { test } from "node:test";
+import { tlsFlights } from "../../support/tls-records.ts";
 import { Dialogue, FORGED, judges, shows, tlsListing } from "../dialogue.ts";
 import { DEAD_RETRANSMISSIONS, DEAD_SECONDS } from "../thresholds.ts";
 
@@ -188,4 +189,59 @@ test("a 421 that another device sends in the server's name; the server's own is 
     says: /421 Service not available.*not the server's own: TTL 62/,
   });
   judges(expelled().control, "ok");
+});
+
+/** AUTH TLS granted, and the client's hello under way. */
+function inHandshake(options: ConstructorParameters<typeof Dialogue>[0] = {}) {
+  const ftp = new Dialogue(options);
+  ftp.control.server("220 ready\r\n");
+  ftp.ask("AUTH TLS", "234 AUTH TLS OK.");
+  ftp.control.tls({ version: "1.2" }, 1);
+  return ftp;
+}
+
+test("the server ends the handshake of the control connection by an alert, or without a word", () => {
+  const warned = inHandshake();
+  const alert = warned.control.alert("server", 2, 70);
+  warned.control.finish("server");
+  shows(warned.session().control, {
+    outcome: "failed",
+    cause: CAUSE,
+    confidence: "possible",
+    evidence: [alert],
+    alternatives: ["auth-tls-blocked"],
+    says: /an alert from the server ends the TLS handshake/,
+  });
+  const closed = inHandshake();
+  const [fin] = closed.control.finish("server");
+  shows(closed.session().control, {
+    outcome: "failed",
+    cause: CAUSE,
+    confidence: "possible",
+    evidence: [fin],
+    says: /FIN from the server ends the TLS handshake/,
+  });
+});
+
+test("the server's flight is repeated in vain: the handshake cannot go on", () => {
+  const ftp = inHandshake({ vantage: "server" });
+  ftp.control.server(tlsFlights({ version: "1.2" })[1].bytes);
+  const repeats = ftp.control.retransmit("server", { times: 5 });
+  shows(ftp.session().control, {
+    outcome: "failed",
+    cause: CAUSE,
+    confidence: "possible",
+    evidence: [repeats[0]],
+    says: /the server repeats itself 5 times/,
+  });
+});
+
+test("silent: the client itself leaves the handshake: an alert, its certificate, its FIN", () => {
+  const alert = inHandshake();
+  alert.control.alert("client", 2, 48);
+  alert.control.finish("server");
+  judges(alert.session().control, "ok");
+  const left = inHandshake();
+  left.control.finish("client");
+  judges(left.session().control, "ok");
 });
