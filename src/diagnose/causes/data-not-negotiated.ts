@@ -8,11 +8,14 @@ import { replyText } from "../wording.ts";
  * (RFC 959 section 3.2): whether that works or not, nothing was missing.
  */
 export const rule: ChannelRule = (context) => {
-  const { channel } = context;
+  const { channel, channels, index } = context;
   const { negotiation, transfer } = channel;
   const reply = transfer?.final;
-  if (!reply || negotiation !== null || attemptOf(context, "active")) return undefined;
+  if (!reply || attemptOf(context, "active")) return undefined;
   const textual = mayMean(reply, "not-negotiated", transfer.command);
+  // A PORT that has served a transfer: to many servers it is used up, and they say so.
+  const isUsedUp = negotiation !== null && channels[index - 1]?.negotiation === negotiation;
+  if (negotiation !== null && !(isUsedUp && textual)) return undefined;
   // "503 Login with USER first" is about another sequence.
   if (!textual && reply.code === 503 && !isLoggedIn(context)) return undefined;
   return {
@@ -22,7 +25,9 @@ export const rule: ChannelRule = (context) => {
     facts: [
       {
         packet: transfer.command.stamp.packet,
-        says: `${transfer.command.verb} with no PASV, EPSV, PORT or EPRT in force`,
+        says: isUsedUp
+          ? `${transfer.command.verb} after the ${negotiation.verb} before it has served a transfer, and no other`
+          : `${transfer.command.verb} with no PASV, EPSV, PORT or EPRT in force`,
       },
       { packet: reply.stamp.packet, says: replyText(reply) },
     ],

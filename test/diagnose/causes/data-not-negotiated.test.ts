@@ -1,3 +1,4 @@
+import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Dialogue, judges, shows } from "../dialogue.ts";
 
@@ -86,4 +87,36 @@ test("silent: 503 before the login is about the login", () => {
   ftp.ask("LIST", "503 Login with USER first.");
   ftp.quit();
   judges(ftp.channel(), "undetermined");
+});
+
+test("one PORT for several transfers: those that the server could not serve are channels of their own", () => {
+  const ftp = new Dialogue({ vantage: "server" }).login();
+  const port = ftp.active(50001);
+  const serve = () => ftp.list(ftp.dialBack(50001));
+  serve();
+  serve();
+  const used = ftp.ask("LIST", "425 Use PORT or PASV first.");
+  ftp.ask("NLST");
+  const syns = ftp.net.synUnanswered({ ...ftp.ends(50001, {}, "server"), retries: 3 });
+  const failed = ftp.control.server("425 Failed to establish connection.\r\n");
+  ftp.quit();
+  const channels = ftp.channels();
+  judges(channels[0], "ok");
+  shows(channels[1], {
+    outcome: "refused",
+    cause: CAUSE,
+    confidence: "certain",
+    evidence: [used.command, used.reply],
+    says: /LIST after the PORT before it has served a transfer/,
+  });
+  judges(channels[2], "failed", "active-inbound-blocked");
+  assert.deepEqual(
+    channels.map(({ negotiation, connection }) => [negotiation?.commandPacket, connection?.synCount]),
+    [
+      [port.command, 1],
+      [port.command, undefined],
+      [port.command, syns.length],
+    ],
+  );
+  assert.ok(channels[2].evidence.some(({ packet }) => packet === failed));
 });
