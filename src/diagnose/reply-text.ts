@@ -182,7 +182,9 @@ const MODE_DISABLED =
 
 /** Whether a refusal of PORT or EPRT is a matter of policy or ability, so that another address would not have helped. */
 export function refusesMode(reply: ReplyEvent): boolean {
-  return reply.code === 502 || reply.code === 522 || reply.code === 550 || MODE_DISABLED.test(reply.lines.join(" "));
+  if (reply.code === 502 || reply.code === 522 || reply.code === 550) return true;
+  const text = reply.lines.join(" ");
+  return MODE_DISABLED.test(text) && !/\b(host|address|ip)\b.* not allowed/i.test(text);
 }
 
 /**

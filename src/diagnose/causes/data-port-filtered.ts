@@ -1,6 +1,7 @@
 import { attemptOf, attemptState, REPEATED_SYNS } from "../attempt.ts";
 import type { ChannelRule } from "../context.ts";
 import { controlEnd } from "../control-end.ts";
+import { vantageOf } from "../vantage.ts";
 import type { Fact } from "../verdict.ts";
 import { endpointText, secondsText, synText } from "../wording.ts";
 
@@ -30,17 +31,27 @@ export const rule: ChannelRule = (context) => {
       packet: session.server.lastPacket,
       says: `the server lives: its last packet on the control connection comes ${secondsText(session.server.lastTime - attempt.firstTime)} after that SYN`,
     });
+  // Where a RST would set out no RST can be lost.
+  const vantage = vantageOf(session);
+  const atServer = vantage.side === "server" && attempt.responder.address === session.server.address;
+  if (atServer)
+    facts.push({
+      packet: attempt.firstPacket,
+      says: `captured at the server (${vantage.reason}): the SYN gets there, and what drops it is the server's own firewall or stands right before it`,
+    });
   return {
     outcome: "failed",
     cause: "data-port-filtered",
     confidence: attempt.originator.synCount >= REPEATED_SYNS ? "likely" : "possible",
     facts,
     contributing: channel.hidden ? ["control-encrypted"] : [],
-    alternatives: [
-      {
-        cause: "data-port-rejected",
-        missing: "a capture nearer to the server: a RST that is lost on the way back looks the same",
-      },
-    ],
+    alternatives: atServer
+      ? []
+      : [
+          {
+            cause: "data-port-rejected",
+            missing: "a capture nearer to the server: a RST that is lost on the way back looks the same",
+          },
+        ],
   };
 };

@@ -1,7 +1,7 @@
-import { formatEndpoint } from "../../address.ts";
+import { formatEndpoint, isPrivateUse } from "../../address.ts";
 import type { ChannelContext, ChannelRule } from "../context.ts";
 import { mayMean, reportsAttempt, tellsOfTls } from "../reply-text.ts";
-import { vantageOf } from "../vantage.ts";
+import { shareNetwork, vantageOf } from "../vantage.ts";
 import type { Fact } from "../verdict.ts";
 import { replyText, secondsText } from "../wording.ts";
 
@@ -71,9 +71,23 @@ export const rule: ChannelRule = (context) => {
           ? `the ${dialler}'s own firewall log: what is dropped there never reaches its capture`
           : `a capture at the ${dialler}`,
       },
+      ...(namesPrivateServer(context)
+        ? [
+            {
+              cause: "pasv-private-address" as const,
+              missing: "whether the client's network has a route to that address",
+            },
+          ]
+        : []),
     ],
   };
 };
+
+/** The server's own private address, given to a client in another private network: reachable if somebody routes between them. */
+function namesPrivateServer({ channel: { negotiation }, session: { client, server } }: ChannelContext): boolean {
+  if (negotiation?.mode !== "passive" || negotiation.advertised?.address !== server.address) return false;
+  return isPrivateUse(server.address) && isPrivateUse(client.address) && !shareNetwork(server.address, client.address);
+}
 
 /** Where the SYN was due, in words. */
 function targets({ channel, session }: ChannelContext): string {

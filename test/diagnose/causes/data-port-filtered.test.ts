@@ -161,3 +161,18 @@ test("silent: an attempt that another one of the same channel made good", () => 
   ftp.quit();
   judges(ftp.channel(), "ok");
 });
+
+test("captured at the server no RST can be lost on its way back: the server's own side drops the SYN", () => {
+  const dropped = (vantage: "server" | "client") => {
+    const ftp = new Dialogue({ vantage }).login();
+    ftp.passive(50002);
+    ftp.ask("LIST");
+    ftp.net.synUnanswered({ ...ftp.ends(50002), retries: 3 });
+    ftp.ask("NOOP", "200 NOOP ok.");
+    const { cause, alternatives, evidence } = ftp.channel();
+    const places = evidence.filter(({ says }) => /^captured at the server .*: the SYN gets there/.test(says));
+    return [cause, alternatives.map((other) => other.cause), places.length];
+  };
+  assert.deepEqual(dropped("server"), [CAUSE, [], 1]);
+  assert.deepEqual(dropped("client"), [CAUSE, ["data-port-rejected"], 0]);
+});

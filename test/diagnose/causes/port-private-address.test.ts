@@ -183,3 +183,12 @@ test("silent: never answered, or turned down since nobody has logged in", () => 
   early.ask("PORT 192,168,1,50,19,137", "530 Please login with USER and PASS.");
   judges(early.channel(), "refused");
 });
+
+test("`Host not allowed` is about the address, not about the mode", () => {
+  const ftp = new Dialogue({ client: "192.168.1.50" }).login();
+  ftp.ask("EPRT |1|192.168.1.50|5001|", "504 Host not allowed");
+  judges(ftp.channel(), "refused", CAUSE);
+  const mode = new Dialogue({ client: "192.168.1.50" }).login();
+  mode.ask("EPRT |1|192.168.1.50|5001|", "500 EPRT not allowed");
+  judges(mode.channel(), "refused", "port-refused");
+});

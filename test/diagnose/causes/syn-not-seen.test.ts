@@ -193,3 +193,17 @@ test("ProFTPD's `Operation not permitted` speaks of TLS only where there is TLS"
   secure.ask("LIST", "425 Unable to build data connection: Operation not permitted");
   judges(secure.quit().channel(), "failed", "data-tls-handshake-failed");
 });
+
+test("at a server in a private network, to a client in another: its address may be what is wrong", () => {
+  const alternatives = (client: string) => {
+    const ftp = new Dialogue({ vantage: "server", client, server: "172.16.5.5" }).login();
+    ftp.passive(50002);
+    ftp.ask("LIST", "425 Failed to establish connection.");
+    return ftp
+      .quit()
+      .channel()
+      .alternatives.map((other) => other.cause);
+  };
+  assert.deepEqual(alternatives("10.1.2.3"), ["data-port-filtered", "pasv-private-address"]);
+  assert.deepEqual(alternatives("172.16.5.77"), ["data-port-filtered"]);
+});
