@@ -242,13 +242,13 @@ function overlaps(transfer: Exchange, exchange: Exchange): boolean {
 /** @param end index of the next negotiation: an ABOR behind it is another transfer's */
 function transferOf(exchanges: readonly Exchange[], at: number, end = exchanges.length): TransferFacts {
   const { command, replies, final, replyLost } = exchanges[at];
-  let aborted = false;
-  for (let i = at + 1; i < end && !aborted; i++) {
+  let abort: CommandEvent | null = null;
+  for (let i = at + 1; i < end && abort === null; i++) {
     const { command: later } = exchanges[i];
     if (later === null) continue;
     // What follows it came later still.
     if (!beforeReply(later, final)) break;
-    aborted = later.verb === "ABOR";
+    if (later.verb === "ABOR") abort = later;
   }
   let restartAt = 0;
   for (let i = at - 1; i >= 0; i--) {
@@ -259,7 +259,7 @@ function transferOf(exchanges: readonly Exchange[], at: number, end = exchanges.
       break;
     }
   }
-  return { command: command!, replies, final, replyLost, aborted, restartAt };
+  return { command: command!, replies, final, replyLost, abort, restartAt };
 }
 
 function beforeReply(command: CommandEvent, reply: ReplyEvent | null): boolean {

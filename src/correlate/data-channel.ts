@@ -31,8 +31,8 @@ export interface TransferFacts {
   readonly replies: readonly ReplyEvent[];
   readonly final: ReplyEvent | null;
   readonly replyLost: boolean;
-  /** An ABOR was sent while it ran. */
-  readonly aborted: boolean;
+  /** The ABOR that was sent while it ran. */
+  readonly abort: CommandEvent | null;
   /** REST offset in force, 0 without. */
   readonly restartAt: number;
 }

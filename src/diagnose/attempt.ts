@@ -2,7 +2,7 @@ import type { ChannelMode, MatchedConnection } from "../correlate/data-channel.t
 import { timeOf } from "../correlate/session-facts.ts";
 import type { Connection, IcmpError } from "../tcp/connection.ts";
 import { REORDER_SECONDS } from "../tcp/early-packets.ts";
-import type { Reset } from "../tcp/half-connection.ts";
+import type { HalfConnection, Reset } from "../tcp/half-connection.ts";
 import type { ChannelContext } from "./context.ts";
 
 /** ICMP codes that end a connection attempt, with what they say (RFC 792, RFC 1812 section 5.2.7.1, RFC 4443 section 3.1). */
@@ -46,8 +46,9 @@ export type AttemptState =
 export function attemptState(connection: Connection): AttemptState {
   if (connection.established) return "established";
   if (connection.originator.synCount === 0) return "unclear";
-  const { resets } = connection.responder;
-  if (resets.length > 0) return resets.some(answersSyn) ? "rejected" : "unclear";
+  const { originator, responder } = connection;
+  if (responder.resets.length > 0)
+    return responder.resets.some((reset) => answersSyn(reset, originator)) ? "rejected" : "unclear";
   if (connection.icmpErrors.some((error) => error.quotes === "originator" && prohibitionText(error) !== undefined))
     return "prohibited";
   return "unanswered";
@@ -57,8 +58,9 @@ export function attemptState(connection: Connection): AttemptState {
  * A closed port answers a SYN with sequence number 0 and acknowledges it (RFC 9293 section 3.10.7.1). A RST that acknowledges nothing, or more than
  * that, or that comes with a sequence number and a window, as out of a socket, belongs to a connection that stood: the capture lacks what came before.
  */
-function answersSyn({ hasAck, acknowledges, sequence, window }: Reset): boolean {
-  return hasAck && acknowledges <= 0 && (sequence === 0 || window === 0);
+function answersSyn({ hasAck, acknowledges, sequence, window }: Reset, originator: HalfConnection): boolean {
+  // A SYN may carry data (TCP Fast Open).
+  return hasAck && acknowledges <= originator.highest && (sequence === 0 || window === 0);
 }
 
 /** The ICMP error that ended an attempt. */

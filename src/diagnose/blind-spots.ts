@@ -5,6 +5,7 @@ import type { Direction } from "../tcp/stream-sink.ts";
 import type { LimitId } from "./cause.ts";
 import type { DataProgress } from "./data-progress.ts";
 import { oncePer } from "./once-per.ts";
+import { resetOrigin } from "./packet-origin.ts";
 
 /**
  * What the capture provably did not see. Most accusations rest on something that is *not* there: no reply, no command, no end of a
@@ -22,9 +23,11 @@ function missesTail(half: HalfConnection): boolean {
 const MAX_MISSED_BEFORE_RESET = 2 ** 20;
 
 /** Its RST stands behind more than the capture has of it. */
-function missesBeforeReset({ resets, highest, finAt }: HalfConnection): boolean {
-  const end = highest + (finAt === highest ? 1 : 0);
-  return resets.some(({ at }) => at > end && at - end <= MAX_MISSED_BEFORE_RESET);
+function missesBeforeReset(half: HalfConnection): boolean {
+  const end = half.highest + (half.finAt === half.highest ? 1 : 0);
+  return half.resets.some(
+    (reset) => reset.at > end && reset.at - end <= MAX_MISSED_BEFORE_RESET && resetOrigin(reset, half).who === "host",
+  );
 }
 
 /** Bytes are missing that the other end has: the capture lost them, not the network. */

@@ -48,7 +48,7 @@ export function controlEnd(session: SessionFacts): ControlEnd {
     };
   }
   const reset = firstReset(session);
-  if (reset && !(client.finPacket !== 0 || server.finPacket !== 0)) {
+  if (reset && !hadClosed(client) && !hadClosed(server)) {
     return {
       kind: "reset",
       packet: reset.reset.packet,
@@ -67,6 +67,11 @@ export function controlEnd(session: SessionFacts): ControlEnd {
     };
   }
   return { kind: "open", packet: control.lastPacket, idleBefore: 0, retransmissions: 0, reset: null };
+}
+
+/** Its FIN is in the capture, or what acknowledges it, or a RST that stands behind it. */
+function hadClosed({ finPacket, acked, highest, resets }: HalfConnection): boolean {
+  return finPacket !== 0 || acked > highest || resets.some(({ at }) => at === highest + 1);
 }
 
 /**

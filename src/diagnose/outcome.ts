@@ -1,9 +1,10 @@
 import { isPrivateUse } from "../address.ts";
 import type { ChannelFacts, TransferFacts } from "../correlate/data-channel.ts";
 import { type SessionFacts, timeOf } from "../correlate/session-facts.ts";
-import type { ReplyEvent } from "../ftp/control-event.ts";
+import type { CommandEvent, ReplyEvent } from "../ftp/control-event.ts";
 import { REORDER_SECONDS } from "../tcp/early-packets.ts";
-import { ANSWER_SECONDS, attemptState, isConclusive, REPEATED_SYNS } from "./attempt.ts";
+import type { Stamp } from "../tcp/stream-sink.ts";
+import { ANSWER_SECONDS, attemptState, isConclusive, prohibition, REPEATED_SYNS } from "./attempt.ts";
 import {
   controlBlindness,
   dataBlindness,
@@ -21,6 +22,7 @@ import {
   isRetransmittingInVain,
   progressOf,
   SILENCE_SECONDS,
+  STALL_SECONDS,
 } from "./data-progress.ts";
 import { oncePer } from "./once-per.ts";
 import { resetOrigin } from "./packet-origin.ts";
@@ -59,7 +61,10 @@ const fineBut = (unexplained: Judgement["unexplained"], ...among: CauseId[]): Ju
 export function judge(context: ChannelContext): Judgement {
   const { channel } = context;
   const { negotiation, transfer, connection } = channel;
-  if (transfer?.aborted && !failedBeforeAbort(context)) return judged("aborted");
+  if (transfer?.abort && !failedBefore(context, transfer.abort)) return judged("aborted");
+  // "226 Abort successful" to the transfer itself: the ABOR is not in the capture.
+  if (transfer?.final && isPositive(transfer) && /\babor/i.test(transfer.final.lines.join(" ")))
+    return judged("aborted");
   if (negotiation && !negotiation.granted) return judgeUngranted(context);
   if (connection) {
     return connection.connection.established ? judgeEstablished(context) : judgeAttempt(context);
@@ -68,19 +73,35 @@ export function judge(context: ChannelContext): Judgement {
   return judgeUnseen(context);
 }
 
-/** The client aborted a transfer whose connection did not come about, or on which nothing got through any more: the ABOR is the consequence. */
-function failedBeforeAbort({ session, channel, capture }: ChannelContext): boolean {
+/**
+ * The client aborted a transfer whose connection had not come about, or on which nothing got through any more: the ABOR is the consequence.
+ * What comes behind it is the ABOR's.
+ */
+function failedBefore({ session, channel }: ChannelContext, { stamp: abort }: CommandEvent): boolean {
   const { connection: matched, transfer } = channel;
   if (matched === null || isPositive(transfer!)) return false;
-  if (!matched.connection.established) {
-    const { synCount } = matched.connection.originator;
-    const state = attemptState(matched.connection);
-    return state === "unanswered"
-      ? synCount >= REPEATED_SYNS && isConclusive(matched, capture.now)
-      : state !== "unclear";
+  const { connection } = matched;
+  if (connection.established) return isInVainBefore(progressOf(channel, session)!, abort);
+  switch (attemptState(connection)) {
+    case "rejected":
+      return connection.responder.resets[0].packet < abort.packet;
+    case "prohibited":
+      return prohibition(connection)!.packet < abort.packet;
+    case "unanswered":
+      // Long enough for the SYN to have been repeated.
+      return connection.originator.synCount >= REPEATED_SYNS && abort.time - connection.firstTime >= ANSWER_SECONDS;
+    default:
+      return false;
   }
-  const { sender, receiver } = progressOf(channel, session)!;
-  return isRetransmittingInVain(sender) || isRetransmittingInVain(receiver);
+}
+
+/** Either end had repeated the same data in vain for so long by then. Where the other end's packets are not in the capture, nobody can tell. */
+function isInVainBefore(progress: DataProgress, { packet, time }: Pick<Stamp, "packet" | "time">): boolean {
+  if (oneSided(progress)) return false;
+  return [progress.sender, progress.receiver].some(
+    (half) =>
+      isRetransmittingInVain(half) && half.stalledFirstPacket < packet && time - half.stalledFirstTime >= STALL_SECONDS,
+  );
 }
 
 /** A negotiation that was turned down, or never answered. */
@@ -126,9 +147,9 @@ function judgeAttempt(context: ChannelContext): Judgement {
   const target = attempt.connection.responder.address;
   if (attempt.match === "inferred" && !channel.hidden && target !== session.server.address && !isPrivateUse(target))
     return judged("undetermined", "snaplen-cut");
-  if (state !== "unanswered") return judged("trouble");
   // A transfer that the server confirms had its connection: its answers went past this capture.
   if (channel.transfer?.final && isPositive(channel.transfer)) return judged("ok", "one-sided");
+  if (state !== "unanswered") return judged("trouble");
   if (session.server.packets === 0 || session.client.packets === 0) return judged("undetermined", "one-sided");
   if (saysAnswered(channel)) return judged("undetermined", "data-gap");
   if (capture.cutIcmp) return judged("undetermined", "snaplen-cut");
@@ -235,19 +256,23 @@ function judgeEstablished(context: ChannelContext): Judgement {
   return channel.hidden ? judged("ok") : judged("undetermined", "capture-ends");
 }
 
+/** Reasons that are the server's own, whatever became of the connection: the file, the disk, a permission. */
+const NAMES_OWN_REASON = /no such|not found|exist|quota|storage|space|permission|denied|busy|\bnot a\b/i;
+
 /**
- * The data connection was seen to break before the server gave a reason of its own: by a reset that neither host sent, by a fatal alert, or with
- * data repeated in vain. A server that resets by itself (a quota, a full disk) is believed.
+ * The data connection was seen to break in mid-transfer before the server gave a reason (550 and 451 are said of a broken connection too: IIS,
+ * pyftpdlib): by a reset that neither host sent, by a fatal alert, or with data repeated in vain. A server that resets by itself is believed.
  */
-function brokeBefore(progress: DataProgress, { stamp }: ReplyEvent): boolean {
+function brokeBefore(progress: DataProgress, { code, lines, stamp }: ReplyEvent): boolean {
   const { cutBy, sender, receiver } = progress;
-  if (cutBy && cutBy.reset.packet < stamp.packet) {
+  if ((code !== 550 && code !== 451) || NAMES_OWN_REASON.test(lines.join(" "))) return false;
+  if (cutBy && cutBy.reset.packet < stamp.packet && sender.bytes + receiver.bytes > 0) {
     const { who } = resetOrigin(cutBy.reset, cutBy.half);
     if (who === "middlebox" || who === "beyond") return true;
   }
   const alert = handshakeOf(progress)?.alert;
   if (alert && alert.record.packet < stamp.packet) return true;
-  return [sender, receiver].some((half) => isRetransmittingInVain(half) && half.stalledFirstPacket < stamp.packet);
+  return isInVainBefore(progress, stamp);
 }
 
 /**
@@ -436,15 +461,24 @@ export function isTruncated(context: ChannelContext): boolean {
   return end >= 0 && isShort(context, end);
 }
 
-/** The same, and nobody says that it is complete: the sender itself closed first, the client having neither left nor closed. */
+/** The same, and nobody says that it is complete: the sender itself closed first, and the client neither left nor closed before. */
 export function isCutShort(context: ChannelContext): boolean {
-  const { session, channel } = context;
+  const { session, channel, capture } = context;
+  const { transfer } = channel;
   const progress = progressOf(channel, session);
-  if (!progress || channel.transfer === null || channel.transfer.final !== null || progress.sender.finAt < 0)
-    return false;
-  if (!progress.sender.closedBefore(progress.receiver) || !isTruncated(context)) return false;
-  const { finPacket } = session.client;
-  return finPacket === 0 || finPacket > progress.sender.finPacket;
+  if (!progress || !transfer || transfer.final !== null || progress.sender.finAt < 0) return false;
+  const { sender, receiver } = progress;
+  const before = (packet: number | undefined) => packet !== undefined && packet !== 0 && packet < sender.finPacket;
+  if (before(session.client.finPacket) || before(session.client.resets[0]?.packet)) return false;
+  const leaves = channel.followedBy.find(({ command }) => command?.verb === "QUIT" || command?.verb === "REIN");
+  if (before(leaves?.command?.stamp.packet)) return false;
+  // FINs that cross do not tell who closed first.
+  const knewOther = receiver.finPacket === 0 || receiver.finAcknowledged > sender.finAt;
+  if (!sender.closedBefore(receiver) || !knewOther) return false;
+  // The reply to it may still be on its way.
+  const mayReply = session.atCaptureEnd && session.server.finPacket === 0 && session.server.resetCount === 0;
+  if (mayReply && capture.now - sender.finTime < ANSWER_SECONDS) return false;
+  return isTruncated(context);
 }
 
 /** A keep-alive, or what answers it, this long after the last data shows that the path lives (seconds). */
@@ -473,12 +507,22 @@ function isShort({ session, channel }: ChannelContext, bytes: number): boolean {
   if (!progress || progress.tls || !carries(progress, transfer)) return false;
   const size = announcedSize(session, transfer);
   if (!size || bytes >= size.bytes || dataBlindness(progress)) return false;
+  if (isOtherLength(session, transfer)) return false;
   // A lost REST or transfer command would make it another file, or the rest of one.
   if (missesCommandBefore(session, transfer.command.stamp.packet)) return false;
   const type = session.exchanges.findLast(
     (exchange) => exchange.command?.verb === "TYPE" && exchange.command.stamp.packet < transfer.command.stamp.packet,
   );
   return type ? /^\s*[IL]/i.test(type.command?.argument ?? "") : saysBinary(transfer);
+}
+
+/** MODE Z and BLOCK carry other bytes than the file has, RANG fewer (RFC 959 section 3.4, draft-bryan-ftp-range). */
+function isOtherLength({ exchanges }: SessionFacts, { command }: TransferFacts): boolean {
+  const told = (verb: string) =>
+    exchanges.findLast((exchange) => exchange.command?.verb === verb && exchange.command.startAt < command.startAt);
+  const mode = told("MODE");
+  const range = told("RANG");
+  return (mode?.command?.argument ?? "S").trim().toUpperCase() !== "S" || range !== undefined;
 }
 
 /** Nothing moved on the data connection for long before the client gave up or the session ended. */

@@ -73,7 +73,7 @@ const MEANINGS: readonly MeaningRow[] = [
     meaning: "limit-reached",
     codes: [421, 425, 530, 500],
     // "Maximum login attempts" (pyftpdlib, ProFTPD) is about passwords, not about room.
-    text: /too many (connected )?(users|connections|clients|sessions)|maximum number of|maximum (login|connection|session|user|client)s?\b(?! attempts)|(connection|session|user) limit|(?<!\b(incorrect|failed|invalid)\b.*)try (again )?later|users? \(the maximum\)/i,
+    text: /too many (connected )?(users|connections|clients|sessions)|maximum number of|maximum (login|connection|session|user|client)s?\b(?! attempts)|(connection|session|user) limit|(?<!\b(incorrect|failed|invalid)\b.*)try (again )?later|server (is )?(too )?busy|users? \(the maximum\)/i,
     source: "vsftpd, ProFTPD, Pure-FTPd, FileZilla Server, Serv-U; pyftpdlib (425 to PASV and PORT: max_cons)",
   },
   {
@@ -192,13 +192,12 @@ export function refusesMode(reply: ReplyEvent): boolean {
  * wu-ftpd say 530 of an address too ("Only client IP address allowed").
  */
 export function refusesSession(reply: ReplyEvent): boolean {
-  if (reply.code === 421) return !/data (channel|connection)|port/i.test(reply.lines.join(" "));
+  const text = reply.lines.join(" ");
+  if (reply.code === 421) return !/data (channel|connection)|\bports?\b/i.test(text);
   if (meaningOf(reply) === "limit-reached") return true;
-  return (
-    (reply.code === 530 &&
-      /log(ged)?[ -]?(in|on)|\b(user|pass)\b|\b(ssl|tls)\b|encrypt/i.test(reply.lines.join(" "))) ||
-    ([530, 534, 550].includes(reply.code) && /(ssl|tls)\S* required on the control/i.test(reply.lines.join(" ")))
-  );
+  if (/(ssl|tls)\S* required on the control/i.test(text)) return [530, 534, 550].includes(reply.code);
+  if (reply.code !== 530 || /\b(ip|address)\b/i.test(text)) return false;
+  return /log(ged)?[ -]?(in|on)|\b(user|pass)\b|\b(ssl|tls)\b|encrypt/i.test(text);
 }
 
 /**

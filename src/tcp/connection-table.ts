@@ -771,7 +771,7 @@ export class ConnectionTable {
       this.#noLongerHalfOpen(connection);
       const at = half.offsetOf(payloadSequence);
       if (view.payloadCaptured < length) connection.cutPayloads++;
-      half.sent(at, length, packet, time);
+      half.sent(at, length, packet, time, length === 1 && other.zeroWindowTime !== 0);
       const acknowledged = other.base >= 0 && (flags & TcpFlag.ack) !== 0 ? other.offsetOf(view.acknowledgment) : -1;
       if (connection.reassembler !== null) {
         const stamp: Stamp = { packet, time, acknowledged, ttl: view.ttl };

@@ -156,8 +156,12 @@ export class HalfConnection {
     }
   }
 
-  /** Notes payload at stream offset `at`. @returns whether it brought bytes not seen before */
-  sent(at: number, length: number, packet: number, time: number): boolean {
+  /**
+   * Notes payload at stream offset `at`.
+   * @param isProbe a byte into a closed window (RFC 9293 section 3.8.6.1): it is repeated until the window opens, and that is no stall
+   * @returns whether it brought bytes not seen before
+   */
+  sent(at: number, length: number, packet: number, time: number, isProbe = false): boolean {
     const end = at + length;
     if (end > this.highest) {
       if (at > this.highest) {
@@ -174,6 +178,7 @@ export class HalfConnection {
       this.bytes += filled;
       if (filled === length) return true;
     }
+    if (isProbe) return false;
     this.retransmissions++;
     if (end > this.acked) {
       if (this.stalledRetransmissions === 0) {

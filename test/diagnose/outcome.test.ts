@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Connection } from "../support/capture-builder.ts";
 import { Dialogue, FORGED, judges } from "./dialogue.ts";
-import { ALIVE_SECONDS, CONSEQUENCE_SECONDS, REPEATED_SYNS, SILENCE_SECONDS } from "./thresholds.ts";
+import { ALIVE_SECONDS, ANSWER_SECONDS, CONSEQUENCE_SECONDS, REPEATED_SYNS, SILENCE_SECONDS } from "./thresholds.ts";
 
 test("under TLS: a server that resets the control connection right after the data makes their good end doubtful", () => {
   const resetAfter = (seconds: number) => {
@@ -113,8 +113,15 @@ test("ABOR is the consequence where nothing got through before it", () => {
   filtered.passive(50002);
   filtered.ask("LIST");
   filtered.net.synUnanswered({ ...filtered.ends(50002), retries: REPEATED_SYNS });
-  abort(filtered);
+  abort(filtered.pause(ANSWER_SECONDS - 1));
   judges(filtered.quit().channel(), "failed", "data-port-filtered");
+
+  const hasty = new Dialogue().login();
+  hasty.passive(50002);
+  hasty.ask("LIST");
+  hasty.net.synUnanswered({ ...hasty.ends(50002), retries: 1 });
+  abort(hasty.pause(0.2));
+  judges(hasty.quit().channel(), "aborted");
 
   const once = new Dialogue().login();
   once.passive(50002);
@@ -141,6 +148,60 @@ test("ABOR is the consequence where nothing got through before it", () => {
   judges(stuck.quit().channel(), "failed", "data-stalled");
 });
 
+test("what comes behind an ABOR is the ABOR's: a listener that is closed, a client that is gone", () => {
+  const late = new Dialogue({ vantage: "server" }).login();
+  late.active(50001);
+  late.ask("RETR big");
+  late.ask("ABOR");
+  late.net.synRefused(late.ends(50001, {}, "server"));
+  late.control.server("425 Failed to establish connection.\r\n");
+  judges(late.quit().channel(), "aborted");
+
+  const gone = new Dialogue({ vantage: "server" }).login();
+  gone.passive(50002);
+  const data = gone.dial(50002);
+  gone.ask("RETR big", "150 Opening BINARY mode data connection.");
+  data.serverData(20_000);
+  gone.ask("ABOR");
+  const [lost] = data.serverData(1448, { acked: false });
+  data.retransmit(lost, { times: 6 });
+  gone.control.server("426 Failure writing network stream.\r\n");
+  judges(gone.quit().channel(), "aborted");
+});
+
+test("an ABOR that the capture lost is known by what the server says to the transfer", () => {
+  const ftp = new Dialogue().login();
+  ftp.ask("TYPE I", "200 Switching to Binary mode.");
+  ftp.passive(50002);
+  const data = ftp.dial(50002);
+  ftp.ask("RETR file", "150 Opening BINARY mode data connection for file (5000 bytes).");
+  data.serverData(3000);
+  data.finish("server");
+  ftp.control.server("226 Abort successful\r\n");
+  judges(ftp.quit().channel(), "aborted");
+});
+
+test("bytes into a closed window are probes, and no data repeated in vain", () => {
+  const probed = (abort: boolean) => {
+    const ftp = new Dialogue({ vantage: "server" }).login();
+    ftp.passive(50002);
+    const data = ftp.dial(50002);
+    ftp.ask("RETR big", "150 Opening BINARY mode data connection.");
+    data.serverData(20_000);
+    data.zeroWindow("client");
+    // Windows and BSD send the next byte, again and again (RFC 9293 section 3.8.6.1).
+    for (const seconds of [0.3, 0.6, 1.2, 2.4]) {
+      ftp.pause(seconds);
+      data.segment("server", { flags: "A", payload: "x" });
+      data.zeroWindow("client");
+    }
+    if (abort) ftp.ask("ABOR", "426 Failure writing network stream.", "226 ABOR successful.");
+    return ftp.channel();
+  };
+  judges(probed(true), "aborted");
+  judges(probed(false), "undetermined");
+});
+
 test("packets win over a reason of the server's own: what broke before was the connection", () => {
   const upload = (breaks: (data: Connection) => void, reply: string) => {
     const ftp = new Dialogue({ vantage: "server" }).login();
@@ -163,4 +224,5 @@ test("packets win over a reason of the server's own: what broke before was the c
     upload((data) => void data.finish("client"), "552 Disk full."),
     "refused",
   );
+  for (const reply of ["552 Disk full.", "550 Permission denied."]) judges(upload(forged, reply), "refused");
 });

@@ -29,7 +29,8 @@ export const rule: ChannelRule = (context) => {
   // A client that is gone has left a server which can only reset what still comes.
   const { finPacket } = session.client;
   const hadLeft = finPacket !== 0 && finPacket < reset.packet;
-  const gaveUp = origin.who === "host" && (hadLeft || (half === progress.client && half === progress.receiver));
+  if (hadLeft && origin.who === "host") return undefined;
+  const gaveUp = half === progress.client && half === progress.receiver && origin.who === "host";
   if (gaveUp && channel.hidden) return undefined;
   // All that was sent had been acknowledged, or the sender had finished, and the receiver's own host resets: the FIN before it, or the
   // acknowledgment, may only be lost.
@@ -46,7 +47,6 @@ export const rule: ChannelRule = (context) => {
       says: `RST in the ${who} name after ${progress.sender.bytes} bytes of data, before their end: ${origin.text}`,
     },
   ];
-  if (hadLeft) facts.unshift({ packet: finPacket, says: "the client had closed the control connection before" });
   const final = channel.transfer?.final;
   if (final) facts.push({ packet: final.stamp.packet, says: replyText(final) });
   return {

@@ -2,7 +2,8 @@ import type { HalfConnection } from "../../tcp/half-connection.ts";
 import type { ChannelRule } from "../context.ts";
 import { HIDDEN_SILENCE_SECONDS, isRetransmittingInVain, progressOf, ZERO_WINDOW_SECONDS } from "../data-progress.ts";
 import { isSilent } from "../outcome.ts";
-import type { Fact } from "../verdict.ts";
+import { resetOrigin } from "../packet-origin.ts";
+import type { Alternative, Fact } from "../verdict.ts";
 import { endpointText, replyText, secondsText } from "../wording.ts";
 
 /**
@@ -57,17 +58,34 @@ export const rule: ChannelRule = (context) => {
           : `established, and no data arrives for ${secondsText(silence(context))}`,
     });
   } else return undefined;
+  const { cutBy } = progress;
+  if (cutBy) {
+    const who = cutBy.half === progress.client ? "client's" : "server's";
+    const { text } = resetOrigin(cutBy.reset, cutBy.half);
+    facts.push({ packet: cutBy.reset.packet, says: `a RST in the ${who} name ends it: ${text}` });
+  }
   const final = channel.transfer?.final;
   if (final) facts.push({ packet: final.stamp.packet, says: replyText(final) });
+  const alternatives: Alternative[] = [];
+  if (sender.bytes === 0 || sender.missing > 0)
+    alternatives.push({
+      cause: "mtu-blackhole",
+      missing: "a capture at the sender: whether it repeats full-size segments",
+    });
+  // With the window open and nothing repeated it may have been a pause, and the RST what went wrong.
+  const mayHavePaused = cutBy !== null && !inVain && receiver.zeroWindowTime === 0;
+  if (mayHavePaused)
+    alternatives.push({
+      cause: "data-connection-reset",
+      missing: "the logs of both ends: a device that ends connections which pause may bear a host's own TTL",
+    });
+  const gaveUp = mayHavePaused && cutBy.half === receiver;
   return {
     outcome: "failed",
     cause: "data-stalled",
-    confidence: channel.hidden && !inVain ? "possible" : "likely",
+    confidence: !inVain && (channel.hidden || gaveUp) ? "possible" : "likely",
     facts,
-    alternatives:
-      sender.bytes === 0 || progress.sender.missing > 0
-        ? [{ cause: "mtu-blackhole", missing: "a capture at the sender: whether it repeats full-size segments" }]
-        : [],
+    alternatives,
   };
 
   function silence({ channel: { connection: matched }, session: { control } }: typeof context): number {

@@ -75,6 +75,8 @@ export const rule: ChannelRule = (context) => {
   if (handshake && !handshake.finished) {
     const last = records.records.at(-1)!;
     const stuck = isRetransmittingInVain(client) || isRetransmittingInVain(server);
+    // Repeated in vain: the path's, whatever ended it (`mtu-blackhole`, `data-stalled`).
+    if (stuck && !saysSo) return undefined;
     const silent = !stuck && isSilent(context);
     // Under an encrypted control connection a ClientHello may find the server saying 550 and closing: only its answer, or a long wait for
     // one, shows that TLS was wanted.

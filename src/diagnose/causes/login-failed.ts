@@ -9,6 +9,7 @@ export const rule: SessionRule = ({ session }) => {
   const refusal = session.exchanges.findLast(
     (exchange) =>
       isLogin(exchange.command?.verb) &&
+      !exchange.replyLost &&
       exchange.final !== null &&
       (exchange.final.code === 530 || exchange.final.code === 430),
   );
@@ -32,5 +33,7 @@ export const rule: SessionRule = ({ session }) => {
 /** A banner may call the place secure; only where nothing names TLS is it the password that was wrong. */
 function speaksOfPassword({ lines }: ReplyEvent): boolean {
   const text = lines.join(" ");
-  return /\b(incorrect|failed|invalid)\b/i.test(text) && !/\b(ssl|tls|ftps|clear-?text|encrypt\w*)\b/i.test(text);
+  if (/\b(ssl|tls|ftps|clear-?text|encrypt\w*)\b/i.test(text)) return false;
+  if (/\bsecured? (connection|session|ftp)|\b(use|required?|must|only)\b.*\bsecured?\b/i.test(text)) return false;
+  return /\b(incorrect|failed|invalid)\b/i.test(text);
 }

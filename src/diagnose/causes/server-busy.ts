@@ -8,8 +8,8 @@ import { replyText } from "../wording.ts";
  */
 export const rule: SessionRule = ({ session }) => {
   if (session.exchanges.some((exchange) => exchange.final?.code === 230)) return undefined;
-  const refusal = session.exchanges.find(({ command, final }) => {
-    if (final === null || (final.code !== 421 && final.code !== 530)) return false;
+  const refusal = session.exchanges.find(({ command, final, replyLost }) => {
+    if (final === null || replyLost || (final.code !== 421 && final.code !== 530)) return false;
     if (command !== null && command.verb !== "USER" && command.verb !== "PASS") return false;
     const meaning = meaningOf(final, command);
     if (meaning === "limit-reached" || (final.code === 421 && meaning === "shutdown")) return true;

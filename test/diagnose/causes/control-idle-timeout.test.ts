@@ -245,3 +245,22 @@ test("silent: a server that is slow with its 226, on a control connection that w
   judges(unconfirmed(IDLE_SECONDS + 1, GIVEN_UP_SECONDS - 1, false), "undetermined");
   judges(unconfirmed(IDLE_SECONDS + 1, GIVEN_UP_SECONDS + 1, false), "failed", CAUSE);
 });
+
+test("silent: the client had closed, and only its FIN is not in the capture: its RST stands behind it", () => {
+  const ends = (finLost: boolean) => {
+    const ftp = new Dialogue().login();
+    ftp.extended(50002);
+    const data = ftp.dial(50002);
+    ftp.ask("STOR file", "150 Ok to send data.");
+    data.clientData(5000);
+    data.finish("client");
+    ftp.pause(IDLE_SECONDS + 3);
+    const fin = finLost ? ftp.control.fin("client") : 0;
+    ftp.control.server("226 Transfer complete.\r\n");
+    ftp.control.reset("client");
+    if (finLost) ftp.net.drop(fin);
+    return ftp.channel();
+  };
+  judges(ends(true), "ok");
+  judges(ends(false), "failed", CAUSE);
+});

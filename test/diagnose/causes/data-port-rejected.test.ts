@@ -133,3 +133,18 @@ test("silent: a RST that no closed port sends: the connection stood, and the cap
   judges(answered({ flags: "RA", seq: 5000, ack: 1301, window: 0 }), "undetermined");
   judges(answered({ flags: "RA", seq: 5000, ack: 1001, window: 64 }), "undetermined");
 });
+
+test("TCP Fast Open: the RST acknowledges the data of the SYN; and a 226 shows that there was a connection", () => {
+  const answered = (payload: string, ack: number, final: string) => {
+    const ftp = new Dialogue().login();
+    ftp.passive(50002);
+    ftp.ask("LIST");
+    const ends = ftp.ends(50002);
+    ftp.net.segment({ from: ends.client, to: ends.server, flags: "S", seq: 1000, payload });
+    ftp.net.segment({ from: ends.server, to: ends.client, ttl: 57, flags: "RA", ack, window: 0 });
+    ftp.control.server(`${final}\r\n`);
+    return ftp.channel();
+  };
+  judges(answered("hello", 1006, "425 Failed to establish connection."), "failed", CAUSE);
+  judges(answered("", 1001, "226 Directory send OK."), "ok");
+});

@@ -206,3 +206,15 @@ test("silent: a device between cuts the handshake off by a RST in the server's n
   ftp.control.server("426 Failure.\r\n");
   judges(ftp.channel(), "failed", "data-connection-reset");
 });
+
+test("silent: the certificate flight is repeated in vain, and so is what the server says: the path is gone, whoever resets then", () => {
+  const ftp = new Dialogue({ vantage: "server" }).secureLogin("1.2").clearAgain();
+  ftp.passive(50002);
+  const data = ftp.dial(50002);
+  ftp.ask("LIST", "150 Here comes the directory listing.");
+  data.tls({ version: "1.2" }, 2);
+  data.retransmit("server", { times: 6 });
+  ftp.control.retransmit("server", { times: 6 });
+  data.reset("server");
+  judges(ftp.channel(), "failed", "data-stalled");
+});

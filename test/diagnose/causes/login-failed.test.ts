@@ -112,3 +112,24 @@ test("a banner that calls the place secure, or advice to try again later, does n
   tls.ask("USER alice", "530 Login failed: only encrypted sessions are allowed.");
   judges(tls.session().control, "ok");
 });
+
+test("silent: a demand for a secure session, and a 530 that may answer another command", () => {
+  for (const reply of [
+    "530 Login failed: secure connection required.",
+    "530 Login failed. Secure FTP (AUTH) required by policy.",
+    "530 Invalid connection type: use a secured session.",
+  ]) {
+    const ftp = new Dialogue();
+    ftp.control.server("220 ready\r\n");
+    ftp.ask("USER alice", reply);
+    judges(ftp.session().control, "ok");
+  }
+  const lossy = new Dialogue();
+  lossy.control.server("220 ready\r\n");
+  const user = lossy.ask("USER alice", "331 Password required.");
+  const pass = lossy.ask("PASS secret", "230 Logged in.");
+  lossy.passive(50002);
+  lossy.ask("LIST", "530 Only client IP address allowed to connect to PASV socket.");
+  lossy.net.drop(user.reply, pass.reply);
+  judges(lossy.session().control, "ok");
+});

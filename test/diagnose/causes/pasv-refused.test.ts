@@ -69,6 +69,7 @@ test("silent: a refusal that is of the session, not of the mode", () => {
     "550 SSL/TLS required on the control channel", // ProFTPD
     "421 Timeout.", // vsftpd
     "421 Service not available, closing control connection",
+    "421 Unsupported: contact support@example.com",
     "425 Too many connections. Can't open data channel.", // pyftpdlib: max_cons
   ])
     for (const command of ["PASV", "EPSV", "PORT 192,0,2,10,195,80"]) {

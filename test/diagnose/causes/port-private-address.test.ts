@@ -182,6 +182,9 @@ test("silent: never answered, or turned down since nobody has logged in", () => 
   early.control.server("220 ready\r\n");
   early.ask("PORT 192,168,1,50,19,137", "530 Please login with USER and PASS.");
   judges(early.channel(), "refused");
+  const bound = new Dialogue({ client: "192.168.1.50" }).login();
+  bound.ask("PORT 192,168,1,50,19,137", "530 PORT: IP address must match the one you logged in from.");
+  judges(bound.channel(), "refused", CAUSE);
 });
 
 test("`Host not allowed` is about the address, not about the mode", () => {

@@ -76,3 +76,10 @@ test("silent: idle timers, a wrong password too often, TLS demanded", () => {
   tls.control.finish("server");
   judges(tls.session().control, "ok");
 });
+
+test("a login that fails since the server is busy", () => {
+  const ftp = new Dialogue();
+  ftp.control.server("220 ready\r\n");
+  ftp.ask("USER alice", "530 Login failed, server busy. Try again later.");
+  judges(ftp.session().control, "failed", CAUSE);
+});

@@ -1,5 +1,6 @@
 import { test } from "node:test";
 import { Dialogue, judges, shows } from "../dialogue.ts";
+import { ANSWER_SECONDS } from "../thresholds.ts";
 
 const CAUSE = "transfer-truncated";
 
@@ -210,6 +211,44 @@ test("silent: the client had closed first, on either connection", () => {
     ftp.control.fin("server");
   });
   judges(byControl.channel, "ok");
+  const byQuit = cutShort((ftp, data) => {
+    ftp.control.client("QUIT\r\n");
+    data.finish("server");
+    ftp.control.server("221 Goodbye.\r\n");
+    ftp.control.finish("server");
+  });
+  judges(byQuit.channel, "ok");
+});
+
+test("silent: the FINs cross, or the capture ends before the server can have said anything", () => {
+  const crossed = cutShort((ftp, data) => {
+    const { ack } = data.position("client");
+    data.fin("server");
+    data.segment("client", { flags: "FA", ack });
+    ftp.pause(1).control.finish("server");
+  });
+  judges(crossed.channel, "ok");
+  const early = (seconds: number) =>
+    cutShort((ftp, data) => {
+      data.finish("server");
+      ftp.pause(seconds).net.udp({ from: "192.0.2.10:5000", to: "192.0.2.1:53", payload: "x" });
+    }).channel;
+  judges(early(ANSWER_SECONDS - 1), "undetermined");
+  judges(early(ANSWER_SECONDS + 1), "failed", CAUSE);
+});
+
+test("silent: MODE Z and RANG carry another number of bytes than the file has", () => {
+  const told = (command: string) =>
+    retrieve({
+      carried: 4000,
+      before: [
+        ["TYPE I", "200 ok"],
+        [command, "200 ok"],
+      ],
+    }).channel;
+  judges(told("MODE Z"), "ok");
+  judges(told("RANG 0 3999"), "ok");
+  judges(told("MODE S"), "failed", CAUSE);
 });
 
 test("silent: what stands where SIZE is due is the time that MDTM asked for", () => {
