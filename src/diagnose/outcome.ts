@@ -282,7 +282,7 @@ function brokeBefore(progress: DataProgress, { code, lines, stamp }: ReplyEvent)
 function unheardWords({ session, channel }: ChannelContext): LimitId | null {
   const { negotiation, transfer, hidden } = channel;
   if (hidden) return null;
-  const granted = negotiation?.reply?.stamp.packet ?? negotiation?.command?.stamp.packet ?? 0;
+  const granted = negotiation?.command?.stamp.packet ?? negotiation?.reply?.stamp.packet ?? 0;
   const asked = transfer?.command.stamp.packet ?? granted;
   return controlBlindness(session, "client", granted) ?? controlBlindness(session, "server", asked);
 }
@@ -315,7 +315,7 @@ function judgeUnseen(context: ChannelContext): Judgement {
     // It speaks of a connection that came about: what became of it, only a capture of it can say.
     return tellsOfConnection(transfer.final) ? fineBut("undetermined", ...TOLD_BY_TEXT) : judged("trouble");
   }
-  const granted = negotiation?.reply?.stamp.packet ?? negotiation?.command?.stamp.packet ?? 0;
+  const granted = negotiation?.command?.stamp.packet ?? negotiation?.reply?.stamp.packet ?? 0;
   const unheard = controlBlindness(session, "client", granted);
   if (unheard) return judged("undetermined", unheard);
   // A grant that never reached the client cannot have been followed: that is the control connection's trouble.
@@ -340,11 +340,13 @@ function judgeUnseen(context: ChannelContext): Judgement {
   return judged("trouble");
 }
 
-/** The last channel whose negotiation was granted and used; -1 when none was. */
+/** The last channel whose negotiation was granted, or may have been, and used; -1 when none was. */
 const lastUsed = oncePer((channels: readonly ChannelFacts[]) =>
   channels.findLastIndex(
     ({ negotiation, transfer, connection }) =>
-      negotiation?.granted === true && (transfer !== null || connection !== null),
+      negotiation !== null &&
+      (negotiation.granted || negotiation.replyLost) &&
+      (transfer !== null || connection !== null),
   ),
 );
 

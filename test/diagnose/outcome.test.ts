@@ -226,3 +226,35 @@ test("packets win over a reason of the server's own: what broke before was the c
   );
   for (const reply of ["552 Disk full.", "550 Permission denied."]) judges(upload(forged, reply), "refused");
 });
+
+test("a negotiation was superseded also where the yes to the later one is not in the capture", () => {
+  const ftp = new Dialogue().login();
+  ftp.active(50001);
+  const second = ftp.active(50002);
+  ftp.control.client("LIST\r\n");
+  const data = ftp.dialBack(50002);
+  const opened = ftp.control.server("150 Here comes the directory listing.\r\n");
+  data.serverData(300);
+  data.finish("server");
+  ftp.control.server("226 Directory send OK.\r\n");
+  ftp.quit();
+  ftp.net.drop(second.reply, opened);
+  judges(ftp.channels()[0], "not-attempted");
+});
+
+test("what the client said between a negotiation and its yes may have replaced it", () => {
+  const pipelined = (lose: boolean) => {
+    const ftp = new Dialogue().login();
+    ftp.control.client("PASV\r\n");
+    const lost = ftp.control.client("EPSV\r\n");
+    ftp.control.client("NOOP\r\n");
+    ftp.control.server("227 Entering Passive Mode (203,0,113,5,195,82).\r\n");
+    ftp.control.server("500 EPSV not understood\r\n");
+    ftp.control.server("200 NOOP ok.\r\n");
+    ftp.pause(5).quit();
+    if (lose) ftp.net.drop(lost);
+    return ftp.channels()[0];
+  };
+  judges(pipelined(false), "failed", "syn-not-seen");
+  judges(pipelined(true), "undetermined");
+});
