@@ -1,8 +1,16 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Connection } from "../support/capture-builder.ts";
-import { Dialogue, FORGED, judges } from "./dialogue.ts";
-import { ALIVE_SECONDS, ANSWER_SECONDS, CONSEQUENCE_SECONDS, REPEATED_SYNS, SILENCE_SECONDS } from "./thresholds.ts";
+import { Dialogue, FORGED, judges, ROUTER } from "./dialogue.ts";
+import {
+  ALIVE_SECONDS,
+  ANSWER_SECONDS,
+  CONSEQUENCE_SECONDS,
+  REPEATED_SYNS,
+  SILENCE_SECONDS,
+  STALL_RETRANSMISSIONS,
+  STALL_SECONDS,
+} from "./thresholds.ts";
 
 test("under TLS: a server that resets the control connection right after the data makes their good end doubtful", () => {
   const resetAfter = (seconds: number) => {
@@ -225,6 +233,26 @@ test("packets win over a reason of the server's own: what broke before was the c
     "refused",
   );
   for (const reply of ["552 Disk full.", "550 Permission denied."]) judges(upload(forged, reply), "refused");
+  const inVain = (data: Connection) => void data.retransmit(data.clientData(1000, { acked: false })[0], { times: 6 });
+  judges(upload(inVain, "550 The specified network name is no longer available."), "failed", "data-stalled");
+
+  const untouched = new Dialogue({ vantage: "server" }).login();
+  untouched.passive(50002);
+  const idle = untouched.dial(50002);
+  untouched.ask("STOR file");
+  idle.reset("client", FORGED);
+  untouched.control.server("550 Transfer refused.\r\n");
+  judges(untouched.quit().channel(), "refused");
+
+  const distrusted = new Dialogue().secureLogin().clearAgain();
+  distrusted.passive(50002);
+  const data = distrusted.dial(50002);
+  distrusted.ask("LIST", "125 Data connection already open; Transfer starting.");
+  data.tls({}, 2);
+  data.alert("client", 2, 48);
+  data.finish("client");
+  distrusted.control.server("550 The supplied message is incomplete. The signature was not verified.\r\n");
+  judges(distrusted.quit().channel(), "failed", "data-tls-handshake-failed");
 });
 
 test("a negotiation was superseded also where the yes to the later one is not in the capture", () => {
@@ -257,4 +285,50 @@ test("what the client said between a negotiation and its yes may have replaced i
   };
   judges(pipelined(false), "failed", "syn-not-seen");
   judges(pipelined(true), "undetermined");
+});
+
+test("ABOR before anything was sure: an ICMP error behind it, a stall that was young, or that only one direction shows", () => {
+  const icmp = new Dialogue().login();
+  icmp.passive(50002);
+  icmp.ask("LIST");
+  const [syn] = icmp.net.synUnanswered({ ...icmp.ends(50002), retries: 0 });
+  icmp.ask("ABOR");
+  icmp.net.icmpError({ from: ROUTER, quoting: syn, type: 3, code: 13 });
+  icmp.control.server("426 Failure.\r\n");
+  judges(icmp.quit().channel(), "aborted");
+
+  const confirmed = new Dialogue().login();
+  confirmed.passive(50002);
+  confirmed.ask("LIST");
+  confirmed.net.synUnanswered({ ...confirmed.ends(50002), retries: REPEATED_SYNS });
+  confirmed.pause(ANSWER_SECONDS).ask("ABOR", "226 Transfer complete.", "226 ABOR successful.");
+  judges(confirmed.quit().channel(), "aborted");
+
+  const stuck = (patience: number, oneSided: boolean) => {
+    const ftp = new Dialogue({ vantage: "server" }).login();
+    ftp.passive(50002);
+    const data = ftp.dial(50002);
+    ftp.ask("RETR big", "150 Opening BINARY mode data connection.");
+    data.serverData(20_000);
+    const [lost] = data.serverData(1448, { acked: false });
+    const repeats = data.retransmit(lost, {
+      times: STALL_RETRANSMISSIONS + 1,
+      afterMs: (patience * 1000) / STALL_RETRANSMISSIONS,
+    });
+    ftp.control.client("ABOR\r\n");
+    data.retransmit(lost, { times: 4, afterMs: 1000 });
+    ftp.control.server("426 Failure writing network stream.\r\n");
+    ftp.quit();
+    assert.ok(repeats.length > STALL_RETRANSMISSIONS);
+    if (oneSided)
+      ftp.net.edit((packets) =>
+        packets.filter(
+          ({ datagram }) => !(datagram[9] === 6 && datagram[22] === 50_002 >> 8 && datagram[23] === (50_002 & 255)),
+        ),
+      );
+    return ftp.channel();
+  };
+  judges(stuck(STALL_SECONDS + 0.5, false), "failed", "data-stalled");
+  judges(stuck(STALL_SECONDS - 1, false), "aborted");
+  judges(stuck(STALL_SECONDS + 0.5, true), "aborted");
 });

@@ -211,6 +211,11 @@ test("silent: the client had closed first, on either connection", () => {
     ftp.control.fin("server");
   });
   judges(byControl.channel, "ok");
+  const byReset = cutShort((ftp, data) => {
+    ftp.control.reset("client");
+    data.finish("server");
+  });
+  judges(byReset.channel, "undetermined");
   const byQuit = cutShort((ftp, data) => {
     ftp.control.client("QUIT\r\n");
     data.finish("server");
