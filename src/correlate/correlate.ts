@@ -143,16 +143,17 @@ function draftChannels(session: SessionFacts): Draft[] {
     const transfer = granted && transferAt >= 0 ? transferOf(exchanges, at + 1 + transferAt, end) : null;
     const grantedAt =
       facts.mode === "active" && facts.command ? facts.command.stamp : (facts.reply?.stamp ?? facts.command?.stamp);
-    const further = transfer && facts.mode === "active" ? unserved(facts, exchanges, at + 2 + transferAt, end) : [];
     drafts.push({
       negotiation: facts,
       transfer,
       from: grantedAt ? timeOf(grantedAt) : session.control.firstTime,
-      until: further[0]?.from ?? untils[i],
+      until: untils[i],
       followedBy,
     });
-    for (const [later, draft] of further.entries())
-      drafts.push({ ...draft, until: further[later + 1]?.from ?? untils[i] });
+    if (transfer && facts.mode === "active") {
+      for (const draft of unserved(facts, exchanges, at + 2 + transferAt, end))
+        drafts.push({ ...draft, until: untils[i] });
+    }
     // A passive listener serves one transfer. A negotiation that may have been granted, its reply being lost, has the transfer that follows.
     const refused = !granted && facts.reply !== null && !facts.replyLost;
     if (transferAt >= 0 && (granted || refused)) {
@@ -167,8 +168,13 @@ function draftChannels(session: SessionFacts): Draft[] {
  * RFC 959 lets one PORT serve several transfers, each with a connection of its own. Those for which the server could not open one (425) are
  * channels of their own; the others count with the first.
  */
-function unserved(negotiation: NegotiationFacts, exchanges: readonly Exchange[], begin: number, end: number): Draft[] {
-  const drafts: Draft[] = [];
+function unserved(
+  negotiation: NegotiationFacts,
+  exchanges: readonly Exchange[],
+  begin: number,
+  end: number,
+): Omit<Draft, "until">[] {
+  const drafts: Omit<Draft, "until">[] = [];
   for (let at = begin; at < end; at++) {
     const { command, final } = exchanges[at];
     if (command === null || !TRANSFER_VERBS.has(command.verb) || final?.code !== 425) continue;
@@ -176,7 +182,6 @@ function unserved(negotiation: NegotiationFacts, exchanges: readonly Exchange[],
       negotiation,
       transfer: transferOf(exchanges, at, end),
       from: timeOf(command.stamp),
-      until: Number.POSITIVE_INFINITY,
       followedBy: exchanges.slice(at + 1, Math.min(end, at + 1 + MAX_FOLLOWING)),
     });
   }

@@ -75,23 +75,28 @@ test("opened, never asked for anything and reset: not attempted, not stalled", (
 });
 
 test("the capture ends in a pause of the program that sends: nobody has stalled while keep-alives are answered", () => {
-  const paused = (alive: number | null) => {
+  const paused = (alive: number | null, { window = 502, acked = true, hours = 0 } = {}) => {
     const ftp = new Dialogue().login();
     ftp.passive(50002);
     const data = ftp.dial(50002);
     ftp.ask("STOR file", "150 Ok to send data.");
-    data.clientData(2000);
+    data.clientData(2000, { acked });
     if (alive !== null) {
       ftp.pause(alive);
       data.segment("client", { flags: "A", seq: data.position("client").seq - 1 });
-      data.ack("server");
+      const { seq } = data.position("client");
+      data.segment("server", { flags: "A", ack: acked ? seq : seq - 100, window });
     }
     ftp.pause(SILENCE_SECONDS + 1);
     ftp.net.udp({ from: "192.0.2.10:5000", to: "192.0.2.1:53", payload: "x" });
     ftp.control.ack("client");
+    if (hours > 0) ftp.pause(hours * 3600).net.udp({ from: "192.0.2.10:5000", to: "192.0.2.1:53", payload: "x" });
     return ftp.channel();
   };
   judges(paused(ALIVE_SECONDS + 0.1), "undetermined");
+  judges(paused(ALIVE_SECONDS + 0.1, { window: 0 }), "failed", "data-stalled");
+  judges(paused(ALIVE_SECONDS + 0.1, { acked: false }), "failed", "data-stalled");
+  judges(paused(ALIVE_SECONDS + 0.1, { hours: 5 }), "failed", "data-stalled");
   judges(paused(null), "failed", "data-stalled");
 });
 

@@ -16,7 +16,7 @@ export const rule: ChannelRule = ({ channel, session }) => {
   if (other.packets === 0) return undefined;
   // What the same host says on the control connection is small, and is not acknowledged either: nothing gets through (`data-stalled`).
   const words = half === progress.client ? session.client : session.server;
-  if (words.stalledRetransmissions >= DEAD_RETRANSMISSIONS && words.stalledLargest < SMALL_SEGMENT) return undefined;
+  if (words.stalledRetransmissions >= DEAD_RETRANSMISSIONS) return undefined;
   const facts = [
     {
       packet: half.stalledFirstPacket,

@@ -236,6 +236,15 @@ test("the server's flight is repeated in vain: the handshake cannot go on", () =
   });
 });
 
+test("silent: the server's part of the handshake is not in the capture", () => {
+  const ftp = inHandshake();
+  const flight = ftp.control.server(tlsFlights({ version: "1.2" })[1].bytes);
+  ftp.control.ack("client");
+  ftp.control.finish("server");
+  ftp.net.drop(flight - 1, flight);
+  judges(ftp.session().control, "ok");
+});
+
 test("silent: the client itself leaves the handshake: an alert, its certificate, its FIN", () => {
   const alert = inHandshake();
   alert.control.alert("client", 2, 48);

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import type { DataChannel } from "../../../src/analysis.ts";
 import { CLIENT6, Dialogue, judges, SERVER6, shows } from "../dialogue.ts";
 import { HIDDEN_SILENCE_SECONDS, ZERO_WINDOW_SECONDS } from "../thresholds.ts";
 
@@ -180,6 +181,23 @@ test("silent: the end that resets had given up what had stopped before", () => {
     return ftp.quit().channel();
   };
   judges(silent(HIDDEN_SILENCE_SECONDS - 1), "failed", CAUSE);
+  const reading = ({ cause, confidence, alternatives, evidence }: DataChannel, reset: number) => [
+    cause,
+    confidence,
+    alternatives.map((other) => other.cause),
+    evidence.some(({ packet }) => packet === reset),
+  ];
+  const gaveUp = download();
+  gaveUp.ftp.pause(HIDDEN_SILENCE_SECONDS + 1);
+  const reset = gaveUp.data.reset("client");
+  gaveUp.ftp.control.server("426 Failure writing network stream.\r\n");
+  assert.deepEqual(reading(gaveUp.ftp.quit().channel(), reset), ["data-stalled", "possible", [CAUSE], true]);
+  const full = download();
+  full.data.zeroWindow("client");
+  full.ftp.pause(HIDDEN_SILENCE_SECONDS + 1);
+  const left = full.data.reset("client");
+  full.ftp.control.server("426 Failure writing network stream.\r\n");
+  assert.deepEqual(reading(full.ftp.quit().channel(), left), ["data-stalled", "likely", [], true]);
   judges(silent(HIDDEN_SILENCE_SECONDS + 1), "failed", "data-stalled");
 });
 

@@ -214,6 +214,7 @@ test("silent: the client had closed first, on either connection", () => {
   const byReset = cutShort((ftp, data) => {
     ftp.control.reset("client");
     data.finish("server");
+    ftp.pause(ANSWER_SECONDS + 1).net.udp({ from: "192.0.2.10:5000", to: "192.0.2.1:53", payload: "x" });
   });
   judges(byReset.channel, "undetermined");
   const byQuit = cutShort((ftp, data) => {
