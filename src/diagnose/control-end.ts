@@ -69,9 +69,9 @@ export function controlEnd(session: SessionFacts): ControlEnd {
   return { kind: "open", packet: control.lastPacket, idleBefore: 0, retransmissions: 0, reset: null };
 }
 
-/** Its FIN is in the capture, or what acknowledges it, or a RST that stands behind it. */
-function hadClosed({ finPacket, acked, highest, resets }: HalfConnection): boolean {
-  return finPacket !== 0 || acked > highest || resets.some(({ at }) => at === highest + 1);
+/** Its FIN is in the capture, or a RST that stands behind one. */
+function hadClosed({ finPacket, highest, resets }: HalfConnection): boolean {
+  return finPacket !== 0 || resets.some(({ at }) => at === highest + 1);
 }
 
 /**

@@ -94,8 +94,8 @@ function endsBeforeGreeting({ server, client, control }: SessionFacts): Verdict 
  * certificate, or changed its mind: that is no loss.
  */
 function endsInHandshake(session: SessionFacts): Verdict | undefined {
-  const { server, client, lostBytes, cutBytes, events } = session;
-  if (!isInHandshake(session) || lostBytes || cutBytes || server.finPacket === 0) return undefined;
+  const { server, client, events } = session;
+  if (!isInHandshake(session) || server.finPacket === 0) return undefined;
   const alert = events.find((event) => event.kind === "tls-record" && event.contentType === 21);
   if (alert ? alert.kind === "tls-record" && alert.direction === "client" : !server.closedBefore(client))
     return undefined;

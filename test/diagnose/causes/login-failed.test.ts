@@ -128,8 +128,8 @@ test("silent: a demand for a secure session, and a 530 that may answer another c
   lossy.control.server("220 ready\r\n");
   const user = lossy.ask("USER alice", "331 Password required.");
   const pass = lossy.ask("PASS secret", "230 Logged in.");
-  lossy.passive(50002);
-  lossy.ask("LIST", "530 Only client IP address allowed to connect to PASV socket.");
-  lossy.net.drop(user.reply, pass.reply);
+  const pasv = lossy.passive(50002);
+  const list = lossy.ask("LIST", "530 Only client IP address allowed to connect to PASV socket.");
+  lossy.net.drop(user.reply, pass.reply, pasv.command, list.command);
   judges(lossy.session().control, "ok");
 });

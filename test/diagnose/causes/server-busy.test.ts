@@ -89,8 +89,8 @@ test("silent: a 530 that may answer another command than the login, whose own re
   ftp.control.server("220 ready\r\n");
   const user = ftp.ask("USER alice", "331 Password required.");
   const pass = ftp.ask("PASS secret", "230 Logged in.");
-  ftp.passive(50002);
-  ftp.ask("LIST", "530 Too many connections.");
-  ftp.net.drop(user.reply, pass.reply);
+  const pasv = ftp.passive(50002);
+  const list = ftp.ask("LIST", "530 Too many connections.");
+  ftp.net.drop(user.reply, pass.reply, pasv.command, list.command);
   judges(ftp.session().control, "ok");
 });
