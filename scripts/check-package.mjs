@@ -24,10 +24,11 @@ function check() {
   const staging = join(work, "staging");
   run(root, tool("tsc"), ["-p", "tsconfig.build.json", "--outDir", join(staging, "dist")]);
   symlinkSync(join(root, "node_modules"), join(staging, "node_modules"), "dir");
-  run(root, process.execPath, ["scripts/bundle.mjs", join(staging, "dist")]);
   for (const part of ["package.json", "README.md", "LICENSE", ...description.files])
     if (!part.includes("dist") && !part.includes("*"))
       cpSync(join(root, part), join(staging, part), { recursive: true });
+  // Behind package.json, whose version the program reads: one that ends by an error is no warm-up.
+  run(root, process.execPath, ["scripts/bundle.mjs", join(staging, "dist")]);
   mkdirSync(join(staging, "fixtures"));
   cpSync(join(root, FIXTURE), join(staging, FIXTURE));
   writeFileSync(join(staging, description.man), run(staging, process.execPath, ["dist/bin/ftptrace.js", "manual"]));
