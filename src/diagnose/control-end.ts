@@ -1,6 +1,6 @@
 import type { SessionFacts } from "../correlate/session-facts.ts";
 import { timeOf } from "../correlate/session-facts.ts";
-import type { HalfConnection, Reset } from "../tcp/half-connection.ts";
+import { earliestReset, type HalfConnection, type Reset } from "../tcp/half-connection.ts";
 import { resetOrigin } from "./packet-origin.ts";
 
 /** Retransmissions of a control segment that show the other end (or the path) to be gone. */
@@ -44,10 +44,10 @@ export function controlEnd(session: SessionFacts): ControlEnd {
       packet: unheard.stalledFirstPacket,
       idleBefore: silenceBefore(session, unheard.lastNewPayloadTime, direction),
       retransmissions: unheard.stalledRetransmissions,
-      reset: firstReset(session),
+      reset: earliestReset(client, server),
     };
   }
-  const reset = firstReset(session);
+  const reset = earliestReset(client, server);
   if (reset && !hadClosed(client) && !hadClosed(server)) {
     return {
       kind: "reset",
@@ -85,11 +85,6 @@ function idleBeforeReset(session: SessionFacts, { half, reset }: { half: HalfCon
   if (said > 0 && other.unacknowledged > 0 && reset.time - said <= PROVOKED_SECONDS)
     return silenceBefore(session, said, null);
   return resetOrigin(reset, half).who === "host" ? 0 : silenceBefore(session, reset.time, null);
-}
-
-function firstReset(session: SessionFacts): { half: HalfConnection; reset: Reset } | null {
-  const all = [session.client, session.server].flatMap((half) => half.resets.map((reset) => ({ half, reset })));
-  return all.sort((a, b) => a.reset.packet - b.reset.packet)[0] ?? null;
 }
 
 /** Seconds between the last thing said before `time` and `time`. */

@@ -1,7 +1,7 @@
 import type { ChannelFacts } from "../correlate/data-channel.ts";
 import { type SessionFacts, timeOf } from "../correlate/session-facts.ts";
 import type { Connection } from "../tcp/connection.ts";
-import type { HalfConnection, Reset } from "../tcp/half-connection.ts";
+import { earliestReset, type HalfConnection, type Reset } from "../tcp/half-connection.ts";
 import { type DataRecord, type DataRecords, wasSentAfter } from "../tls/data-records.ts";
 
 /** Retransmissions of the same unacknowledged data, and the time they span, that make a stall rather than a loss. */
@@ -56,7 +56,7 @@ export function progressOf(channel: ChannelFacts, session: SessionFacts): DataPr
   const allThere =
     sender.finPacket !== 0 &&
     (sender.finAcked || (sender.missing === 0 && (sender.unacknowledged === 0 || receiver.packets === 0)));
-  const firstReset = earliestReset(connection);
+  const firstReset = earliestReset(connection.originator, connection.responder);
   const cutBy =
     firstReset !== null && !allThere && !endedByCloseNotify(records, sender, connection) ? firstReset : null;
   return {
@@ -75,15 +75,6 @@ export function progressOf(channel: ChannelFacts, session: SessionFacts): DataPr
     cutBy,
     tls: records.originator.state === "tls" || records.responder.state === "tls" || records.records.length > 0,
   };
-}
-
-function earliestReset(connection: Connection): { half: HalfConnection; reset: Reset } | null {
-  const { originator, responder } = connection;
-  let earliest: { half: HalfConnection; reset: Reset } | null = null;
-  for (const half of [originator, responder])
-    for (const reset of half.resets)
-      if (earliest === null || reset.packet < earliest.reset.packet) earliest = { half, reset };
-  return earliest;
 }
 
 /**

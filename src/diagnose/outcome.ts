@@ -25,8 +25,8 @@ import {
   STALL_SECONDS,
 } from "./data-progress.ts";
 import { oncePer } from "./once-per.ts";
-import { resetOrigin } from "./packet-origin.ts";
-import { announcesOnly, isOwnReason } from "./reply-text.ts";
+import { isForged } from "./packet-origin.ts";
+import { announcesOnly, confirmsAbort, isOwnReason, maySpeakOfConnection } from "./reply-text.ts";
 import type { ChannelOutcome } from "./verdict.ts";
 
 /**
@@ -63,8 +63,7 @@ export function judge(context: ChannelContext): Judgement {
   const { negotiation, transfer, connection } = channel;
   if (transfer?.abort && !failedBefore(context, transfer.abort)) return judged("aborted");
   // "226 Abort successful" to the transfer itself: the ABOR is not in the capture.
-  if (transfer?.final && isPositive(transfer) && /\babor/i.test(transfer.final.lines.join(" ")))
-    return judged("aborted");
+  if (transfer && confirmsAbort(transfer.final, transfer.command)) return judged("aborted");
   if (negotiation && !negotiation.granted) return judgeUngranted(context);
   if (connection) {
     return connection.connection.established ? judgeEstablished(context) : judgeAttempt(context);
@@ -207,7 +206,7 @@ function judgeEstablished(context: ChannelContext): Judgement {
   const mute = channel.hidden && progress.client.bytes + progress.server.bytes === 0;
   if (mute && (progress.cutBy || isSilent(context))) return judged("undetermined");
   // Opened and never used, however it ended: the client changed its mind, or the capture ends here.
-  if (transfer === null && !channel.hidden && progress.sender.bytes + progress.receiver.bytes === 0) {
+  if (transfer === null && channel.negotiation !== null && progress.sender.bytes === 0) {
     if (unsaid) return judged("undetermined", unsaid);
     return isOver(context) ? judged("not-attempted") : judged("undetermined", "capture-ends");
   }
@@ -227,13 +226,9 @@ function judgeEstablished(context: ChannelContext): Judgement {
     const doubtful = !progress.complete || (terse && endsInLongWords(progress, session, handshake));
     return fineBut(doubtful ? "undetermined" : "ok", "tls-session-reuse-required", "control-idle-timeout");
   }
-  if (transfer === null && channel.negotiation !== null) {
-    // What it carried got through whole, whoever asked for it.
-    if (progress.sender.bytes > 0) return judged(progress.complete ? "ok" : "undetermined", unsaid ?? "capture-ends");
-    if (unsaid) return judged("undetermined", unsaid);
-    // Opened and never used: the client changed its mind, or the capture ends here.
-    return isOver(context) ? judged("not-attempted") : judged("undetermined", "capture-ends");
-  }
+  // What it carried got through whole, whoever asked for it.
+  if (transfer === null && channel.negotiation !== null)
+    return judged(progress.complete ? "ok" : "undetermined", unsaid ?? "capture-ends");
   // Half a handshake: whether the other end went on with it is not known, and a server that does not like it also closes in order.
   const half = channel.hidden && progress.tls ? oneSided(progress) : null;
   if (half) return judged("undetermined", half);
@@ -256,20 +251,16 @@ function judgeEstablished(context: ChannelContext): Judgement {
   return channel.hidden ? judged("ok") : judged("undetermined", "capture-ends");
 }
 
-/** Reasons that are the server's own, whatever became of the connection: the file, the disk, a permission. */
-const NAMES_OWN_REASON = /no such|not found|exist|quota|storage|space|permission|denied|busy|\bnot a\b/i;
-
 /**
  * The data connection was seen to break in mid-transfer before the server gave a reason (550 and 451 are said of a broken connection too: IIS,
  * pyftpdlib): by a reset that neither host sent, by a fatal alert, or with data repeated in vain. A server that resets by itself is believed.
  */
-function brokeBefore(progress: DataProgress, { code, lines, stamp }: ReplyEvent): boolean {
+function brokeBefore(progress: DataProgress, reply: ReplyEvent): boolean {
   const { cutBy, sender, receiver } = progress;
-  if ((code !== 550 && code !== 451) || NAMES_OWN_REASON.test(lines.join(" "))) return false;
-  if (cutBy && cutBy.reset.packet < stamp.packet && sender.bytes + receiver.bytes > 0) {
-    const { who } = resetOrigin(cutBy.reset, cutBy.half);
-    if (who === "middlebox" || who === "beyond") return true;
-  }
+  const { stamp } = reply;
+  if (!maySpeakOfConnection(reply)) return false;
+  const flowed = sender.bytes + receiver.bytes > 0;
+  if (flowed && cutBy && cutBy.reset.packet < stamp.packet && isForged(cutBy.reset, cutBy.half)) return true;
   const alert = handshakeOf(progress)?.alert;
   if (alert && alert.record.packet < stamp.packet) return true;
   return isInVainBefore(progress, stamp);
@@ -474,9 +465,8 @@ export function isCutShort(context: ChannelContext): boolean {
   if (before(session.client.finPacket) || before(session.client.resets[0]?.packet)) return false;
   const leaves = channel.followedBy.find(({ command }) => command?.verb === "QUIT" || command?.verb === "REIN");
   if (before(leaves?.command?.stamp.packet)) return false;
-  // FINs that cross do not tell who closed first.
-  const knewOther = receiver.finPacket === 0 || receiver.finAcknowledged > sender.finAt;
-  if (!sender.closedBefore(receiver) || !knewOther) return false;
+  // Not `closedBefore`: FINs that cross do not tell who was first.
+  if (receiver.finPacket !== 0 && receiver.finAcknowledged <= sender.finAt) return false;
   // The reply to it may still be on its way.
   const mayReply = session.atCaptureEnd && session.server.finPacket === 0 && session.server.resetCount === 0;
   if (mayReply && capture.now - sender.finTime < ANSWER_SECONDS) return false;
@@ -486,14 +476,13 @@ export function isCutShort(context: ChannelContext): boolean {
 /** A keep-alive, or what answers it, this long after the last data shows that the path lives (seconds). */
 const ALIVE_SECONDS = 1;
 
-/** The capture ends in a pause: nobody has closed, all is acknowledged, and either the sender is here or the path is seen to live. */
-function mayGoOn({ session, capture }: ChannelContext, { sender, receiver, connection }: DataProgress): boolean {
+/** The capture ends in a pause: nobody has closed, all is acknowledged, and the path is seen to live. */
+function mayGoOn({ session }: ChannelContext, { sender, receiver }: DataProgress): boolean {
   const { client, server } = session;
   const ended = [client, server, sender, receiver].some((half) => half.finPacket !== 0 || half.resetCount > 0);
   if (ended || !session.atCaptureEnd || sender.bytes === 0 || sender.unacknowledged > 0 || receiver.window === 0)
     return false;
-  const alive = [sender, receiver].every((half) => half.lastTime - sender.lastNewPayloadTime >= ALIVE_SECONDS);
-  return alive && connection.lastTime <= capture.now;
+  return [sender, receiver].every((half) => half.lastTime - sender.lastNewPayloadTime >= ALIVE_SECONDS);
 }
 
 /** The connection lived at some time between the command and its final reply: where a 227 was lost, another transfer's may have been tied to this one. */

@@ -26,6 +26,16 @@ export function resetOrigin(reset: Reset, host: HalfConnection): PacketOrigin {
   );
 }
 
+/** Whether another device than the host in whose name it came sent the packet. */
+function isStrangers({ who }: PacketOrigin): boolean {
+  return who === "middlebox" || who === "beyond";
+}
+
+/** The same of a reset. */
+export function isForged(reset: Reset, host: HalfConnection): boolean {
+  return isStrangers(resetOrigin(reset, host));
+}
+
 /** With fewer others than this there is nothing to tell a stranger from (the SYN-ACK and the greeting, at least). */
 export const COMPARED_PACKETS = 2;
 
@@ -64,7 +74,7 @@ function replyOrigin(reply: ReplyEvent, { events, server }: SessionFacts): Packe
 /** Who sent a reply in the server's name, where that was another device than the server's host. */
 export function forgerOf(reply: ReplyEvent, session: SessionFacts): PacketOrigin | undefined {
   const origin = replyOrigin(reply, session);
-  return origin?.who === "middlebox" || origin?.who === "beyond" ? origin : undefined;
+  return origin && isStrangers(origin) ? origin : undefined;
 }
 
 /** The same for who answered a SYN in the server's name: another backend, a proxy, or the server itself. */

@@ -173,6 +173,19 @@ export function isOwnReason(reply: ReplyEvent, command: CommandEvent | null = nu
   return !mayMean(reply, "protection-required", command) && !mayMean(reply, "session-reuse-required", command);
 }
 
+/** Reasons that are the server's own, whatever became of the connection: the file, the disk, a permission. */
+const NAMES_OWN_REASON = /no such|not found|exist|quota|storage|space|permission|denied|busy|\bnot a\b/i;
+
+/** Whether a reason of the server's own may be said of a data connection that broke: IIS and pyftpdlib say 550 so, others 451. */
+export function maySpeakOfConnection({ code, lines }: ReplyEvent): boolean {
+  return (code === 550 || code === 451) && !NAMES_OWN_REASON.test(lines.join(" "));
+}
+
+/** Whether a transfer is confirmed in words for an ABOR (RFC 959 section 4.1.3: 225 or 226): `226 Abort successful`. @param command what it answers */
+export function confirmsAbort(reply: ReplyEvent | null, command: CommandEvent): boolean {
+  return (reply?.code === 225 || reply?.code === 226) && /\babor/i.test(ownWords(reply, command));
+}
+
 /** Ports below this one are the system's; servers refuse them in PORT against bounce attacks (RFC 2577 section 3). */
 export const UNPRIVILEGED_PORT = 1024;
 

@@ -302,6 +302,18 @@ export interface Reset {
   readonly acknowledges: number;
 }
 
+/** The first RST of two ends in the file, with whose it is; null when there is none. */
+export function earliestReset(
+  one: HalfConnection,
+  other: HalfConnection,
+): { readonly half: HalfConnection; readonly reset: Reset } | null {
+  let earliest: { half: HalfConnection; reset: Reset } | null = null;
+  for (const half of [one, other])
+    for (const reset of half.resets)
+      if (earliest === null || reset.packet < earliest.reset.packet) earliest = { half, reset };
+  return earliest;
+}
+
 /** Bytes not seen, by stream offset. */
 interface Hole {
   readonly from: number;

@@ -250,6 +250,20 @@ export class Dialogue {
     return this;
   }
 
+  /** Lets seconds pass, at whose end the capture still goes on: with a packet that is nobody's. */
+  watch(seconds: number): this {
+    this.pause(seconds).net.udp({ from: "192.0.2.77:5000", to: "192.0.2.1:53", payload: "x" });
+    return this;
+  }
+
+  /** What was sent to this port, by whomever, was not captured (IPv4). */
+  loseSentTo(port: number): this {
+    this.net.edit((packets) =>
+      packets.filter(({ datagram }) => !(datagram[9] === 6 && datagram[22] * 256 + datagram[23] === port)),
+    );
+    return this;
+  }
+
   /** The one session of the capture as analysed. */
   session(): Session {
     const { sessions } = analyzeCapture(this.net.build());

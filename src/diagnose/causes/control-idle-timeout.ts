@@ -6,13 +6,13 @@ import { isCloseNotify, progressOf } from "../data-progress.ts";
 import type { Fact } from "../verdict.ts";
 import { secondsText } from "../wording.ts";
 
+/** A client that has not left says nothing by its waiting until it has waited for so long (seconds): servers that check or move a file take their time. */
+const GIVEN_UP_SECONDS = 60;
+
 /**
  * A NAT or firewall forgot the idle control connection: what is said next is repeated unanswered, or answered by a reset, or never
  * comes although the data has ended. A server that says 421 idle closed it itself.
  */
-/** A client that has not left says nothing by its waiting until it has waited for so long (seconds): servers that check or move a file take their time. */
-const GIVEN_UP_SECONDS = 60;
-
 export const channelRule: ChannelRule = (context) => {
   const { channel, session, capture } = context;
   const { transfer } = channel;

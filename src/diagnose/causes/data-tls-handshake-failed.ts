@@ -3,7 +3,7 @@ import type { ReplyEvent } from "../../ftp/control-event.ts";
 import type { ChannelRule } from "../context.ts";
 import { type DataProgress, handshakeOf, isRetransmittingInVain, progressOf } from "../data-progress.ts";
 import { isSilent } from "../outcome.ts";
-import { resetOrigin } from "../packet-origin.ts";
+import { isForged } from "../packet-origin.ts";
 import { tellsOfTls } from "../reply-text.ts";
 import type { Confidence, Fact, Verdict } from "../verdict.ts";
 import { endpointText, replyText } from "../wording.ts";
@@ -71,7 +71,7 @@ export const rule: ChannelRule = (context) => {
   }
   // A device that neither end is cut it off (`data-connection-reset`).
   const { cutBy } = progress;
-  if (cutBy && ["middlebox", "beyond"].includes(resetOrigin(cutBy.reset, cutBy.half).who)) return undefined;
+  if (cutBy && isForged(cutBy.reset, cutBy.half)) return undefined;
   if (handshake && !handshake.finished) {
     const last = records.records.at(-1)!;
     const stuck = isRetransmittingInVain(client) || isRetransmittingInVain(server);

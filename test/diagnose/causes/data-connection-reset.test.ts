@@ -230,3 +230,18 @@ test("RSTs that a device injects ahead of the stream show nothing that the captu
   const { outcome, cause, limits } = ftp.channel();
   assert.deepEqual([outcome, cause, limits], ["failed", CAUSE, []]);
 });
+
+test("silent under TLS: the receiver's RST acknowledges all that was sent, where the capture lacks the acknowledgment before it", () => {
+  const ended = (acknowledges: boolean) => {
+    const ftp = new Dialogue().secureLogin();
+    ftp.askSealed("STOR file", []);
+    const data = ftp.dial(50002);
+    data.tls({ resumption: "psk" });
+    const { ack } = data.position("server");
+    data.applicationData("client", 5000);
+    data.segment("server", { flags: "RA", window: 0, ...(acknowledges ? {} : { ack }) });
+    ftp.quitSealed();
+    return ftp.channel().cause;
+  };
+  assert.deepEqual([ended(true), ended(false)], [null, CAUSE]);
+});

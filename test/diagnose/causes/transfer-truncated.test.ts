@@ -214,7 +214,7 @@ test("silent: the client had closed first, on either connection", () => {
   const byReset = cutShort((ftp, data) => {
     ftp.control.reset("client");
     data.finish("server");
-    ftp.pause(ANSWER_SECONDS + 1).net.udp({ from: "192.0.2.10:5000", to: "192.0.2.1:53", payload: "x" });
+    ftp.watch(ANSWER_SECONDS + 1);
   });
   judges(byReset.channel, "undetermined");
   const byQuit = cutShort((ftp, data) => {
@@ -237,7 +237,7 @@ test("silent: the FINs cross, or the capture ends before the server can have sai
   const early = (seconds: number) =>
     cutShort((ftp, data) => {
       data.finish("server");
-      ftp.pause(seconds).net.udp({ from: "192.0.2.10:5000", to: "192.0.2.1:53", payload: "x" });
+      ftp.watch(seconds);
     }).channel;
   judges(early(ANSWER_SECONDS - 1), "undetermined");
   judges(early(ANSWER_SECONDS + 1), "failed", CAUSE);
