@@ -2,6 +2,7 @@ import type { AnomalyLog } from "../anomaly.ts";
 import { captureIndexOf } from "../capture/frame.ts";
 import type { ControlEvent, ReplyEvent } from "../ftp/control-event.ts";
 import { ControlSession } from "../ftp/control-session.ts";
+import { DeferredDialogue, DialogueMemory } from "../ftp/deferred-dialogue.ts";
 import { inDialogueOrder } from "../ftp/dialogue-order.ts";
 import { pairExchanges } from "../ftp/exchange.ts";
 import {
@@ -67,13 +68,14 @@ export class SessionTracker implements ConnectionObserver {
   readonly #live = new Set<TrackedSession>();
   readonly #closing = new Set<TrackedSession>();
   /** Those of them that closed last and may have done so in good order, the first to close first. */
-  #fresh: TrackedSession[] = [];
-  #freshAt = 0;
+  readonly #fresh = new Set<TrackedSession>();
   #table!: ConnectionTable;
   /** Live sessions by the client's initial sequence number: the same session with translated addresses has it too. */
   readonly #bySequence = new Map<number, TrackedSession[]>();
   /** The data connections that began last, a ring. */
   readonly #latest: { readonly connection: Connection; readonly records: DataRecords }[] = [];
+  /** What sessions have said that nobody had to read yet. */
+  readonly dialogues = new DialogueMemory();
   #opened = 0;
   #clock = 0;
   #nextSweep = 0;
@@ -149,7 +151,7 @@ export class SessionTracker implements ConnectionObserver {
     if (!(session instanceof TrackedSession) || !(connection.closed || connection.over) || this.#closing.has(session))
       return;
     this.#closing.add(session);
-    this.#fresh.push(session);
+    this.#fresh.add(session);
   }
 
   controlSeenElsewhere(connection: Connection, elsewhere: Connection): void {
@@ -186,14 +188,12 @@ export class SessionTracker implements ConnectionObserver {
 
   /** Sessions that ended in good order need not wait for stragglers. */
   #settleOrderly(now: number): void {
-    const fresh = this.#fresh;
-    let at = this.#freshAt;
-    for (; at < fresh.length && now - fresh[at].connection.lastTime >= ORDERLY_SECONDS; at++)
-      if (fresh[at].isDoneOrderly(now)) this.#settle(fresh[at], false);
-    this.#freshAt = at;
-    if (at * 2 < fresh.length) return;
-    this.#fresh = fresh.slice(at);
-    this.#freshAt = 0;
+    for (const session of this.#fresh) {
+      if (now - session.connection.lastTime < ORDERLY_SECONDS) break;
+      // Not held any longer: what it settles with is garbage at once, and does not outlive the young generation.
+      this.#fresh.delete(session);
+      if (session.isDoneOrderly(now)) this.#settle(session, false);
+    }
   }
 
   /** The end of all captures: settles everything, in the order of first packets. */
@@ -319,9 +319,11 @@ class TrackedSession implements ControlStream, Watcher {
   readonly #tracker: SessionTracker;
   readonly #table: ConnectionTable;
   readonly #anomalies: AnomalyLog;
-  readonly #events: ControlEvent[] = [];
+  #events: ControlEvent[] = NONE;
   #candidates: Candidate[] = NONE;
   #expectedPorts = NO_PORTS;
+  /** What has been said while there is no parser. */
+  readonly #deferred: DeferredDialogue;
   #parser: ControlSession | null = null;
   #security: SessionSecurity = "cleartext";
   #watching = false;
@@ -329,8 +331,8 @@ class TrackedSession implements ControlStream, Watcher {
   #foreignCount = 0;
   /** The last grant of a passive port was cut by the snaplen: where it points to is not known. */
   #grantCut = false;
-  /** When the server said or sent something last (seconds). */
-  lastServerTime = Number.NEGATIVE_INFINITY;
+  #lastServerTime = Number.NEGATIVE_INFINITY;
+  #begun = false;
   #hiddenFrom = -1;
   #hidden: { readonly from: number; readonly to: number }[] = NONE;
   #lostBytes = false;
@@ -352,6 +354,7 @@ class TrackedSession implements ControlStream, Watcher {
     this.#recognised = recognised;
     this.#table = table;
     this.#anomalies = anomalies;
+    this.#deferred = new DeferredDialogue(tracker.dialogues);
     this.clientAddress = connection.originator.address;
     this.controlAddress = connection.responder.address;
     this.controlPort = connection.responder.port;
@@ -360,13 +363,14 @@ class TrackedSession implements ControlStream, Watcher {
   // ControlStream
 
   data(direction: Direction, bytes: Uint8Array, from: number, to: number, stamp: Stamp): void {
-    this.#begin().data(direction, bytes, from, to, stamp);
+    if (this.#parser === null && this.#defer(direction, bytes, from, to, stamp)) return;
+    this.#read().data(direction, bytes, from, to, stamp);
   }
 
   gap(direction: Direction, length: number, reason: GapReason, stamp: Stamp): void {
     if (reason === "snaplen") this.#cutBytes = true;
     else this.#lostBytes = true;
-    this.#begin().gap(direction, length, reason, stamp);
+    this.#read().gap(direction, length, reason, stamp);
   }
 
   // Watcher
@@ -377,7 +381,7 @@ class TrackedSession implements ControlStream, Watcher {
 
   wantsForeign(time: number): boolean {
     const unread = this.#hiddenFrom >= 0 || this.#grantCut;
-    if (!unread || time - this.lastServerTime > FOREIGN_SECONDS) return false;
+    if (!unread || time - this.#lastServerTime > FOREIGN_SECONDS) return false;
     if (this.#foreignCount < MAX_FOREIGN) return true;
     this.#anomalies.note(
       LIMITS.foreignCandidates.code,
@@ -396,7 +400,24 @@ class TrackedSession implements ControlStream, Watcher {
     this.#table.watchlist.watchPair(this.clientAddress, keys.client, this.controlAddress, keys.server, this);
   }
 
-  #begin(): ControlSession {
+  /** Puts off reading what is said. @returns false when it has to be read now */
+  #defer(direction: Direction, bytes: Uint8Array, from: number, to: number, stamp: Stamp): boolean {
+    // Joined midstream it takes a reader to find out where a line begins.
+    if (this.connection.midstream || !this.#deferred.keep(direction, bytes, from, to, stamp)) return false;
+    this.#begin();
+    return true;
+  }
+
+  /** The first words. */
+  #begin(): void {
+    if (this.#begun) return;
+    this.#begun = true;
+    this.watch();
+    this.#tracker.began(this);
+  }
+
+  /** Reads what has been put off, and from now on everything as it comes. */
+  #read(): ControlSession {
     if (this.#parser) return this.#parser;
     this.#parser = new ControlSession({
       serverPort: this.controlPort,
@@ -404,8 +425,8 @@ class TrackedSession implements ControlStream, Watcher {
       anomalies: this.#anomalies,
       onEvent: (event) => this.#onEvent(event),
     });
-    this.watch();
-    this.#tracker.began(this);
+    this.#begin();
+    this.#deferred.read(this.#parser);
     return this.#parser;
   }
 
@@ -415,7 +436,7 @@ class TrackedSession implements ControlStream, Watcher {
   }
 
   #onEvent(event: ControlEvent): void {
-    if (this.#events.length < MAX_SESSION_EVENTS) this.#events.push(event);
+    if (this.#events.length < MAX_SESSION_EVENTS) this.#events = added(this.#events, event);
     else
       this.#anomalies.note(
         "session-events-over-limit",
@@ -440,7 +461,7 @@ class TrackedSession implements ControlStream, Watcher {
       case "tls-record":
         if (this.#hiddenFrom < 0 && event.contentType === 23) this.#beginHidden(time);
         // Those of a handshake are no words.
-        if (event.direction === "server" && event.contentType === 23) this.lastServerTime = time;
+        if (event.direction === "server" && event.contentType === 23) this.#lastServerTime = time;
         break;
       case "tls-hello":
         if (this.#hiddenFrom < 0) this.#beginHidden(time);
@@ -451,7 +472,7 @@ class TrackedSession implements ControlStream, Watcher {
   }
 
   #noteReply(event: ReplyEvent): void {
-    this.lastServerTime = event.stamp.time;
+    this.#lastServerTime = event.stamp.time;
     if (event.code !== 227 && event.code !== 229) return;
     this.#grantCut = event.cut;
     if (event.cut) this.#watchHost();
@@ -485,6 +506,12 @@ class TrackedSession implements ControlStream, Watcher {
     this.#table.watchlist.expectPort(parsed.port, this);
     this.#table.followEarlySyns(parsed.port, event.stamp.time);
     this.#tracker.claimEarly(this, parsed.port, event.stamp.time);
+  }
+
+  /** When the server said or sent something last (seconds). */
+  get lastServerTime(): number {
+    if (!this.#deferred.isEmpty) this.#read();
+    return this.#lastServerTime;
   }
 
   /** Whether this session negotiated the port. */
@@ -549,6 +576,7 @@ class TrackedSession implements ControlStream, Watcher {
   }
 
   #endParser(): void {
+    if (!this.#deferred.isEmpty) this.#read();
     if (this.#parser === null) return;
     this.#parser.finish();
     this.#security = this.#parser.security;
@@ -576,6 +604,8 @@ class TrackedSession implements ControlStream, Watcher {
     if (this.#hiddenFrom >= 0) this.#endHidden(Number.POSITIVE_INFINITY);
     if (!this.#isSession()) return undefined;
     const events = inDialogueOrder(this.#events);
+    // The session has grown old, and what an old object refers to outlives it: until then nothing of its last words would be collected.
+    this.#events = NONE;
     const exchanges = pairExchanges(events, this.#anomalies);
     const user = exchanges.findLast((exchange) => exchange.command?.verb === "USER")?.command?.argument ?? null;
     return {

@@ -209,3 +209,25 @@ test("a connection under TLS is of the session whose server spoke last, and a ha
     ],
   );
 });
+
+test("a connection that nobody negotiated is of the session whose server spoke last, though nothing it said had to be read yet", () => {
+  const net = new CaptureBuilder();
+  const controls = [40_000, 40_002].map((port) => {
+    const control = net.connect({ client: `${CLIENT}:${port}`, server: ENDS.server });
+    control.server("220 ready\r\n");
+    control.client("SYST\r\n");
+    return control;
+  });
+  controls[1].server("215 UNIX\r\n");
+  controls[0].server("215 UNIX\r\n");
+  net.connect({ client: `${CLIENT}:40001`, server: DATA.server }).serverData(500);
+  const { tracker, settled } = track(net);
+  tracker.finish();
+  assert.deepEqual(
+    settled.map(({ client, candidates, events }) => [client.port, candidates.length, events.length]),
+    [
+      [40_000, 1, 3],
+      [40_002, 0, 3],
+    ],
+  );
+});
