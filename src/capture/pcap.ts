@@ -146,7 +146,7 @@ export class PcapSource implements FrameSource {
       at = feed.at;
     }
     this.#packetNumber++;
-    frame.bytes = feed.bytes;
+    if (frame.bytes !== feed.bytes) frame.bytes = feed.bytes;
     frame.start = at + headerLength;
     frame.capturedLength = captured;
     frame.originalLength = original;

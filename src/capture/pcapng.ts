@@ -235,7 +235,7 @@ export class PcapngSource implements FrameSource {
   }
 
   #fill(frame: Frame, start: number, captured: number, original: number, source: Interface): void {
-    frame.bytes = this.#feed.bytes;
+    if (frame.bytes !== this.#feed.bytes) frame.bytes = this.#feed.bytes;
     frame.start = start;
     frame.capturedLength = captured;
     frame.originalLength = original;

@@ -258,9 +258,9 @@ const MAX_SECRET_WORDS = 4;
 
 /** The whole of a secret and, where it has several words, each of them. A hyphen before a password asks for short replies (wu-ftpd). */
 function words(secret: string): string[] {
-  const whole = secret.trim().replace(/^-/, "");
-  const parts = whole.split(/\s+/, MAX_SECRET_WORDS);
-  return parts.length > 1 ? [whole, ...parts] : [whole];
+  const trimmed = secret.trim();
+  const whole = trimmed.startsWith("-") ? trimmed.slice(1) : trimmed;
+  return /\s/.test(whole) ? [whole, ...whole.split(/\s+/, MAX_SECRET_WORDS)] : [whole];
 }
 
 const SECRET_ANNOUNCED = /PASS(?!IVE)|PSWD|ACCT|ADAT|XAUT|\bLOG[IO]N(?= \S+ \S)|AUTHINFO|AUTHORI[SZ]ATION|COOKIE/i;

@@ -61,6 +61,8 @@ const SYN_RETRANSMISSION_SECONDS = 0.9;
 /** Whose a segment between the endpoints of a followed connection is: its own, of that connection at another point, or of a later one. */
 const Belongs = { here: 0, elsewhere: 1, later: 2 } as const;
 
+const NOBODY: readonly Watcher[] = [];
+
 /** Buckets of the connection table. */
 const BUCKETS = 65_536;
 /** So many connections are asked whether an ICMP error that quotes none of them quotes a translation of their SYN. */
@@ -469,7 +471,7 @@ export class ConnectionTable {
     if (this.#severalCaptures) this.synMemory.remember(hashIn(capture, hash), sourceKey, destinationKey, view);
   }
 
-  /** Who wants this new connection as a data connection; empty for a control connection. */
+  /** Who wants this new connection as a data connection; empty for a control connection, unless its port was negotiated. */
   #watchersOf(
     originator: string,
     originatorPort: number,
@@ -478,7 +480,9 @@ export class ConnectionTable {
     isControl: boolean,
     time: number,
     view: PacketView,
-  ): Watcher[] {
+  ): readonly Watcher[] {
+    const negotiators = this.watchlist.expecting(responderPort);
+    if (isControl && negotiators.length === 0) return NOBODY;
     const found: Watcher[] = [];
     const want = (watcher: Watcher) => {
       if (found.includes(watcher) || !this.#isHere(watcher, view)) return;
@@ -495,13 +499,10 @@ export class ConnectionTable {
     };
     // Negotiated: the port, and at least one of the two hosts of the session. Where a session has both, it is meant and not one that has one:
     // on a NAT's own interfaces each session is seen twice, and all four hosts are known.
-    const expecting = this.watchlist
-      .expecting(responderPort)
-      .filter(
-        (watcher) =>
-          (responder !== watcher.controlAddress || responderPort !== watcher.controlPort) &&
-          this.#isHere(watcher, view),
-      );
+    const expecting = negotiators.filter(
+      (watcher) =>
+        (responder !== watcher.controlAddress || responderPort !== watcher.controlPort) && this.#isHere(watcher, view),
+    );
     const hostsOf = ({ clientAddress, controlAddress }: Watcher) =>
       Number(originator === clientAddress || originator === controlAddress) +
       Number(responder === clientAddress || responder === controlAddress);
