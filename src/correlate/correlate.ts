@@ -126,7 +126,7 @@ function draftChannels(session: SessionFacts): Draft[] {
   exchanges.forEach((exchange, at) => {
     const facts = negotiationOf(exchange, running !== null && overlaps(running, exchange));
     if (facts) negotiations.push({ at, facts });
-    if (exchange.command && TRANSFER_VERBS.has(exchange.command.verb)) running = exchange;
+    if (isTransfer(exchange)) running = exchange;
   });
   const untils = nextGrants(negotiations);
   const drafts: Draft[] = [];
@@ -136,9 +136,7 @@ function draftChannels(session: SessionFacts): Draft[] {
   negotiations.forEach(({ at, facts }, i) => {
     const end = negotiations[i + 1]?.at ?? exchanges.length;
     const followedBy = exchanges.slice(at + 1, end);
-    const transferAt = followedBy.findIndex(
-      (exchange) => exchange.command !== null && TRANSFER_VERBS.has(exchange.command.verb),
-    );
+    const transferAt = transferIn(followedBy, missed);
     const granted = facts.granted;
     const transfer = granted && transferAt >= 0 ? transferOf(exchanges, at + 1 + transferAt, end) : null;
     const grantedAt =
@@ -165,6 +163,33 @@ function draftChannels(session: SessionFacts): Draft[] {
 }
 
 /**
+ * Which exchange behind a negotiation is the transfer that used it: the first; but one that was turned down before anything was opened for it
+ * (550 to RETR, 500 to MLSD) leaves the data connection to the next, as vsftpd, Pure-FTPd and pyftpdlib have it.
+ * @param missed packet behind which a negotiation of its own may be missing
+ * @returns -1 when there is none
+ */
+function transferIn(followedBy: readonly Exchange[], missed: number): number {
+  const first = followedBy.findIndex(isTransfer);
+  if (first < 0 || !wasTurnedDown(followedBy[first])) return first;
+  const next = followedBy.findIndex((exchange) => isTransfer(exchange) && !wasTurnedDown(exchange));
+  if (next < 0 || followedBy[next].command!.stamp.packet >= missed) return first;
+  return followedBy[next].replies.some(({ code }) => code < 300) ? next : first;
+}
+
+function isTransfer({ command }: Exchange): boolean {
+  return command !== null && TRANSFER_VERBS.has(command.verb);
+}
+
+/** The command itself or its file (RFC 959 section 4.2): no word of the data connection (425, 426) nor of its protection (52x, 53x). */
+const TURNED_DOWN: ReadonlySet<number> = new Set([450, 500, 501, 502, 504, 550, 553]);
+
+/** Refused for what it asked, before a 1xx. */
+function wasTurnedDown({ replies, final, replyLost }: Exchange): boolean {
+  if (final === null || replyLost || replies.length > 1) return false;
+  return TURNED_DOWN.has(final.code);
+}
+
+/**
  * RFC 959 lets one PORT serve several transfers, each with a connection of its own. Those for which the server could not open one (425) are
  * channels of their own; the others count with the first.
  */
@@ -177,7 +202,7 @@ function unserved(
   const drafts: Omit<Draft, "until">[] = [];
   for (let at = begin; at < end; at++) {
     const { command, final } = exchanges[at];
-    if (command === null || !TRANSFER_VERBS.has(command.verb) || final?.code !== 425) continue;
+    if (command === null || !isTransfer(exchanges[at]) || final?.code !== 425) continue;
     drafts.push({
       negotiation,
       transfer: transferOf(exchanges, at, end),
@@ -205,7 +230,7 @@ const MAX_FOLLOWING = 64;
 function transfersWithout(exchanges: readonly Exchange[], missed: number): Draft[] {
   const drafts: Draft[] = [];
   exchanges.forEach((exchange, at) => {
-    if (!exchange.command || !TRANSFER_VERBS.has(exchange.command.verb)) return;
+    if (!exchange.command || !isTransfer(exchange)) return;
     if (exchange.command.stamp.packet >= missed) return;
     // Only "no negotiation" itself is told here (425, 503): a transfer after a negotiation that the capture missed is not.
     if (exchange.final === null || (exchange.final.code !== 425 && exchange.final.code !== 503)) return;
