@@ -37,7 +37,7 @@ function controlRecord({ facts, outcome, verdict, limits }: SessionDiagnosis, so
     confidence: verdict?.confidence ?? null,
     alternatives: verdict?.alternatives ?? [],
     evidence: evidence(verdict?.facts ?? []),
-    remedy: verdict ? remedyFor(verdict.cause, software) : [],
+    remedy: verdict ? remedyFor(verdict.cause, software, verdict.situation) : [],
     start: formatInstant({ seconds: control.firstSeconds, nanoseconds: control.firstNanoseconds }),
     end: formatInstant({ seconds: control.lastSeconds, nanoseconds: control.lastNanoseconds }),
     communityId: communityId(control),
@@ -71,7 +71,7 @@ function channelRecord(
     alternatives: verdict?.alternatives ?? [],
     evidence: evidence(verdict?.facts ?? []),
     limits,
-    remedy: verdict ? remedyFor(verdict.cause, software) : [],
+    remedy: verdict ? remedyFor(verdict.cause, software, verdict.situation) : [],
   };
 }
 

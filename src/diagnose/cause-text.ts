@@ -1,4 +1,4 @@
-import type { CauseId, ContributingCauseId, FindingId, LimitId } from "./cause.ts";
+import type { CauseId, ContributingCauseId, FindingId, LimitId, Situation } from "./cause.ts";
 import {
   SERVER_SETTINGS,
   type ServerSetting,
@@ -12,20 +12,30 @@ import {
  * `explain` and the pages under docs/causes/ all take their words from here; `satisfies` sees to it that no id is without.
  */
 
-/** The words for one cause. */
-export interface CauseText {
-  /** A few words that complete "PASV failed: …"; no full stop. */
-  readonly title: string;
-  /** One sentence: what happens in the network. */
-  readonly meaning: string;
-  /** What to do, most useful first; each line a sentence. */
+/** What to do about a cause. */
+interface Remedy {
+  /** Most useful first; each line a sentence. */
   readonly remedy: readonly string[];
   /** The server setting that {@link remedyFor} adds, by product. */
   readonly setting?: SettingPurpose;
 }
 
+/** The words for one cause. */
+export interface CauseText extends Remedy {
+  /** A few words that complete "PASV failed: …"; no full stop. */
+  readonly title: string;
+  /** One sentence: what happens in the network. */
+  readonly meaning: string;
+  /** What to do instead, where a rule found that the usual does not fit. */
+  readonly situations?: Readonly<Partial<Record<Situation, Remedy>>>;
+}
+
 const USE_PASSIVE = "Use passive mode: the client then opens the data connection itself.";
 const USE_EPSV = "Use EPSV where client and server allow it: its reply carries no address.";
+const EPSV_FOR_IPV6 = "On an IPv6 control connection use EPSV: PASV can only carry an IPv4 address.";
+const ONLY_EPSV = "Correct the client: after EPSV ALL it may use nothing but EPSV (RFC 2428 section 4).";
+const OPEN_AT_CLIENT =
+  "The device that refuses stands nearer to the client than to the server: allow connections to the server's passive range there.";
 const FORWARD_RANGE =
   "Give the server a fixed passive range, and open it on the firewall or forward it 1:1 to the server on the NAT device.";
 
@@ -42,11 +52,11 @@ export const CAUSE_TEXT = {
     title: "the server advertises an address no host can have",
     meaning:
       "The reply to PASV names 0.0.0.0, a loopback or multicast address, or port 0; nothing can be reached there from another host.",
-    remedy: [
-      "Configure the server's external address for passive mode.",
-      "On an IPv6 control connection use EPSV: PASV can only carry an IPv4 address.",
-    ],
+    remedy: ["Configure the server's external address for passive mode.", EPSV_FOR_IPV6],
     setting: "passive-address",
+    situations: {
+      "over-ipv6": { remedy: [EPSV_FOR_IPV6] },
+    },
   },
   "pasv-wrong-address": {
     title: "the server advertises the address of another host",
@@ -76,6 +86,7 @@ export const CAUSE_TEXT = {
       "If active mode is wanted, allow it on the server; the client must name its own address and a port above 1023.",
     ],
     setting: "active-mode",
+    situations: { "after-epsv-all": { remedy: [ONLY_EPSV] } },
   },
   "epsv-refused": {
     title: "the server refuses EPSV",
@@ -84,12 +95,23 @@ export const CAUSE_TEXT = {
     remedy: [
       "Switch EPSV off in the client (curl --disable-epsv, lftp set ftp:prefer-epsv no) to save the round trip, or enable it on the server.",
     ],
+    situations: {
+      "passive-refused": {
+        remedy: ["The server refuses PASV too: enable passive mode on it, or use active mode."],
+        setting: "passive-mode",
+      },
+    },
   },
   "pasv-refused": {
     title: "the server refuses PASV",
     meaning:
       "The server answers PASV negatively although nothing else is wrong: passive mode is disabled, or the address family does not fit.",
-    remedy: ["Enable passive mode on the server (vsftpd pasv_enable=YES).", "On IPv6 use EPSV instead of PASV."],
+    remedy: ["Enable passive mode on the server."],
+    setting: "passive-mode",
+    situations: {
+      "over-ipv6": { remedy: [EPSV_FOR_IPV6] },
+      "after-epsv-all": { remedy: [ONLY_EPSV] },
+    },
   },
   "passive-ports-exhausted": {
     title: "the server has no passive port left",
@@ -140,12 +162,18 @@ export const CAUSE_TEXT = {
       "If the reset comes from the server itself, check that the port range forwarded is the range configured, mapped 1:1.",
     ],
     setting: "passive-range",
+    situations: { "client-side": { remedy: [OPEN_AT_CLIENT] } },
   },
   "icmp-prohibited": {
     title: "a router answers the data connection's SYN with ICMP unreachable",
     meaning: "An ICMP error quotes the data connection's SYN: a router or host on the path refuses to carry it.",
     remedy: ["Correct the access list or route on the router that sent the ICMP message.", FORWARD_RANGE],
     setting: "passive-range",
+    situations: {
+      "client-side": {
+        remedy: ["Correct the access list or route on the router that sent the ICMP message.", OPEN_AT_CLIENT],
+      },
+    },
   },
   "active-inbound-blocked": {
     title: "the server's SYN to the client is never answered",
@@ -169,6 +197,13 @@ export const CAUSE_TEXT = {
     remedy: [
       "Capture at the end that should send the SYN, on all its interfaces and without a port filter, and analyse again.",
     ],
+    situations: {
+      "at-dialler": {
+        remedy: [
+          "The capture is from the end that should have sent the SYN: look in its log why it did not dial, at its own firewall, and at its other interfaces.",
+        ],
+      },
+    },
   },
   "data-peer-mismatch": {
     title: "the data connection comes from another host than the control connection",
@@ -190,11 +225,19 @@ export const CAUSE_TEXT = {
   "data-protection-required": {
     title: "the server demands an encrypted data connection (PROT P)",
     meaning:
-      "The control connection is protected but the client did not ask for PROT P, and the server refuses a cleartext data connection.",
+      "The server refuses a cleartext data connection, and the client has not asked for a protected one with PROT P.",
     remedy: [
       "Let the client send PBSZ 0 and PROT P before the transfer (often a setting named 'encrypt data channel').",
     ],
     setting: "data-protection",
+    situations: {
+      "cleartext-control": {
+        remedy: [
+          "Let the client ask for TLS (AUTH TLS) and then send PBSZ 0 and PROT P: the server does not take PROT on a cleartext control connection.",
+        ],
+        setting: "data-protection",
+      },
+    },
   },
   "tls-session-reuse-required": {
     title: "the server demands that the data connection resumes the TLS session",
@@ -221,6 +264,14 @@ export const CAUSE_TEXT = {
     remedy: [
       "Find who sent the RST: its TTL tells an end from a device between them; content inspection and per-connection limits are usual.",
     ],
+    situations: {
+      "own-reset": {
+        remedy: [
+          "By its TTL the host itself sent the RST, or a device right beside it: look in the log of the FTP program there why it gave up (a crash, a full disk, a time limit, a user who stopped).",
+          "If that program knows of nothing, look for content inspection or a limit on connections near that host.",
+        ],
+      },
+    },
   },
   "data-stalled": {
     title: "the data connection stalls during the transfer",
@@ -229,6 +280,16 @@ export const CAUSE_TEXT = {
     remedy: [
       "If packets are lost, look at the path (firewall state, link, both directions by the same route); if the window is zero, at the receiving end (disk, process).",
     ],
+    situations: {
+      "answer-lost": {
+        remedy: [
+          "The SYN gets through and its answer does not: look for a firewall that sees only one direction of the connection (asymmetric route), and for a filter on the dialling host itself.",
+        ],
+      },
+      "window-closed": {
+        remedy: ["Look at the receiving end: a full disk, a program that hangs, or whatever it hands the data to."],
+      },
+    },
   },
   "mtu-blackhole": {
     title: "full-size packets of the data connection vanish (MTU black hole)",
@@ -443,17 +504,18 @@ export const FINDING_TEXT = {
 const PRODUCTS_NAMED = 5;
 
 /**
- * The remedy lines for a cause: its own, and the server setting as the software in the greeting spells it. Software that is
- * unknown gets the spelling of the usual products; software that we know no setting of gets none.
+ * The remedy lines for a cause: its own (in a situation: those for it), and the server setting as the software in the greeting spells it. Software
+ * that is unknown gets the spelling of the usual products; software that we know no setting of gets none.
  */
-export function remedyFor(cause: CauseId, serverSoftware: string | null): string[] {
+export function remedyFor(cause: CauseId, serverSoftware: string | null, situation: Situation | null = null): string[] {
   const text: CauseText = CAUSE_TEXT[cause];
-  if (text.setting === undefined) return [...text.remedy];
+  const { remedy, setting }: Remedy = (situation && text.situations?.[situation]) ?? text;
+  if (setting === undefined) return [...remedy];
   if (serverSoftware === null) {
-    const settings: readonly ServerSetting[] = SERVER_SETTINGS[text.setting];
+    const settings: readonly ServerSetting[] = SERVER_SETTINGS[setting];
     const usual = settings.slice(0, PRODUCTS_NAMED).map((row) => `${row.product}: ${settingInShort(row)}`);
-    return [...text.remedy, `Setting: ${usual.join("; ")}.`];
+    return [...remedy, `Setting: ${usual.join("; ")}.`];
   }
-  const own = settingOf(text.setting, serverSoftware);
-  return own ? [...text.remedy, `Setting: ${own.product}: ${settingInShort(own)} (${own.source}).`] : [...text.remedy];
+  const own = settingOf(setting, serverSoftware);
+  return own ? [...remedy, `Setting: ${own.product}: ${settingInShort(own)} (${own.source}).`] : [...remedy];
 }

@@ -44,6 +44,27 @@ export const CAUSE_IDS = [
 
 export type CauseId = (typeof CAUSE_IDS)[number];
 
+/** What a failure is like where the usual remedy of its cause would not fit; `CAUSE_TEXT` has other words for it. */
+export type Situation =
+  /** The device that refuses stands nearer to the client than to the server. */
+  | "client-side"
+  /** The client has sent EPSV ALL, and the server agreed. */
+  | "after-epsv-all"
+  /** The control connection is one of IPv6, which PASV and PORT cannot name. */
+  | "over-ipv6"
+  /** PASV is refused as well as EPSV. */
+  | "passive-refused"
+  /** The control connection is in the clear. */
+  | "cleartext-control"
+  /** The SYN arrives, and the SYN-ACK does not. */
+  | "answer-lost"
+  /** The receiver keeps its window closed. */
+  | "window-closed"
+  /** Captured at the end that had to dial. */
+  | "at-dialler"
+  /** The host itself resets. */
+  | "own-reset";
+
 /** Circumstances that help a cause along and never stand alone. */
 export const CONTRIBUTING_IDS = ["control-encrypted", "helper-absent", "client-obeys-private-address"] as const;
 

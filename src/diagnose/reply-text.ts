@@ -157,10 +157,10 @@ const OWN_REASONS: ReadonlySet<number> = new Set([450, 452, 532, 550, 551, 552, 
 
 /**
  * 451 is the server's own error by RFC 959, and yet Pure-FTPd and ProFTPD also say it of a data connection that broke: only where the text
- * speaks of the file or the disk (vsftpd, ProFTPD) is it no network's.
+ * speaks of the file or the disk (vsftpd, ProFTPD, Pure-FTPd's "Error during write to file") is it no network's.
  */
 const LOCAL_ERROR =
-  /local file|insufficient memory|file locked|disk|quota|no space|input\/output error|is a directory/i;
+  /local file|write to file|insufficient memory|file locked|disk|quota|no space|input\/output error|is a directory/i;
 
 /** Whether a negative reply to a transfer command is the server's own business. @param command what it answers */
 export function isOwnReason(reply: ReplyEvent, command: CommandEvent | null = null): boolean {

@@ -106,6 +106,11 @@ export const SERVER_SETTINGS = {
     },
     { product: "wu-ftpd", lines: ["passive ports 0.0.0.0/0 FIRST LAST"], source: "ftpaccess(5)" },
   ],
+  "passive-mode": [
+    { product: "vsftpd", lines: ["pasv_enable=YES"], source: "vsftpd.conf(5)" },
+    { product: "ProFTPD", lines: ["<Limit PASV EPSV>: AllowAll"], source: "ProFTPD mod_core, Limit" },
+    { product: "Pure-FTPd", lines: ["without -N (NATmode)"], source: "pure-ftpd(8)" },
+  ],
   "tls-session-reuse": [
     { product: "vsftpd", lines: ["require_ssl_reuse=NO"], source: "vsftpd.conf(5)" },
     { product: "ProFTPD", lines: ["TLSOptions NoSessionReuseRequired"], source: "ProFTPD mod_tls, TLSOptions" },

@@ -56,6 +56,17 @@ export function vantageOf(session: SessionFacts): Vantage {
   return { side: "unknown", reason: seen };
 }
 
+/**
+ * Whether whoever sent a packet towards the client stands nearer to the client than to the server, counted in links: only where the packet came by
+ * here, and TTLs tell how far all three are.
+ * @param ttl of the packet
+ */
+export function standsNearClient({ client, server }: SessionFacts, ttl: number): boolean {
+  const [toClient, toSender, toServer] = [hopsFrom(client.ttl), hopsFrom(ttl), hopsFrom(server.ttl)];
+  if (toClient < 0 || toSender < 0 || toServer < 0) return false;
+  return (toClient + toSender + 1) * 2 < toClient + toServer + 1;
+}
+
 /** Bytes of an address that name the network, where nobody says otherwise: /24 for IPv4, /64 for IPv6. */
 const NETWORK_BYTES: Readonly<Record<number, number>> = { 4: 3, 16: 8 };
 

@@ -1,5 +1,5 @@
 import type { PacketReference } from "../capture/frame.ts";
-import type { CauseId, ContributingCauseId, FindingId } from "./cause.ts";
+import type { CauseId, ContributingCauseId, FindingId, Situation } from "./cause.ts";
 
 /** What became of a data channel, as its two FTP ends lived it (REPORT: outcomes). */
 export type ChannelOutcome = "ok" | "failed" | "refused" | "aborted" | "not-attempted" | "undetermined";
@@ -25,6 +25,8 @@ export interface Verdict {
   readonly cause: CauseId;
   readonly confidence: Confidence;
   readonly facts: readonly Fact[];
+  /** What makes the usual remedy of the cause unfit. */
+  readonly situation?: Situation | null;
   readonly contributing?: readonly ContributingCauseId[];
   readonly alternatives?: readonly Alternative[];
 }

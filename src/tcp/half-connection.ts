@@ -275,6 +275,8 @@ export class HalfConnection {
       at: this.base < 0 ? -1 : this.offsetOf(view.sequence),
       hasAck,
       acknowledges: hasAck && other.base >= 0 ? other.offsetOf(view.acknowledgment) : -1,
+      bytesBefore: this.bytes,
+      otherBytesBefore: other.bytes,
     };
     this.resets = [...this.resets, reset];
   }
@@ -300,6 +302,9 @@ export interface Reset {
   readonly hasAck: boolean;
   /** How much of the other end's stream it acknowledges; -1 when nothing, or unknown. */
   readonly acknowledges: number;
+  /** Payload bytes that the capture shows before it: of its own end, and of the other. More may still come of either. */
+  readonly bytesBefore: number;
+  readonly otherBytesBefore: number;
 }
 
 /** The first RST of two ends in the file, with whose it is; null when there is none. */

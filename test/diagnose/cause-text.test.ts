@@ -10,12 +10,14 @@ test("titles complete a verdict line, meanings and remedies are sentences", () =
     assert.match(text.title, /^[a-zT].*[^.]$/, id);
     assert.match(text.meaning, /^[A-Z].*\.$/, id);
     assert.ok(text.remedy.length > 0, id);
-    for (const line of text.remedy) assert.match(line, /^[A-Z].*\.$/, id);
+    for (const { remedy } of [text, ...Object.values(text.situations ?? {})])
+      for (const line of remedy) assert.match(line, /^[A-Z].*\.$/, id);
   }
 });
 
 test("every setting names its source and is used", () => {
-  const used = new Set(Object.values(CAUSE_TEXT).map((text: CauseText) => text.setting));
+  const remedies = (text: CauseText) => [text, ...Object.values(text.situations ?? {})];
+  const used = new Set(Object.values(CAUSE_TEXT).flatMap((text) => remedies(text).map(({ setting }) => setting)));
   for (const [purpose, settings] of Object.entries(SERVER_SETTINGS)) {
     assert.ok(used.has(purpose as never), purpose);
     for (const { product, source } of settings) assert.ok(product.length > 0 && source.length > 0, purpose);
@@ -34,4 +36,15 @@ test("the remedy spells the setting for the software seen", () => {
   assert.match(remedyFor("pasv-private-address", "ProFTPD 1.3.8 Server").join(), /MasqueradeAddress/);
   assert.match(remedyFor("pasv-private-address", null).join(), /pasv_address.*MasqueradeAddress.*ForcePassiveIP/);
   assert.doesNotMatch(remedyFor("pasv-private-address", "HomeGrown FTP").join(), /Setting/);
+  assert.doesNotMatch(remedyFor("pasv-refused", "ProFTPD 1.3.8 Server").join(), /vsftpd/);
+});
+
+test("in a situation its own words are said, with the setting only where they call for it", () => {
+  assert.doesNotMatch(remedyFor("data-port-rejected", "(vsFTPd 3.0.3)", "client-side").join(), /forward|Setting/);
+  assert.match(
+    remedyFor("data-protection-required", "(vsFTPd 3.0.3)", "cleartext-control").join(),
+    /AUTH TLS.*Setting/,
+  );
+  // A situation that a cause has no words for changes nothing.
+  assert.deepEqual(remedyFor("login-failed", null, "over-ipv6"), remedyFor("login-failed", null));
 });

@@ -355,6 +355,8 @@ export interface ExpectedVerdict {
   readonly alternatives?: readonly CauseId[];
   /** Something that the evidence must say. */
   readonly says?: RegExp | readonly RegExp[];
+  /** What the first line of the remedy must say. */
+  readonly remedy?: RegExp;
 }
 
 /** Asserts the whole verdict on a data channel or on a control connection. */
@@ -372,6 +374,7 @@ export function shows(judged: DataChannel | Control, expected: ExpectedVerdict):
   for (const { says } of evidence) assert.doesNotMatch(says, /undefined|null|NaN|Infinity|\b-\d|TTL 0\b/, told);
   for (const pattern of [expected.says ?? []].flat()) assert.match(told, pattern);
   assert.ok(remedy.length > 0 && remedy.every((line) => line.length > 0), "a remedy");
+  if (expected.remedy) assert.match(remedy[0], expected.remedy);
   for (const { cause: other, missing } of alternatives) {
     assert.notEqual(other, cause);
     assert.ok(missing.length > 0);

@@ -17,7 +17,11 @@ export class EpsvFallback implements AcrossRule {
       const next = channels[i + 1];
       const epsv = channel.facts.negotiation;
       const pasv = next?.facts.negotiation;
-      if (epsv?.verb !== "EPSV" || channel.outcome === "ok" || !epsv.command) return;
+      if (epsv?.verb !== "EPSV" || !epsv.command) return;
+      // Granted and connected: what came of it then (a file that is not there, an ABOR) is not EPSV's.
+      if (channel.outcome === "ok" || (epsv.granted && channel.facts.connection?.connection.established)) return;
+      // Neither known to have failed nor ever tried.
+      if (channel.outcome === "not-attempted" || channel.outcome === "undetermined") return;
       if (pasv?.verb !== "PASV" || next.outcome !== "ok" || !pasv.command) return;
       const kept = keptAt(this.#servers, session.server.address, () => ({
         count: 0,

@@ -19,9 +19,13 @@ export const rule: ChannelRule = (context) => {
   return {
     outcome: "failed",
     cause: "active-inbound-rejected",
-    confidence: "certain",
+    // What was encrypted may have named another address, from which a NAT device would have answered in the client's place.
+    confidence: channel.hidden ? "likely" : "certain",
     facts: [syn, answer],
     contributing: channel.hidden ? ["control-encrypted"] : [],
+    alternatives: channel.hidden
+      ? [{ cause: "port-private-address", missing: "the PORT or EPRT command, which is encrypted" }]
+      : [],
   };
 
   function resetFact(): Fact {

@@ -23,6 +23,7 @@ export const rule: ChannelRule = (context) => {
   // Confirmed by 226, and nothing is known to be missing: the reset came after the last byte that mattered.
   if (channel.transfer && isPositive(channel.transfer) && !isTruncated(context)) return undefined;
   const { half, reset } = progress.cutBy;
+  const { sender } = progress;
   const origin = resetOrigin(reset, half);
   // An end that gave up what had stopped long before: why it had stopped is the question (`data-stalled`, `mtu-blackhole`).
   if (origin.who === "host" && stoppedBefore(progress, reset)) return undefined;
@@ -34,26 +35,30 @@ export const rule: ChannelRule = (context) => {
   if (gaveUp && channel.hidden) return undefined;
   // All that was sent had been acknowledged, or the sender had finished, and the receiver's own host resets: the FIN before it, or the
   // acknowledgment, may only be lost.
-  const { sender } = progress;
   const sentAll =
     sender.unacknowledged === 0 ||
     reset.acknowledges >= sender.highest ||
     (sender.finPacket !== 0 && sender.finPacket < reset.packet);
   if (channel.hidden && half === progress.receiver && origin.who === "host" && sentAll) return undefined;
+  // The receiver had closed and said why before it reset what still came.
+  const final = channel.transfer?.final ?? null;
+  const closed = half === progress.receiver && half.finPacket !== 0 && half.finPacket < reset.packet;
+  if (closed && final !== null && final.stamp.packet < reset.packet && origin.who === "host") return undefined;
   const who = half === progress.client ? "client's" : "server's";
+  const before = half === sender ? reset.bytesBefore : reset.otherBytesBefore;
   const facts = [
     {
       packet: reset.packet,
-      says: `RST in the ${who} name after ${progress.sender.bytes} bytes of data, before their end: ${origin.text}`,
+      says: `RST in the ${who} name after ${before} bytes of data, before their end: ${origin.text}`,
     },
   ];
-  const final = channel.transfer?.final;
   if (final) facts.push({ packet: final.stamp.packet, says: replyText(final) });
   return {
     outcome: "failed",
     cause: "data-connection-reset",
     confidence: gaveUp ? "possible" : "likely",
     facts,
+    situation: origin.who === "host" ? "own-reset" : null,
   };
 };
 

@@ -1,6 +1,7 @@
 import { attemptOf, attemptState } from "../attempt.ts";
 import type { ChannelRule } from "../context.ts";
 import { resetOrigin } from "../packet-origin.ts";
+import { standsNearClient } from "../vantage.ts";
 import { endpointText, millisecondsText } from "../wording.ts";
 
 /**
@@ -13,9 +14,7 @@ export const rule: ChannelRule = (context) => {
   if (!attempt || attemptState(attempt) !== "rejected") return undefined;
   const reset = attempt.responder.resets[0];
   const foreign = attempt.responder.address !== session.server.address;
-  const origin = foreign
-    ? `TTL ${reset.ttl}; ${attempt.responder.address} is not the control connection's server`
-    : resetOrigin(reset, session.server).text;
+  const origin = foreign ? null : resetOrigin(reset, session.server);
   const synAckAfter = session.server.synTime - session.client.lastSynTime;
   const compared =
     !foreign && session.client.synCount > 0 && session.server.synCount > 0 && synAckAfter > 0
@@ -29,9 +28,10 @@ export const rule: ChannelRule = (context) => {
       { packet: attempt.firstPacket, says: `SYN to ${endpointText(attempt.responder)}` },
       {
         packet: reset.packet,
-        says: `RST in answer after ${millisecondsText(reset.time - attempt.originator.synTime)}${compared}: ${origin}`,
+        says: `RST in answer after ${millisecondsText(reset.time - attempt.originator.synTime)}${compared}: ${origin?.text ?? `TTL ${reset.ttl}; ${attempt.responder.address} is not the control connection's server`}`,
       },
     ],
+    situation: origin?.who === "middlebox" && standsNearClient(session, reset.ttl) ? "client-side" : null,
     contributing: channel.hidden ? ["control-encrypted"] : [],
   };
 };

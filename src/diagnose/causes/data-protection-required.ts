@@ -17,6 +17,7 @@ export const rule: ChannelRule = ({ channel, session }) => {
     outcome: "refused",
     cause: "data-protection-required",
     confidence: "certain",
+    situation: session.security === "cleartext" && !session.control.midstream ? "cleartext-control" : null,
     facts: [
       {
         packet: reply.stamp.packet,

@@ -18,13 +18,13 @@ export const rule: ChannelRule = ({ channel, session }) => {
   if (port !== 0 && connection && connection.connection.responder.address !== address) return undefined;
   const { code, stamp } = negotiation.reply!;
   const target = formatEndpoint({ address: address ?? server, port });
+  const overIpv6 = kind === "unspecified" && session.control.ipVersion === 6;
   const facts: Fact[] = [
     {
       packet: stamp.packet,
-      says:
-        kind === "unspecified" && session.control.ipVersion === 6
-          ? `${code} advertises ${target} on an IPv6 control connection: PASV cannot carry an IPv6 address, use EPSV`
-          : `${code} advertises ${target}, ${badAddress ? `${kind}: an address` : "a port"} that no other host can dial`,
+      says: overIpv6
+        ? `${code} advertises ${target} on an IPv6 control connection: PASV cannot carry an IPv6 address, use EPSV`
+        : `${code} advertises ${target}, ${badAddress ? `${kind}: an address` : "a port"} that no other host can dial`,
     },
   ];
   if (connection)
@@ -37,5 +37,6 @@ export const rule: ChannelRule = ({ channel, session }) => {
     cause: "pasv-unusable-address",
     confidence: "certain",
     facts,
+    situation: overIpv6 ? "over-ipv6" : null,
   };
 };

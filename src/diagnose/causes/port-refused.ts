@@ -1,5 +1,6 @@
 import { formatEndpoint } from "../../address.ts";
 import type { ChannelRule } from "../context.ts";
+import { epsvAllBefore } from "../epsv-all.ts";
 import { refusesMode, refusesSession, reportsAttempt, UNPRIVILEGED_PORT } from "../reply-text.ts";
 import type { Fact } from "../verdict.ts";
 import { replyText } from "../wording.ts";
@@ -16,7 +17,8 @@ export const rule: ChannelRule = ({ channel, session }) => {
   if (reply.code < 400 || malformed !== null) return undefined;
   // The server tried, and its connection came to nothing: no refusal.
   if (reportsAttempt(reply) || refusesSession(reply)) return undefined;
-  const facts: Fact[] = [{ packet: reply.stamp.packet, says: replyText(reply) }];
+  const epsvAll = epsvAllBefore(session, negotiation);
+  const facts: Fact[] = [...epsvAll, { packet: reply.stamp.packet, says: replyText(reply) }];
   const named = advertised?.address
     ? formatEndpoint({ address: advertised.address, port: advertised.port })
     : `port ${advertised?.port}`;
@@ -31,6 +33,12 @@ export const rule: ChannelRule = ({ channel, session }) => {
           : undefined;
   if (why !== undefined && command) facts.unshift({ packet: command.stamp.packet, says: why });
   // 501 is a syntax error by RFC 959; where the argument is right and nothing else explains it, the server may see it otherwise.
-  const unclear = reply.code === 501 && why === undefined && !refusesMode(reply);
-  return { outcome: "refused", cause: "port-refused", confidence: unclear ? "likely" : "certain", facts };
+  const unclear = reply.code === 501 && why === undefined && epsvAll.length === 0 && !refusesMode(reply);
+  return {
+    outcome: "refused",
+    cause: "port-refused",
+    confidence: unclear ? "likely" : "certain",
+    facts,
+    situation: epsvAll.length > 0 ? "after-epsv-all" : null,
+  };
 };

@@ -62,6 +62,7 @@ export const rule: ChannelRule = (context) => {
   return {
     outcome: "failed",
     cause: "syn-not-seen",
+    situation: atDialler ? "at-dialler" : null,
     confidence: final && capture.sawOtherTcp ? "likely" : "possible",
     facts,
     alternatives: [

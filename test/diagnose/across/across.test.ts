@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { analyzeCapture } from "../../../src/index.ts";
 import { CaptureBuilder } from "../../support/capture-builder.ts";
+import { Dialogue } from "../dialogue.ts";
 import {
   BLOCKED_PORT_FAILURES,
   BLOCKED_PORT_OTHERS,
@@ -191,6 +192,27 @@ test("a fallback that cost nothing is told where it is the rule, not where it ha
   assert.deepEqual(told(FALLBACK_SESSIONS - 1, 0), []);
   assert.deepEqual(told(1, FALLBACK_SECONDS), ["epsv-fallback"]);
   assert.deepEqual(told(1, FALLBACK_SECONDS - 0.2), []);
+});
+
+test("EPSV that worked is none that does not: the file is missing, or the client gives up the transfer", () => {
+  for (const [reply, last] of [
+    ["550 Failed to open file.", null],
+    ["150 Opening data connection.", "ABOR"],
+  ] as const) {
+    const ftp = new Dialogue().login();
+    for (let i = 0; i < FALLBACK_SESSIONS; i++) {
+      ftp.extended(50000 + i);
+      const data = ftp.dial(50000 + i);
+      ftp.ask("RETR file", reply);
+      if (last !== null) ftp.ask(last, "426 Failure writing network stream.", "226 ABOR ok.");
+      data.finish("server");
+      ftp.pause(FALLBACK_SECONDS + 1);
+      ftp.passive(50010 + i);
+      ftp.list(ftp.dial(50010 + i));
+    }
+    ftp.quit();
+    assert.deepEqual(findingsOf(ftp.net), []);
+  }
 });
 
 /** So many sessions whose login is refused, and so many that are let in. */

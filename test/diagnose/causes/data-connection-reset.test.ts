@@ -28,6 +28,7 @@ test("content inspection cuts the download: a RST in the server's name that anot
     confidence: "likely",
     evidence: [reset, failed],
     says: /RST in the server's name after 20000 bytes.*TTL 63, IP-ID 7, window 0.*6 hops before the host \(7 hops\), by a middlebox/,
+    remedy: /^Find who sent the RST/,
   });
 });
 
@@ -42,6 +43,7 @@ test("the server itself resets; the client resets an upload; IPv6", () => {
     confidence: "likely",
     evidence: [reset, failed],
     says: /the TTL fits the host's other packets \(57\)/,
+    remedy: /^By its TTL the host itself sent the RST/,
   });
 
   const upload = new Dialogue({ vantage: "server" }).login();
@@ -244,4 +246,39 @@ test("silent under TLS: the receiver's RST acknowledges all that was sent, where
     return ftp.channel().cause;
   };
   assert.deepEqual([ended(true), ended(false)], [null, CAUSE]);
+});
+
+test("the bytes before the RST are told, not those that were on their way", () => {
+  const { ftp, data } = download(2_000);
+  const reset = data.reset("client");
+  data.serverData(3_000);
+  const failed = ftp.control.server("426 Failure writing network stream.\r\n");
+  ftp.quit();
+  shows(ftp.channel(), {
+    outcome: "failed",
+    cause: CAUSE,
+    confidence: "possible",
+    evidence: [reset, failed],
+    says: /RST in the client's name after 2000 bytes of data/,
+  });
+});
+
+test("silent: the server had closed the upload and said why, and then resets what still comes", () => {
+  // Pure-FTPd, disk full.
+  for (const [text, outcome] of [
+    ["451-Error during write to file\r\n451 Transfer aborted", "refused"],
+    ["451 Transfer aborted", "undetermined"],
+  ] as const) {
+    const ftp = new Dialogue({ software: "pure-ftpd", vantage: "server" }).login();
+    ftp.extended(50002);
+    const stream = ftp.dial(50002);
+    ftp.ask("STOR upload", "150 Accepted data connection");
+    stream.clientData(9_000);
+    stream.fin("server");
+    ftp.control.server(`${text}\r\n`);
+    stream.clientData(1_000);
+    stream.reset("server");
+    ftp.quit();
+    judges(ftp.channel(), outcome);
+  }
 });

@@ -29,7 +29,30 @@ test("a firewall before the server refuses: nearer by TTL, and sooner", () => {
     confidence: "certain",
     evidence: [syn, reset],
     says: /after 0\.4 ms .*TTL 63.*sent 1 hop from here, 6 hops before the host \(7 hops\), by a middlebox/,
+    remedy: /nearer to the client than to the server: allow connections to the server's passive range there/,
   });
+});
+
+test("a device in the middle, or nearer to the server: its range is to be opened", () => {
+  for (const [ttl, path] of [
+    [61, {}],
+    [58, {}],
+    // Captured in the middle: the client is four hops away, the server seven.
+    [63, { clientTtl: 60 }],
+  ] as const) {
+    const ftp = new Dialogue({ path }).login();
+    ftp.passive(50002);
+    const { syn, reset } = ftp.net.synRefused({ ...ftp.ends(50002), ttl });
+    ftp.quit();
+    shows(ftp.channel(), {
+      outcome: "failed",
+      cause: CAUSE,
+      confidence: "certain",
+      evidence: [syn, reset],
+      says: /by a middlebox/,
+      remedy: /^Give the server a fixed passive range/,
+    });
+  }
 });
 
 test("from beyond: behind the gateway that carries the control connection", () => {

@@ -23,6 +23,7 @@ test("to the transfer, in the words of several servers, and no PROT P in force",
       confidence: "certain",
       evidence: [list.reply],
       says: /no PROT P was sent/,
+      remedy: /^Let the client ask for TLS \(AUTH TLS\) and then send PBSZ 0 and PROT P/,
     });
   }
 });
@@ -47,6 +48,7 @@ test("with the data connection open, with PROT C, after CCC, and said to PASV it
     confidence: "certain",
     evidence: [pasv.reply],
     says: /a PROT sent under TLS cannot be read/,
+    remedy: /^Let the client send PBSZ 0 and PROT P/,
   });
 });
 

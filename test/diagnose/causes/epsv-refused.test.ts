@@ -56,3 +56,17 @@ test("silent: EPSV ALL negotiates nothing, and EPSV granted and left for PASV is
   judges(unused, "not-attempted");
   judges(fallback, "ok");
 });
+
+test("PASV is refused too: nothing is gained by switching EPSV off", () => {
+  for (const [reply, remedy] of [
+    ["550 Permission denied.", /^The server refuses PASV too: enable passive mode on it/],
+    ["425 Cannot open passive connection.", /^Switch EPSV off in the client/],
+  ] as const) {
+    const ftp = new Dialogue().login();
+    const epsv = ftp.ask("EPSV", "550 Permission denied.");
+    ftp.ask("PASV", reply);
+    ftp.quit();
+    const [refused] = ftp.channels();
+    shows(refused, { outcome: "refused", cause: CAUSE, confidence: "certain", evidence: [epsv.reply], remedy });
+  }
+});

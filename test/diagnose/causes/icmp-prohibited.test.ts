@@ -1,3 +1,4 @@
+import assert from "node:assert/strict";
 import { test } from "node:test";
 import { CLIENT6, Dialogue, judges, ROUTER, SERVER, SERVER6, shows } from "../dialogue.ts";
 
@@ -130,4 +131,26 @@ test("silent: the quote is of another connection: another sequence number, port,
     { from: "198.51.100.200:61000", to: "10.1.2.3:50002", seq: 0xdeadbeef },
   ])
     judges(answeredByTranslatedIcmp(quoted).channel, "undetermined");
+});
+
+test("a router on the client's side: the server's range is not the matter", () => {
+  for (const [ttl, remedy] of [
+    [64, /nearer to the client than to the server/],
+    [60, /^Give the server a fixed passive range/],
+  ] as const) {
+    const ftp = new Dialogue().login();
+    ftp.extended(50002);
+    const [syn] = ftp.net.synUnanswered({ ...ftp.ends(50002), retries: 0 });
+    const icmp = ftp.net.icmpError({ from: ROUTER, type: 3, code: 13, ttl });
+    ftp.pause(4).quit();
+    const channel = ftp.channel();
+    shows(channel, {
+      outcome: "failed",
+      cause: CAUSE,
+      confidence: "certain",
+      evidence: [syn, icmp],
+      remedy: /^Correct the access list or route on the router that sent the ICMP message/,
+    });
+    assert.match(channel.remedy[1], remedy);
+  }
 });

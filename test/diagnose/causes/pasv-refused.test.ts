@@ -24,8 +24,54 @@ test("PASV on an IPv6 control connection, and LPSV in a family that is not serve
   const lpsv = ftp.ask("LPSV", "521 Supported address families are (4)");
   ftp.quit();
   const [first, second] = ftp.channels();
-  shows(first, { outcome: "refused", cause: CAUSE, confidence: "certain", evidence: [pasv.reply] });
-  shows(second, { outcome: "refused", cause: CAUSE, confidence: "certain", evidence: [lpsv.reply] });
+  shows(first, {
+    outcome: "refused",
+    cause: CAUSE,
+    confidence: "certain",
+    evidence: [pasv.reply],
+    remedy: /^On an IPv6 control connection use EPSV/,
+  });
+  shows(second, {
+    outcome: "refused",
+    cause: CAUSE,
+    confidence: "certain",
+    evidence: [lpsv.reply],
+    remedy: /^Enable passive mode/,
+  });
+});
+
+test("after EPSV ALL the client is wrong, whatever it sends but EPSV", () => {
+  for (const [command, cause, reply] of [
+    ["PASV", CAUSE, "550 Permission denied."], // vsftpd
+    ["PORT 192,0,2,10,199,58", "port-refused", "550 Permission denied."],
+    ["PORT 192,0,2,10,199,58", "port-refused", "501 no."],
+  ] as const) {
+    const ftp = new Dialogue().login();
+    const all = ftp.ask("EPSV ALL", "200 EPSV ALL ok.");
+    const refused = ftp.ask(command, reply);
+    ftp.quit();
+    shows(ftp.channel(), {
+      outcome: "refused",
+      cause,
+      confidence: "certain",
+      evidence: [all.command, refused.reply],
+      says: /EPSV ALL, answered 200: from here on the client may use nothing but EPSV/,
+      remedy: /^Correct the client: after EPSV ALL/,
+    });
+  }
+  // Turned down, or sent later, it binds nobody.
+  const ftp = new Dialogue().login();
+  ftp.ask("EPSV ALL", "500 Unknown command.");
+  const pasv = ftp.ask("PASV", "550 Permission denied.");
+  ftp.ask("EPSV ALL", "200 EPSV ALL ok.");
+  ftp.quit();
+  shows(ftp.channel(), {
+    outcome: "refused",
+    cause: CAUSE,
+    confidence: "certain",
+    evidence: [pasv.reply],
+    remedy: /^Enable passive mode/,
+  });
 });
 
 test("silent: out of ports, TLS demanded", () => {

@@ -33,6 +33,7 @@ test("vsftpd's 0,0,0,0 on an IPv6 control connection: EPSV is advised", () => {
     confidence: "certain",
     evidence: [pasv.reply],
     says: /IPv6 control connection.*use EPSV/,
+    remedy: /^On an IPv6 control connection use EPSV/,
   });
 });
 

@@ -30,6 +30,7 @@ test("server side: 425 and no SYN, in the words of several servers", () => {
         /captured at the server.*TTL 57 from the client/,
         /not filtered/,
       ],
+      remedy: /^Capture at the end that should send the SYN/,
     });
   }
 });
@@ -47,6 +48,7 @@ test("client side: the network did not stop it", () => {
     confidence: "likely",
     evidence: [granted.reply, failed, first, first],
     says: /captured at the client.*the network did not stop it; the client sent no SYN, or sent it by another interface or to itself/,
+    remedy: /^The capture is from the end that should have sent the SYN/,
   });
 });
 
