@@ -73,12 +73,16 @@ export function dataBlindness({ connection }: Pick<DataProgress, "connection">):
   return missesReceived(originator) || missesReceived(responder) ? "data-gap" : null;
 }
 
-/** The same for what the records of a data connection show: headers that the capture cut or lost, though the other end has them. */
+/**
+ * The same for what the records of a data connection show: headers that the capture cut or lost. What stands behind a hole was sent with what is
+ * in it, also where the acknowledgment of both is missing too.
+ */
 export function recordBlindness(progress: DataProgress): LimitId | null {
   const { connection, records } = progress;
   for (const half of [connection.originator, connection.responder]) {
     const walk = half === connection.originator ? records.originator : records.responder;
-    if (walk.state !== "cleartext" && walk.walkedTo < Math.min(half.highest, half.acked))
+    const sent = half.missing > 0 ? half.highest : Math.min(half.highest, half.acked);
+    if (walk.state !== "cleartext" && walk.walkedTo < sent)
       return connection.cutPayloads > 0 ? "snaplen-cut" : "data-gap";
   }
   return dataBlindness(progress);

@@ -1,5 +1,6 @@
 import { packetNumberOf } from "../../capture/frame.ts";
 import type { ReplyEvent } from "../../ftp/control-event.ts";
+import { recordBlindness } from "../blind-spots.ts";
 import type { ChannelRule } from "../context.ts";
 import { type DataProgress, handshakeOf, isRetransmittingInVain, progressOf } from "../data-progress.ts";
 import { isSilent } from "../outcome.ts";
@@ -72,6 +73,8 @@ export const rule: ChannelRule = (context) => {
   // A device that neither end is cut it off (`data-connection-reset`).
   const { cutBy } = progress;
   if (cutBy && isForged(cutBy.reset, cutBy.half)) return undefined;
+  // How a handshake ended whose records are not all in the capture only the server can tell.
+  if (recordBlindness(progress)) return saysSo ? verdict([], final, "likely") : undefined;
   if (handshake && !handshake.finished) {
     const last = records.records.at(-1)!;
     const stuck = isRetransmittingInVain(client) || isRetransmittingInVain(server);

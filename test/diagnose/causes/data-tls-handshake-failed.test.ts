@@ -1,3 +1,4 @@
+import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Dialogue, FORGED, judges, shows, tlsListing } from "../dialogue.ts";
 import { SILENCE_SECONDS } from "../thresholds.ts";
@@ -217,4 +218,43 @@ test("silent: the certificate flight is repeated in vain, and so is what the ser
   ftp.control.retransmit("server", { times: 6 });
   data.reset("server");
   judges(ftp.channel(), "failed", "data-stalled");
+});
+
+test("silent: the end of the handshake is in a hole, and whoever acknowledged it may be in another", () => {
+  const { ftp, data } = opened();
+  const flights = data.tls({ version: "1.2" });
+  data.closeNotify("server", "1.2");
+  data.fin("server");
+  data.reset("server");
+  ftp.net.drop(flights.at(-1)!);
+  const channel = ftp.channel();
+  judges(channel, "undetermined");
+  assert.deepEqual(channel.limits, ["data-gap"]);
+});
+
+test("silent: the server gives a reason of its own, and the end of the handshake is not in the capture", () => {
+  const ftp = new Dialogue().secureLogin().clearAgain();
+  ftp.passive(50002);
+  const data = ftp.dial(50002);
+  ftp.ask("LIST", "150 Here comes the directory listing.");
+  const flights = data.tls({ version: "1.2" });
+  data.serverData(400);
+  data.finish("server");
+  ftp.control.server("426 Failure writing network stream.\r\n");
+  ftp.quit();
+  ftp.net.drop(flights.at(-1)!);
+  judges(ftp.channel(), "undetermined");
+});
+
+test("what the server says needs no connection; that nothing was said on it needs a capture that has all of it", () => {
+  const ftp = new Dialogue({ software: "pyftpdlib" }).secureLogin().clearAgain();
+  ftp.passive(50002);
+  const data = ftp.dial(50002);
+  ftp.ask("LIST", "125 Data connection already open. Transfer starting.");
+  const lost = data.client("Hello?");
+  data.finish("server");
+  const failed = ftp.control.server("522 SSL handshake failed.\r\n");
+  ftp.quit();
+  ftp.net.drop(lost); // the numbers behind it move up
+  shows(ftp.channel(), { outcome: "failed", cause: CAUSE, confidence: "likely", evidence: [failed - 1] });
 });
