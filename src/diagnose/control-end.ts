@@ -9,8 +9,10 @@ export const DEAD_RETRANSMISSIONS = 2;
 export const DEAD_SECONDS = 0.5;
 /** A reset within this time of something said by the other end answers it (seconds): no round trip is longer. */
 export const PROVOKED_SECONDS = 3;
-/** A control connection counts as idle before a segment after so much silence: the shortest NAT timers in the field (seconds). */
+/** A control connection counts as idle before a segment after so much silence (seconds): a program that is at work pauses less. */
 export const IDLE_SECONDS = 5;
+/** The shortest timers with which NAT devices forget an established connection (seconds); hosts and paths that are gone know no such time. */
+export const FORGET_SECONDS = 30;
 
 /** How the control connection ended. */
 export interface ControlEnd {
@@ -38,11 +40,10 @@ export function controlEnd(session: SessionFacts): ControlEnd {
   const { client, server, control } = session;
   const unheard = isUnheard(client, server) ? client : isUnheard(server, client) ? server : null;
   if (unheard) {
-    const direction = unheard === client ? "client" : "server";
     return {
       kind: unheard === client ? "client-unheard" : "server-unheard",
       packet: unheard.stalledFirstPacket,
-      idleBefore: silenceBefore(session, unheard.lastNewPayloadTime, direction),
+      idleBefore: silenceBefore(session, unheard.lastNewPayloadTime),
       retransmissions: unheard.stalledRetransmissions,
       reset: earliestReset(client, server),
     };
@@ -81,14 +82,16 @@ function hadClosed({ finPacket, highest, resets }: HalfConnection): boolean {
 function idleBeforeReset(session: SessionFacts, { half, reset }: { half: HalfConnection; reset: Reset }): number {
   const other = half === session.client ? session.server : session.client;
   const said = other.lastNewPayloadTime;
-  // What has been acknowledged went through and provoked nothing: a client that leaves with a 226 unread resets by itself.
-  if (said > 0 && other.unacknowledged > 0 && reset.time - said <= PROVOKED_SECONDS)
-    return silenceBefore(session, said, null);
-  return resetOrigin(reset, half).who === "host" ? 0 : silenceBefore(session, reset.time, null);
+  const own = resetOrigin(reset, half).who === "host";
+  // What has been acknowledged went through and provoked nothing: a client that leaves with a 226 unread resets by itself. Its RST may be all that
+  // is left of its acknowledgments; who knows nothing of the connection acknowledges nothing (RFC 9293 section 3.10.7.1).
+  const heard = other.unacknowledged === 0 || (own && reset.acknowledges >= other.highest);
+  if (said > 0 && !heard && reset.time - said <= PROVOKED_SECONDS) return silenceBefore(session, said);
+  return own ? 0 : silenceBefore(session, reset.time);
 }
 
 /** Seconds between the last thing said before `time` and `time`. */
-export function silenceBefore(session: SessionFacts, time: number, _direction: "client" | "server" | null): number {
+function silenceBefore(session: SessionFacts, time: number): number {
   let before = Number.NEGATIVE_INFINITY;
   for (const event of session.events) {
     const at = timeOf(event.stamp);

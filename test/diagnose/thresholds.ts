@@ -47,8 +47,10 @@ export const DEAD_RETRANSMISSIONS = 2;
 export const DEAD_SECONDS = 0.5;
 /** Choice: no round trip is longer. */
 export const PROVOKED_SECONDS = 3;
-/** Choice: below the shortest idle timers of NAT devices in the field, above the pauses of a program. */
+/** Choice: above the pauses of a program that is at work, below every timer. */
 export const IDLE_SECONDS = 5;
+/** PEERS B2: NAT devices forget established connections after 30 s to 15 min (RFC 5382 asks for 2 h 4 min); servers wait 300 s and longer. */
+export const FORGET_SECONDS = 30;
 /** Choice: above the time that servers take to check or move a file (PEERS D29: 60 s). */
 export const GIVEN_UP_SECONDS = 60;
 /** Choice: recorded servers answer AUTH within a round trip. */

@@ -1,9 +1,10 @@
 import type { SessionFacts } from "../../correlate/session-facts.ts";
 import type { ControlEvent } from "../../ftp/control-event.ts";
 import type { ChannelRule, SessionRule } from "../context.ts";
-import { type ControlEnd, controlEnd, IDLE_SECONDS } from "../control-end.ts";
+import { type ControlEnd, controlEnd, FORGET_SECONDS, IDLE_SECONDS } from "../control-end.ts";
 import { isCloseNotify, progressOf } from "../data-progress.ts";
-import type { Fact } from "../verdict.ts";
+import { isForged } from "../packet-origin.ts";
+import type { Confidence, Fact } from "../verdict.ts";
 import { secondsText } from "../wording.ts";
 
 /** A client that has not left says nothing by its waiting until it has waited for so long (seconds): servers that check or move a file take their time. */
@@ -24,6 +25,7 @@ export const channelRule: ChannelRule = (context) => {
   const end = controlEnd(session);
   const facts = dead(end, session);
   const dataEnd = Math.max(progress.sender.finTime, progress.sender.lastNewPayloadTime);
+  let confidence = confidenceOf(end);
   if (facts.length === 0) {
     // At the client nothing at all may come back: data long complete, the client waited, then left.
     const last = lastServerWord(session.events);
@@ -33,6 +35,7 @@ export const channelRule: ChannelRule = (context) => {
       return undefined;
     // A connection that was not idle before is not forgotten: the server is slow. And nobody has given up yet.
     if (dataEnd - last < IDLE_SECONDS || (!left && waited < GIVEN_UP_SECONDS)) return undefined;
+    confidence = forgets(dataEnd - last);
     facts.push({
       packet: progress.sender.finPacket,
       says: `the data is complete; the control connection stays silent for ${secondsText(waited)} after it`,
@@ -48,7 +51,7 @@ export const channelRule: ChannelRule = (context) => {
   return {
     outcome: "failed",
     cause: "control-idle-timeout",
-    confidence: channel.hidden ? "possible" : "likely",
+    confidence: channel.hidden ? "possible" : confidence,
     facts,
     alternatives: [
       { cause: "control-connection-lost", missing: "the NAT's or firewall's idle timer for established TCP" },
@@ -63,13 +66,23 @@ export const sessionRule: SessionRule = ({ session }) => {
   return {
     outcome: "failed",
     cause: "control-idle-timeout",
-    confidence: "likely",
+    confidence: confidenceOf(end),
     facts,
     alternatives: [
       { cause: "control-connection-lost", missing: "the NAT's or firewall's idle timer for established TCP" },
     ],
   };
 };
+
+/** A silence that no device forgets a connection for leaves the end of a host or of the path as likely as a timer. */
+function forgets(idleSeconds: number): Confidence {
+  return idleSeconds >= FORGET_SECONDS ? "likely" : "possible";
+}
+
+/** A reset that a device on the way makes up shows that it knows nothing of the connection, whatever its timer. */
+function confidenceOf({ kind, idleBefore, reset }: ControlEnd): Confidence {
+  return kind === "reset" && reset && isForged(reset.reset, reset.half) ? "likely" : forgets(idleBefore);
+}
 
 /** The client ended TLS before the reset: it was leaving, and only its FIN may be missing. */
 function saidGoodbye(events: readonly ControlEvent[]): boolean {

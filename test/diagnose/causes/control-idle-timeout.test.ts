@@ -1,9 +1,20 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { CLIENT6, Dialogue, judges, SERVER6, shows, tlsListing } from "../dialogue.ts";
-import { DEAD_RETRANSMISSIONS, GIVEN_UP_SECONDS, IDLE_SECONDS, PROVOKED_SECONDS } from "../thresholds.ts";
+import { CLIENT6, Dialogue, FORGED, judges, SERVER6, shows, tlsListing } from "../dialogue.ts";
+import {
+  DEAD_RETRANSMISSIONS,
+  FORGET_SECONDS,
+  GIVEN_UP_SECONDS,
+  IDLE_SECONDS,
+  PROVOKED_SECONDS,
+} from "../thresholds.ts";
 
 const CAUSE = "control-idle-timeout";
+
+/** A RST of whoever knows nothing of the connection: it acknowledges nothing (RFC 9293 section 3.10.7.1). */
+function resetUnknown({ control }: Dialogue, side: "client" | "server") {
+  return control.segment(side, { flags: "R", seq: control.position(side === "client" ? "server" : "client").ack });
+}
 
 /** A download that takes `seconds` and is complete; what the control connection does afterwards is up to the test. */
 function longDownload(seconds: number, options: ConstructorParameters<typeof Dialogue>[0] = {}) {
@@ -140,7 +151,7 @@ test("a reset answers what was said after the pause, or comes too late for an an
   const resetAfter = (seconds: number) => {
     const ftp = new Dialogue().login().pause(600);
     ftp.ask("TYPE I");
-    ftp.pause(seconds).control.reset("server");
+    resetUnknown(ftp.pause(seconds), "server");
     return ftp.session().control;
   };
   judges(resetAfter(PROVOKED_SECONDS - 0.1), "failed", CAUSE);
@@ -199,7 +210,7 @@ test("silent under TLS: after the pause the client ends TLS, and the server's re
     tlsListing(data, 500);
     ftp.control.sealed("server", "226 Directory send OK.\r\n");
     how(ftp.pause(60));
-    ftp.control.reset("server");
+    resetUnknown(ftp, "server");
     return ftp.session();
   };
   const goodbye = ends((ftp) => void ftp.control.closeNotify("client"));
@@ -259,11 +270,47 @@ test("silent: the client had closed, and only its FIN is not in the capture: its
     const { ack } = ftp.control.position("server");
     if (acked) ftp.control.server("226 Transfer complete.\r\n");
     else ftp.control.segment("server", { flags: "PA", ack, payload: "226 Transfer complete.\r\n" });
-    ftp.control.reset("client");
+    if (finLost) ftp.control.segment("client", { flags: "R" });
+    else resetUnknown(ftp, "client");
     if (finLost) ftp.net.drop(fin);
     return ftp.channel();
   };
   judges(ends(true), "ok");
   judges(ends(true, false), "ok");
   judges(ends(false), "failed", CAUSE);
+});
+
+test("likely from the shortest timer of a NAT device on, or where a device answers; a pause of seconds is possible", () => {
+  const confidenceAfter = (seconds: number, end: (ftp: Dialogue) => void) => {
+    const ftp = new Dialogue().login().pause(seconds);
+    ftp.ask("TYPE I");
+    end(ftp);
+    const { control } = ftp.session();
+    judges(control, "failed", CAUSE);
+    return control.confidence;
+  };
+  const unheard = (ftp: Dialogue) => void ftp.control.retransmit("client", { times: 5 });
+  assert.equal(confidenceAfter(FORGET_SECONDS + 1, unheard), "likely");
+  assert.equal(confidenceAfter(FORGET_SECONDS - 1, unheard), "possible");
+  assert.equal(
+    confidenceAfter(6, (ftp) => void ftp.control.reset("server", FORGED)),
+    "likely",
+  );
+  assert.equal(
+    confidenceAfter(6, (ftp) => void resetUnknown(ftp, "server")),
+    "possible",
+  );
+  assert.equal(unconfirmed(FORGET_SECONDS + 1, 20, true).confidence, "likely");
+  assert.equal(unconfirmed(FORGET_SECONDS - 1, 20, true).confidence, "possible");
+});
+
+test("silent: the client leaves by a RST that acknowledges the 226, and its acknowledgment is not in the capture", () => {
+  const { ftp } = longDownload(600);
+  ftp.control.server("226 Transfer complete.\r\n");
+  const acknowledged = ftp.control.ack("client");
+  ftp.pause(0.4).control.reset("client");
+  ftp.net.drop(acknowledged);
+  const session = ftp.session();
+  judges(session.dataChannels[0], "ok");
+  judges(session.control, "ok");
 });
