@@ -87,3 +87,16 @@ export function recordBlindness(progress: DataProgress): LimitId | null {
   }
   return dataBlindness(progress);
 }
+
+/**
+ * The sender's FIN is here and bytes before it are not, and the receiver does not have them either: it spoke after the FIN and had not got past
+ * the hole. Where it says nothing more, its acknowledgment may be as lost as the bytes.
+ */
+export function neverArrived(progress: DataProgress): boolean {
+  const { sender, receiver } = progress;
+  if (sender.missing === 0 || sender.finPacket === 0 || sender.finAcked || sender.acked >= sender.highest) return false;
+  if (dataBlindness(progress)) return false;
+  // A RST need not tell how far its end has got.
+  const reset = receiver.resets.some(({ packet }) => packet > sender.finPacket);
+  return (reset ? receiver.finPacket : receiver.lastPacket) > sender.finPacket;
+}

@@ -10,6 +10,7 @@ import {
   dataBlindness,
   losesWordsBetween,
   missesCommandBefore,
+  neverArrived,
   recordBlindness,
 } from "./blind-spots.ts";
 import type { CauseId, LimitId } from "./cause.ts";
@@ -387,14 +388,7 @@ function contradictsSuccess(context: ChannelContext): boolean {
   )
     return true;
   // A hole that nobody filled before the receiver closed, with the sender's FIN behind it (seen from the receiver's side)
-  if (
-    sender.missing > 0 &&
-    sender.finPacket !== 0 &&
-    !sender.finAcked &&
-    sender.acked < sender.highest &&
-    isSilent(context)
-  )
-    return true;
+  if (neverArrived(progress) && isSilent(context)) return true;
   // The receiver shut its window, then left before the sender was done.
   if (progress.receiver.zeroWindowTime > 0 && progress.cutBy && sender.finPacket === 0 && isSilent(context))
     return true;

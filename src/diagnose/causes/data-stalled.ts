@@ -1,4 +1,5 @@
 import type { HalfConnection } from "../../tcp/half-connection.ts";
+import { neverArrived } from "../blind-spots.ts";
 import type { ChannelRule } from "../context.ts";
 import { HIDDEN_SILENCE_SECONDS, isRetransmittingInVain, progressOf, ZERO_WINDOW_SECONDS } from "../data-progress.ts";
 import { isSilent } from "../outcome.ts";
@@ -39,7 +40,7 @@ export const rule: ChannelRule = (context) => {
       packet: receiver.zeroWindowPacket,
       says: `${endpointText(receiver)} keeps its receive window at zero for ${secondsText(zero)}: the receiver stopped reading`,
     });
-  } else if (sender.missing > 0 && sender.finPacket !== 0 && sender.acked < sender.highest && !sender.finAcked) {
+  } else if (neverArrived(progress)) {
     facts.push({
       packet: sender.finPacket,
       says: `the sender's FIN is here, ${sender.missing} bytes before it never arrived`,

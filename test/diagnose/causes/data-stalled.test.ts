@@ -258,3 +258,47 @@ test("silent: a keep-alive NOOP during a long transfer", () => {
   ftp.quit();
   judges(ftp.channel(), "ok");
 });
+
+/** An upload that has begun. */
+function upload() {
+  const ftp = new Dialogue().login();
+  ftp.passive(50002);
+  const data = ftp.dial(50002);
+  ftp.ask("STOR big", "150 Ok to send data.");
+  data.clientData(14_600);
+  return { ftp, data };
+}
+
+test("silent: bytes are missing before the sender's FIN, and 226 says that all came: the receiver's acknowledgments are not in the capture", () => {
+  const confirmed = (lose: (packets: { last: number; acks: number[] }) => number[]) => {
+    const { ftp, data } = upload();
+    const [, middle] = data.clientData(4380, { acked: false });
+    const acks = [data.ack("server")];
+    ftp.pause(SILENCE_SECONDS + 1);
+    data.fin("client");
+    acks.push(data.fin("server"), data.ack("server"));
+    const end = data.ack("client");
+    ftp.control.server("226 Transfer complete.\r\n");
+    ftp.quit();
+    ftp.net.drop(middle, ...lose({ last: end, acks }));
+    return ftp.channel();
+  };
+  judges(
+    confirmed(({ acks }) => acks),
+    "ok",
+  ); // the client acknowledges a FIN that is not here
+  judges(
+    confirmed(({ acks, last }) => [...acks, last]),
+    "ok",
+  ); // nothing more is heard of the server
+
+  const { ftp, data } = upload();
+  ftp.net.uncaptured(() => data.clientData(2896, { acked: false }));
+  data.clientData(404, { acked: false });
+  data.fin("client");
+  ftp.pause(SILENCE_SECONDS + 1);
+  data.segment("server", { flags: "R" }); // acknowledges nothing
+  ftp.control.server("226 Transfer complete.\r\n");
+  ftp.quit();
+  judges(ftp.channel(), "ok");
+});
