@@ -5,7 +5,7 @@ import type { Direction } from "../tcp/stream-sink.ts";
 import type { LimitId } from "./cause.ts";
 import type { DataProgress } from "./data-progress.ts";
 import { oncePer } from "./once-per.ts";
-import { resetOrigin } from "./packet-origin.ts";
+import { acknowledgedBy, resetOrigin } from "./packet-origin.ts";
 
 /**
  * What the capture provably did not see. Most accusations rest on something that is *not* there: no reply, no command, no end of a
@@ -14,9 +14,9 @@ import { resetOrigin } from "./packet-origin.ts";
  */
 
 /** The other end acknowledged more than the capture has. (A FIN beyond a hole that is never acknowledged is the network's loss.) */
-function missesTail(half: HalfConnection): boolean {
+function missesTail(half: HalfConnection, other: HalfConnection): boolean {
   // A FIN counts as one byte, also where its acknowledgment stands before it in the file.
-  return half.acked > half.highest + (half.finAt === half.highest ? 1 : 0);
+  return acknowledgedBy(other, half) > half.highest + (half.finAt === half.highest ? 1 : 0);
 }
 
 /** A RST stands where its end has got to (RFC 9293 section 3.10.7); a device that makes one up may put it anywhere, but not a little further on. */
@@ -31,8 +31,9 @@ function missesBeforeReset(half: HalfConnection): boolean {
 }
 
 /** Bytes are missing that the other end has: the capture lost them, not the network. */
-function missesReceived(half: HalfConnection): boolean {
-  return missesTail(half) || missesBeforeReset(half) || (half.missing > 0 && half.acked >= half.highest);
+function missesReceived(half: HalfConnection, other: HalfConnection): boolean {
+  if (missesTail(half, other) || missesBeforeReset(half)) return true;
+  return half.missing > 0 && acknowledgedBy(other, half) >= half.highest;
 }
 
 const gapsIn = oncePer((events: readonly ControlEvent[]) => events.filter((event) => event.kind === "gap"));
@@ -45,7 +46,7 @@ export function controlBlindness(session: SessionFacts, direction: Direction, af
   if (!half.baseFromSyn && after < half.firstPayloadPacket) return "midstream";
   const hole = gapsIn(session.events).find((gap) => gap.direction === direction && gap.stamp.packet > after);
   if (hole) return hole.reason === "snaplen" ? "snaplen-cut" : "control-gap";
-  return missesTail(half) ? "control-gap" : null;
+  return missesTail(half, direction === "client" ? session.server : session.client) ? "control-gap" : null;
 }
 
 /** Something that either end said after one packet, and no later than another, is not in the capture: what answers what is not known. */
@@ -70,7 +71,7 @@ export function dataBlindness({ connection }: Pick<DataProgress, "connection">):
   const { originator, responder } = connection;
   if (originator.packets === 0 || responder.packets === 0) return "one-sided";
   if (!originator.baseFromSyn || !responder.baseFromSyn) return "midstream";
-  return missesReceived(originator) || missesReceived(responder) ? "data-gap" : null;
+  return missesReceived(originator, responder) || missesReceived(responder, originator) ? "data-gap" : null;
 }
 
 /**

@@ -1,7 +1,7 @@
 import type { SessionFacts } from "../correlate/session-facts.ts";
 import { timeOf } from "../correlate/session-facts.ts";
 import { earliestReset, type HalfConnection, type Reset } from "../tcp/half-connection.ts";
-import { resetOrigin } from "./packet-origin.ts";
+import { acknowledgedBy, resetOrigin } from "./packet-origin.ts";
 
 /** Retransmissions of a control segment that show the other end (or the path) to be gone. */
 export const DEAD_RETRANSMISSIONS = 2;
@@ -85,7 +85,7 @@ function idleBeforeReset(session: SessionFacts, { half, reset }: { half: HalfCon
   const own = resetOrigin(reset, half).who === "host";
   // What has been acknowledged went through and provoked nothing: a client that leaves with a 226 unread resets by itself. Its RST may be all that
   // is left of its acknowledgments; who knows nothing of the connection acknowledges nothing (RFC 9293 section 3.10.7.1).
-  const heard = other.unacknowledged === 0 || (own && reset.acknowledges >= other.highest);
+  const heard = acknowledgedBy(half, other) >= other.highest;
   if (said > 0 && !heard && reset.time - said <= PROVOKED_SECONDS) return silenceBefore(session, said);
   return own ? 0 : silenceBefore(session, reset.time);
 }

@@ -3,6 +3,7 @@ import { type SessionFacts, timeOf } from "../correlate/session-facts.ts";
 import type { Connection } from "../tcp/connection.ts";
 import { earliestReset, type HalfConnection, type Reset } from "../tcp/half-connection.ts";
 import { type DataRecord, type DataRecords, wasSentAfter } from "../tls/data-records.ts";
+import { acknowledgedBy } from "./packet-origin.ts";
 
 /** Retransmissions of the same unacknowledged data, and the time they span, that make a stall rather than a loss. */
 export const STALL_RETRANSMISSIONS = 3;
@@ -55,7 +56,8 @@ export function progressOf(channel: ChannelFacts, session: SessionFacts): DataPr
   // What the receiver has acknowledged is there, whether or not the capture has it.
   const allThere =
     sender.finPacket !== 0 &&
-    (sender.finAcked || (sender.missing === 0 && (sender.unacknowledged === 0 || receiver.packets === 0)));
+    (acknowledgedBy(receiver, sender) > sender.finAt ||
+      (sender.missing === 0 && (sender.unacknowledged === 0 || receiver.packets === 0)));
   const firstReset = earliestReset(connection.originator, connection.responder);
   const cutBy =
     firstReset !== null && !allThere && !endedByCloseNotify(records, sender, connection) ? firstReset : null;

@@ -36,6 +36,18 @@ export function isForged(reset: Reset, host: HalfConnection): boolean {
   return isStrangers(resetOrigin(reset, host));
 }
 
+/**
+ * How much of the sender's stream, its FIN counting one byte, the receiver is seen to have: its acknowledgments tell, and so do the RSTs that it
+ * sends itself, which may be all that the capture has of them. -1 when nothing tells.
+ */
+export function acknowledgedBy(receiver: HalfConnection, sender: HalfConnection): number {
+  let acknowledged = sender.acked + (sender.finAcked ? 1 : 0);
+  for (const reset of receiver.resets)
+    if (reset.acknowledges > acknowledged && resetOrigin(reset, receiver).who === "host")
+      acknowledged = reset.acknowledges;
+  return acknowledged;
+}
+
 /** With fewer others than this there is nothing to tell a stranger from (the SYN-ACK and the greeting, at least). */
 export const COMPARED_PACKETS = 2;
 

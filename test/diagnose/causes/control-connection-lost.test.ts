@@ -254,3 +254,11 @@ test("silent: the client itself leaves the handshake: an alert, its certificate,
   left.control.finish("client");
   judges(left.session().control, "ok");
 });
+
+test("silent: the client's RST acknowledges words that the capture does not have: they may have answered", () => {
+  const ftp = new Dialogue().login();
+  const { reply } = ftp.ask("TYPE I", "200 Switching to Binary mode.");
+  ftp.control.reset("client");
+  ftp.net.drop(reply);
+  judges(ftp.session().control, "ok");
+});

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { DataChannel } from "../../../src/analysis.ts";
-import { CLIENT6, Dialogue, judges, SERVER6, shows } from "../dialogue.ts";
+import type { SegmentOptions } from "../../support/capture-builder.ts";
+import { CLIENT6, Dialogue, FORGED, judges, SERVER6, shows } from "../dialogue.ts";
 import { HIDDEN_SILENCE_SECONDS, ZERO_WINDOW_SECONDS } from "../thresholds.ts";
 
 const CAUSE = "data-connection-reset";
@@ -155,7 +156,25 @@ test("silent under TLS: the sender had finished, and only the acknowledgment of 
   ftp.askSealed("ABOR", ["226 Abort successful"]);
   ftp.quitSealed();
   ftp.net.drop(acknowledged);
-  judges(ftp.channel(), "undetermined");
+  judges(ftp.channel(), "ok"); // the RST acknowledges the FIN
+});
+
+test("silent: the receiver's own RST acknowledges the FIN, and its acknowledgments are not in the capture", () => {
+  const left = (options: SegmentOptions) => {
+    const ftp = new Dialogue().login();
+    ftp.extended(50002);
+    const data = ftp.dial(50002);
+    ftp.ask("LIST", "150 Here comes the directory listing.");
+    data.serverData(3000, { acked: false });
+    data.fin("server");
+    const acknowledged = data.ack("client");
+    data.reset("client", options);
+    ftp.control.finish("client");
+    ftp.net.drop(acknowledged);
+    return ftp.channel();
+  };
+  judges(left({}), "ok");
+  judges(left(FORGED), "failed", CAUSE); // what a device knows, the client need not have
 });
 
 test("silent: the end that resets had given up what had stopped before", () => {
