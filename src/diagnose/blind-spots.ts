@@ -46,7 +46,9 @@ export function controlBlindness(session: SessionFacts, direction: Direction, af
   if (!half.baseFromSyn && after < half.firstPayloadPacket) return "midstream";
   const hole = gapsIn(session.events).find((gap) => gap.direction === direction && gap.stamp.packet > after);
   if (hole) return hole.reason === "snaplen" ? "snaplen-cut" : "control-gap";
-  return missesTail(half, direction === "client" ? session.server : session.client) ? "control-gap" : null;
+  // A FIN or RST stands behind all that was said.
+  const ended = half.finAt > half.highest || missesBeforeReset(half);
+  return ended || missesTail(half, direction === "client" ? session.server : session.client) ? "control-gap" : null;
 }
 
 /** Something that either end said after one packet, and no later than another, is not in the capture: what answers what is not known. */

@@ -209,3 +209,22 @@ test("at a server in a private network, to a client in another: its address may 
   assert.deepEqual(alternatives("10.1.2.3"), ["data-port-filtered", "pasv-private-address"]);
   assert.deepEqual(alternatives("172.16.5.77"), ["data-port-filtered"]);
 });
+
+test("silent: the client said something before it left, and only its FIN or RST tells of it", () => {
+  const left = (end: (ftp: Dialogue) => void) => {
+    const ftp = new Dialogue().login();
+    ftp.passive(50002);
+    const lost = ftp.control.client("RETR empty\r\n");
+    end(ftp);
+    ftp.net.drop(lost);
+    return ftp.channel();
+  };
+  judges(
+    left(({ control }) => void control.fin("client")),
+    "undetermined",
+  );
+  judges(
+    left(({ control }) => void control.reset("client")),
+    "undetermined",
+  );
+});
