@@ -8,11 +8,12 @@ import { PortsExhausted } from "./across/ports-exhausted.ts";
 
 /** The rules over all sessions, in the order of the report's findings. */
 export function createAcrossRules(): AcrossRule[] {
+  const range = new PassiveRange();
   return [
-    new PassiveRange(),
+    range,
     new PortsExhausted(),
     new BlindHelper(),
-    new ClientNetwork(),
+    new ClientNetwork(range),
     new EpsvFallback(),
     new BruteForce(),
   ];

@@ -73,6 +73,8 @@ export const RANGE_PORTS = 2;
 export const BLOCKED_PORT_FAILURES = 2;
 /** Choice: more neighbours than failures. */
 export const BLOCKED_PORT_OTHERS = 3;
+/** One address is one network, two are two. */
+export const FAILING_CLIENTS = 2;
 /** Once is what the channel itself says. */
 export const EXHAUSTED_CHANNELS = 2;
 /** Once is chance, on either side. */

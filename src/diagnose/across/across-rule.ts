@@ -31,6 +31,15 @@ export class SessionTally {
     if (this.#facts.length < MAX_NAMED) this.#facts.push(fact);
   }
 
+  /** Several together, each of other sessions. */
+  static of(tallies: readonly SessionTally[]): SessionTally {
+    const sum = new SessionTally();
+    sum.count = tallies.reduce((count, tally) => count + tally.count, 0);
+    sum.#ids = tallies.flatMap(({ sessions }) => sessions).slice(0, MAX_NAMED);
+    sum.#facts = tallies.flatMap(({ facts }) => facts).slice(0, MAX_NAMED);
+    return sum;
+  }
+
   get sessions(): readonly string[] {
     return this.#ids ?? [];
   }

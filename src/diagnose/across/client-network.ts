@@ -2,6 +2,7 @@ import type { CauseId } from "../cause.ts";
 import type { SessionDiagnosis } from "../diagnose.ts";
 import type { AcrossFinding } from "../verdict.ts";
 import { type AcrossRule, keptAt, SessionTally } from "./across-rule.ts";
+import type { PassiveRange } from "./passive-range.ts";
 
 /** A client network is spoken of when so many of its channels failed, none worked, and so many other clients' worked. */
 export const FAILED_CHANNELS = 3;
@@ -24,9 +25,17 @@ interface ClientChannels {
   tally: SessionTally;
 }
 
-/** Every data channel from one client address fails at the connection while other clients reach the same server's. */
+/**
+ * Every data channel from one client address fails at the connection while other clients reach the same server's. Where its ports are among those
+ * that let nobody through, the server's range is told instead.
+ */
 export class ClientNetwork implements AcrossRule {
   readonly #servers = new Map<string, Map<string, ClientChannels>>();
+  readonly #range: PassiveRange;
+
+  constructor(range: PassiveRange) {
+    this.#range = range;
+  }
 
   add({ facts: session, channels }: SessionDiagnosis): void {
     if (channels.length === 0) return;
@@ -53,7 +62,7 @@ export class ClientNetwork implements AcrossRule {
       const working = [...clients.values()].filter(({ worked }) => worked > 0).length;
       if (working < WORKING_CLIENTS) return [];
       return [...clients].flatMap(([client, { worked, failed, tally }]) =>
-        worked === 0 && failed >= FAILED_CHANNELS
+        worked === 0 && failed >= FAILED_CHANNELS && !this.#range.explains(server, client)
           ? [
               {
                 id: "client-network",

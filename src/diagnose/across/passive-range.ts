@@ -9,18 +9,36 @@ export const RANGE_PORTS = 2;
 /** One port counts as blocked by itself when it failed so often and so many others worked (5060 is SIP to many a carrier). */
 export const BLOCKED_PORT_FAILURES = 2;
 export const BLOCKED_PORT_OTHERS = 3;
-/** Ports of one server that are kept. */
+/** One client whose channels all fail may owe it to its own network; so many of them have no network in common. */
+export const FAILING_CLIENTS = 2;
+/** Ports of one server that are kept, and its clients. */
 const MAX_PORTS = 8192;
+const MAX_CLIENTS = 1024;
+
+interface ClientPorts {
+  /** Whether any data connection of the client came about. */
+  worked: boolean;
+  readonly closed: Map<number, number>;
+  readonly tally: SessionTally;
+}
 
 interface ServerPorts {
-  open: Map<number, number>;
-  closed: Map<number, number>;
-  tally: SessionTally;
+  readonly open: Set<number>;
+  readonly clients: Map<string, ClientPorts>;
+  /** Ports kept in all. */
+  kept: number;
+}
+
+/** Ports that let connections through and ports that do not, all of one kind on one side of all of the other. */
+interface Range {
+  readonly works: readonly number[];
+  readonly fails: readonly number[];
 }
 
 /**
  * Which of a server's passive ports let connections through: a range of which only a part is forwarded, or one port that never works while
- * its neighbours do. A port seen both ways is neither.
+ * its neighbours do. A port seen both ways is neither; and where one client alone fails, and always, its ports tell nothing of the server's
+ * (`client-network`).
  */
 export class PassiveRange implements AcrossRule {
   readonly #servers = new Map<string, ServerPorts>();
@@ -35,16 +53,27 @@ export class PassiveRange implements AcrossRule {
       )
         continue;
       const ports = keptAt(this.#servers, session.server.address, () => ({
-        open: new Map(),
-        closed: new Map(),
-        tally: new SessionTally(),
+        open: new Set<number>(),
+        clients: new Map<string, ClientPorts>(),
+        kept: 0,
       }));
-      if (!ports) continue;
+      const client = ports && clientOf(ports, session.client.address);
+      if (!client) continue;
       const { port } = attempt.responder;
-      if (attempt.established) count(ports.open, port);
-      else if (isClosed(channel)) {
-        count(ports.closed, port);
-        ports.tally.add(session.id, {
+      if (attempt.established) {
+        client.worked = true;
+        if (!ports.open.has(port) && ports.kept < MAX_PORTS) {
+          ports.open.add(port);
+          ports.kept++;
+        }
+      } else if (isClosed(channel)) {
+        const known = client.closed.get(port);
+        if (known === undefined) {
+          if (ports.kept >= MAX_PORTS) continue;
+          ports.kept++;
+        }
+        client.closed.set(port, (known ?? 0) + 1);
+        client.tally.add(session.id, {
           packet: attempt.firstPacket,
           says: `SYN to ${session.server.address} port ${port}: ${channel.verdict!.cause}`,
         });
@@ -57,52 +86,91 @@ export class PassiveRange implements AcrossRule {
       ([server, ports]) => rangeFinding(server, ports) ?? blockedPortFinding(server, ports) ?? [],
     );
   }
+
+  /** Whether a range of which only a part lets connections through explains that none of this client's came about. */
+  explains(server: string, client: string): boolean {
+    const ports = this.#servers.get(server);
+    const closed = ports?.clients.get(client)?.closed;
+    const range = ports && rangeOf(ports);
+    if (!closed?.size || !range) return false;
+    const { works, fails } = range;
+    return [...closed.keys()].every((port) => (fails[0] > works[0] ? port > works.at(-1)! : port < works[0]));
+  }
+}
+
+function clientOf({ clients }: ServerPorts, address: string): ClientPorts | undefined {
+  let client = clients.get(address);
+  if (!client && clients.size < MAX_CLIENTS) {
+    client = { worked: false, closed: new Map(), tally: new SessionTally() };
+    clients.set(address, client);
+  }
+  return client;
 }
 
 function isClosed({ verdict }: ChannelDiagnosis): boolean {
   return verdict !== null && CLOSED.has(verdict.cause);
 }
 
-function count(ports: Map<number, number>, port: number): void {
-  const known = ports.get(port);
-  if (known !== undefined || ports.size < MAX_PORTS) ports.set(port, (known ?? 0) + 1);
+/** The clients whose failures tell of the server's ports: those that got through on others, and those that fail together. */
+function witnesses({ clients }: ServerPorts): ClientPorts[] {
+  const failed = [...clients.values()].filter(({ closed }) => closed.size > 0);
+  const alone = failed.filter(({ worked }) => !worked).length < FAILING_CLIENTS;
+  return failed.filter(({ worked }) => worked || !alone);
+}
+
+/** How often each port failed that never worked, in their order. */
+function failuresOf(ports: ServerPorts): Map<number, number> {
+  const failures = new Map<number, number>();
+  for (const { closed } of witnesses(ports))
+    for (const [port, times] of closed)
+      if (!ports.open.has(port)) failures.set(port, (failures.get(port) ?? 0) + times);
+  return new Map([...failures].sort(([a], [b]) => a - b));
 }
 
 /** All ports that work lie on one side of all that do not. */
-function rangeFinding(server: string, { open, closed, tally }: ServerPorts): AcrossFinding | undefined {
-  const works = [...open.keys()].filter((port) => !closed.has(port)).sort((a, b) => a - b);
-  const fails = [...closed.keys()].filter((port) => !open.has(port)).sort((a, b) => a - b);
+function rangeOf(ports: ServerPorts): Range | undefined {
+  const closed = new Set([...ports.clients.values()].flatMap((client) => [...client.closed.keys()]));
+  const works = [...ports.open].filter((port) => !closed.has(port)).sort((a, b) => a - b);
+  const fails = [...failuresOf(ports).keys()];
   if (works.length < RANGE_PORTS || fails.length < RANGE_PORTS) return undefined;
-  const apart = works.at(-1)! < fails[0] || fails.at(-1)! < works[0];
-  if (!apart) return undefined;
+  return works.at(-1)! < fails[0] || fails.at(-1)! < works[0] ? { works, fails } : undefined;
+}
+
+function rangeFinding(server: string, ports: ServerPorts): AcrossFinding | undefined {
+  const range = rangeOf(ports);
+  if (!range) return undefined;
+  const { works, fails } = range;
   return {
     id: "passive-range",
     title: `${server}: passive ports ${span(works)} let connections through, ${span(fails)} do not`,
     confidence: "likely",
-    sessions: tally.sessions,
-    sessionCount: tally.count,
-    facts: tally.facts,
+    ...told(ports),
     remedy: [
       `Open or forward the server's whole passive range (ports up to ${Math.max(works.at(-1)!, fails.at(-1)!)} were negotiated), or narrow the range on the server to what is open.`,
     ],
   };
 }
 
-function blockedPortFinding(server: string, { open, closed, tally }: ServerPorts): AcrossFinding | undefined {
-  const fails = [...closed].filter(([port]) => !open.has(port));
-  if (fails.length !== 1 || fails[0][1] < BLOCKED_PORT_FAILURES || open.size < BLOCKED_PORT_OTHERS) return undefined;
+function blockedPortFinding(server: string, ports: ServerPorts): AcrossFinding | undefined {
+  const fails = [...failuresOf(ports)];
+  const { size } = ports.open;
+  if (fails.length !== 1 || fails[0][1] < BLOCKED_PORT_FAILURES || size < BLOCKED_PORT_OTHERS) return undefined;
   const [port, failures] = fails[0];
   return {
     id: "blocked-port",
-    title: `${server}: port ${port} failed ${failures} times while ${open.size} other passive ports work`,
+    title: `${server}: port ${port} failed ${failures} times while ${size} other passive ports work`,
     confidence: "likely",
-    sessions: tally.sessions,
-    sessionCount: tally.count,
-    facts: tally.facts,
+    ...told(ports),
     remedy: [
       `Leave port ${port} out of the server's passive range${port === 5060 ? " (5060 is SIP: carriers and routers treat it specially)" : ""}.`,
     ],
   };
+}
+
+/** The sessions and facts of all who tell of the ports. */
+function told(ports: ServerPorts): Pick<AcrossFinding, "sessions" | "sessionCount" | "facts"> {
+  const tally = SessionTally.of(witnesses(ports).map((client) => client.tally));
+  return { sessions: tally.sessions, sessionCount: tally.count, facts: tally.facts };
 }
 
 function span(ports: readonly number[]): string {

@@ -8,6 +8,7 @@ import {
   BLOCKED_PORT_OTHERS,
   EXHAUSTED_CHANNELS,
   FAILED_CHANNELS,
+  FAILING_CLIENTS,
   FALLBACK_SECONDS,
   FALLBACK_SESSIONS,
   GUESSING_SESSIONS,
@@ -110,6 +111,50 @@ test("a client network that never gets through is told from the server", () => {
   for (const [i, port] of [50001, 50020, 50030].entries()) session(net, "192.0.2.66", 41000 + 2 * i, "filtered", port);
   const [finding] = findingsOf(net).filter(({ id }) => id === "client-network");
   assert.equal(finding.title, `all 3 data channels from 192.0.2.66 to ${SERVER} fail, while 2 other clients' work`);
+});
+
+test("the ports of one client that never gets through tell nothing of the server's range", () => {
+  const net = new CaptureBuilder();
+  for (const [i, port] of [50000, 50001].entries()) session(net, "203.0.113.9", 40000 + 2 * i, "works", port);
+  for (const [i, port] of [50002, 50003].entries()) session(net, "203.0.113.10", 40000 + 2 * i, "works", port);
+  for (const [i, port] of [50004, 50005, 50006].entries()) session(net, "192.0.2.66", 41000 + 2 * i, "filtered", port);
+  assert.deepEqual(
+    findingsOf(net).map(({ id }) => id),
+    ["client-network"],
+  );
+});
+
+test("nor does the one port of such a client", () => {
+  const net = new CaptureBuilder();
+  for (let i = 0; i < BLOCKED_PORT_OTHERS; i++) session(net, "203.0.113.9", 40000 + 2 * i, "works", 5050 + i);
+  for (let i = 0; i < BLOCKED_PORT_FAILURES; i++) session(net, "192.0.2.66", 41000 + 2 * i, "filtered", 5060);
+  assert.deepEqual(findingsOf(net), []);
+});
+
+test("several clients that never get through have no network in common: then it is the range, and not their networks", () => {
+  const range = (failing: number) => {
+    const net = new CaptureBuilder();
+    for (const [i, port] of [50000, 50001].entries()) session(net, `203.0.113.${9 + i}`, 40000, "works", port);
+    for (let c = 0; c < failing; c++)
+      for (let i = 0; i < FAILED_CHANNELS; i++)
+        session(net, `192.0.2.${66 + c}`, 41000 + 2 * i, "filtered", 50100 + 10 * c + i);
+    return findingsOf(net).map(({ id, sessionCount }) => [id, sessionCount]);
+  };
+  assert.deepEqual(range(FAILING_CLIENTS), [["passive-range", FAILING_CLIENTS * FAILED_CHANNELS]]);
+  assert.deepEqual(range(FAILING_CLIENTS - 1), [["client-network", FAILED_CHANNELS]]);
+});
+
+test("a client whose ports are among those that fail for others too is not told to look at its own network", () => {
+  const beside = (ports: readonly number[]) => {
+    const net = new CaptureBuilder();
+    session(net, "203.0.113.10", 40000, "works", 50000);
+    for (const [i, port] of [50050, 50051].entries()) session(net, "203.0.113.9", 40000 + 2 * i, "works", port);
+    for (const [i, port] of [50100, 50101].entries()) session(net, "203.0.113.9", 41000 + 2 * i, "filtered", port);
+    for (const [i, port] of ports.entries()) session(net, "192.0.2.66", 42000 + 2 * i, "filtered", port);
+    return findingsOf(net).map(({ id }) => id);
+  };
+  assert.deepEqual(beside([50102, 50090, 50110]), ["passive-range"]);
+  assert.deepEqual(beside([50102, 50010, 50110]), ["passive-range", "client-network"]);
 });
 
 test("a client that obeys a private address is not told to look at its own network", () => {
