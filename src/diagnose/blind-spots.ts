@@ -19,6 +19,11 @@ function missesTail(half: HalfConnection, other: HalfConnection): boolean {
   return acknowledgedBy(other, half) > half.highest + (half.finAt === half.highest ? 1 : 0);
 }
 
+/** The last words of either end are known from acknowledgments alone. */
+export function losesTail({ client, server }: SessionFacts): boolean {
+  return missesTail(client, server) || missesTail(server, client);
+}
+
 /** A RST stands where its end has got to (RFC 9293 section 3.10.7); a device that makes one up may put it anywhere, but not a little further on. */
 const MAX_MISSED_BEFORE_RESET = 2 ** 20;
 

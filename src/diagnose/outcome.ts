@@ -8,6 +8,7 @@ import { ANSWER_SECONDS, attemptState, isConclusive, prohibition, REPEATED_SYNS 
 import {
   controlBlindness,
   dataBlindness,
+  losesTail,
   losesWordsBetween,
   missesCommandBefore,
   neverArrived,
@@ -104,18 +105,26 @@ function isInVainBefore(progress: DataProgress, { packet, time }: Pick<Stamp, "p
   );
 }
 
+/** What keeps words of the control connection out of the capture: that they were cut by the snaplen is said only where it cut some. */
+function wordsUnseen(session: SessionFacts): LimitId[] {
+  if (session.lostBytes || losesTail(session)) return ["control-gap"];
+  if (session.cutBytes) return ["snaplen-cut"];
+  // A line that its sender itself did not end is no want of the capture.
+  return session.atCaptureEnd && !session.control.closed ? ["capture-ends"] : [];
+}
+
 /** A negotiation that was turned down, or never answered. */
 function judgeUngranted(context: ChannelContext): Judgement {
   const { session, capture } = context;
   const negotiation = context.channel.negotiation!;
   // What was lost may have been the yes; what is here may answer another command.
-  if (negotiation.replyLost) return judged("undetermined", session.lostBytes ? "control-gap" : "snaplen-cut");
+  if (negotiation.replyLost) return judged("undetermined", ...wordsUnseen(session));
   // A refusal has many causes, and its text, which is not all there, decides between them.
   // Between the two a command and its yes may be missing, and the no answers a third.
   const { command, reply } = negotiation;
   if (command && reply && losesWordsBetween(session, command.stamp.packet, reply.stamp.packet))
-    return judged("undetermined", session.lostBytes ? "control-gap" : "snaplen-cut");
-  if (negotiation.reply?.cut) return judged("undetermined", session.lostBytes ? "control-gap" : "snaplen-cut");
+    return judged("undetermined", ...wordsUnseen(session));
+  if (negotiation.reply?.cut) return judged("undetermined", ...wordsUnseen(session));
   if (negotiation.reply !== null) return { ...judged("trouble"), unexplained: "refused" };
   if (session.server.packets === 0) return judged("undetermined", "one-sided");
   if (negotiation.duringTransfer) return judged("not-attempted");
@@ -146,7 +155,7 @@ function judgeAttempt(context: ChannelContext): Judgement {
   // A grant that the snaplen cut, and a dead attempt at a host that is not the server: stale address, or another matter of the client's.
   const target = attempt.connection.responder.address;
   if (attempt.match === "inferred" && !channel.hidden && target !== session.server.address && !isPrivateUse(target))
-    return judged("undetermined", "snaplen-cut");
+    return judged("undetermined", ...wordsUnseen(session));
   // A transfer that the server confirms had its connection: its answers went past this capture.
   if (channel.transfer?.final && isPositive(channel.transfer)) return judged("ok", "one-sided");
   if (state !== "unanswered") return judged("trouble");
@@ -186,7 +195,7 @@ function judgeEstablished(context: ChannelContext): Judgement {
       if (contradictsSuccess(context)) return judged("trouble");
       return isUnheard(context) ? fineBut("ok", "control-idle-timeout") : judged("ok");
     }
-    if (transfer.replyLost) return judged("undetermined", session.lostBytes ? "control-gap" : "snaplen-cut");
+    if (transfer.replyLost) return judged("undetermined", ...wordsUnseen(session));
     if (isOwnReason(transfer.final) && !brokeBefore(progress, transfer.final)) return judged("refused");
     return judged("trouble");
   }
@@ -300,10 +309,10 @@ function judgeUnseen(context: ChannelContext): Judgement {
   const limits: LimitId[] = capture.sawOtherTcp ? [] : ["capture-filtered"];
   if (transfer?.final) {
     if (isPositive(transfer)) return judged("ok", ...limits);
-    if (transfer.replyLost) return judged("undetermined", session.lostBytes ? "control-gap" : "snaplen-cut");
+    if (transfer.replyLost) return judged("undetermined", ...wordsUnseen(session));
     if (isOwnReason(transfer.final)) return judged("refused");
     // Its text decides who is to blame, and is not all there.
-    if (transfer.final.cut) return judged("undetermined", "snaplen-cut");
+    if (transfer.final.cut) return judged("undetermined", ...wordsUnseen(session));
     // It speaks of a connection that came about: what became of it, only a capture of it can say.
     return tellsOfConnection(transfer.final) ? fineBut("undetermined", ...TOLD_BY_TEXT) : judged("trouble");
   }

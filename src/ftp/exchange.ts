@@ -145,12 +145,19 @@ const FIN_BYTES = 1;
  * S 200                  so this is not the answer to LIST
  * ```
  * @param anomalies counts the commands that are waited for no more since too many came after them
+ * @param seenOfClient up to where the capture has the client's stream, but for the holes among the events
  */
-export function pairExchanges(events: readonly ControlEvent[], anomalies: AnomalyLog): Exchange[] {
+export function pairExchanges(
+  events: readonly ControlEvent[],
+  anomalies: AnomalyLog,
+  seenOfClient: number,
+): Exchange[] {
   const exchanges: Exchange[] = [];
   const waiting = new WaitingCommands();
   /** End of what the capture has of the client's stream so far. */
   let clientEnd = 0;
+  /** Not all that the client sent is in the capture: where it is, bytes without a command are no lost one (Telnet commands, a line without an end). */
+  const hasHoles = events.some((event) => event.kind === "gap" && event.direction === "client");
   const dialogue = events.every(isOfDialogue) ? events : events.filter(isOfDialogue);
   const holes = new Holes(dialogue);
   for (let place = 0; place < dialogue.length; place++) {
@@ -190,7 +197,9 @@ export function pairExchanges(events: readonly ControlEvent[], anomalies: Anomal
     if (event.code >= 200) {
       owner.final = event;
       // A lost command may be the one that is refused, or an ABOR that explains the 426.
-      const commandLost = event.code >= 400 && event.firstStamp.acknowledged > clientEnd + FIN_BYTES;
+      const { acknowledged } = event.firstStamp;
+      const mayLack = hasHoles || acknowledged > seenOfClient + FIN_BYTES;
+      const commandLost = event.code >= 400 && mayLack && acknowledged > clientEnd + FIN_BYTES;
       owner.replyLost = commandLost || (owner.behindHole && isAnyones(event, owner.command));
       waiting.done(owner);
     }

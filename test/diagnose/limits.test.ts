@@ -115,3 +115,37 @@ test("a clock that steps back makes times doubtful", () => {
   assert.ok(dataChannels.every(({ limits }) => limits.includes("clock-step")));
   assert.deepEqual(stepping(60_000).control.limits, []);
 });
+
+test("Telnet commands and lines without an end are no words that the capture lacks", () => {
+  const refused = (said: string | Uint8Array) => {
+    const ftp = new Dialogue().login();
+    ftp.passive(50002);
+    ftp.dial(50002);
+    const asked = ftp.control.client("RETR none\r\n");
+    ftp.control.client(said);
+    const reply = ftp.control.server("550 Failed to open file.\r\n");
+    ftp.quit();
+    assert.ok(asked < reply);
+    return ftp.session();
+  };
+  for (const said of [Uint8Array.of(0xff, 0xf4, 0xff, 0xf2), "NO"]) {
+    const { control, dataChannels } = refused(said);
+    assert.deepEqual(control.limits, []);
+    judges(dataChannels[0], "refused");
+    assert.deepEqual(dataChannels[0].limits, []);
+  }
+});
+
+test("a command of the client that only its acknowledgment tells of is lost, not cut by a snaplen", () => {
+  const ftp = new Dialogue().login();
+  ftp.passive(50002);
+  ftp.dial(50002);
+  ftp.ask("RETR none");
+  const lost = ftp.control.client("ABOR\r\n");
+  ftp.control.server("550 Failed to open file.\r\n");
+  ftp.control.reset("server");
+  ftp.net.drop(lost);
+  const [channel] = ftp.channels();
+  judges(channel, "undetermined");
+  assert.deepEqual(channel.limits, ["control-gap"]);
+});

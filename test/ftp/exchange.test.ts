@@ -32,7 +32,7 @@ function paired(...said: readonly (string | number)[]): { exchanges: Exchange[];
     const ofCommand = { startAt, endAt: client, stamp: { ...stamp, acknowledged: server }, cut: false };
     return { kind: "command", verb: word, argument: null, ...ofCommand };
   });
-  return { exchanges: pairExchanges(events, anomalies), anomalies };
+  return { exchanges: pairExchanges(events, anomalies, client), anomalies };
 }
 
 /** `LIST 150 226`, with a `?` where the reply may have been lost. */
