@@ -4,6 +4,7 @@ import type { Connection, IcmpError } from "../tcp/connection.ts";
 import { REORDER_SECONDS } from "../tcp/early-packets.ts";
 import type { HalfConnection, Reset } from "../tcp/half-connection.ts";
 import type { ChannelContext } from "./context.ts";
+import { isForged } from "./packet-origin.ts";
 
 /** ICMP codes that end a connection attempt, with what they say (RFC 792, RFC 1812 section 5.2.7.1, RFC 4443 section 3.1). */
 const UNREACHABLE_V4: Readonly<Record<number, string>> = {
@@ -61,6 +62,31 @@ export function attemptState(connection: Connection): AttemptState {
 function answersSyn({ hasAck, acknowledges, sequence, window }: Reset, originator: HalfConnection): boolean {
   // A SYN may carry data (TCP Fast Open).
   return hasAck && acknowledges <= originator.highest && (sequence === 0 || window === 0);
+}
+
+/** What a server says when it has waited in vain, with a transfer command (RFC 959 section 4.2) or without one (pyftpdlib: 421). */
+const GIVES_UP: ReadonlySet<number> = new Set([421, 425, 426]);
+
+/**
+ * The server had already given up the data connection when the SYN came, and the host itself answers it by a RST: its listener was gone by then,
+ * and the RST is the end's consequence, not its cause. A device that rejects does so at any time.
+ */
+export function cameTooLate({ channel, session }: ChannelContext, attempt: Connection): boolean {
+  const host = [session.server, session.client].find(({ address }) => address === attempt.responder.address);
+  const reset = attempt.responder.resets[0];
+  if (host === undefined || reset === undefined || isForged(reset, host)) return false;
+  const granted = channel.negotiation?.reply?.stamp.packet ?? Number.POSITIVE_INFINITY;
+  const said = [
+    channel.transfer?.final,
+    ...session.exchanges.filter(({ command }) => command === null).map(({ final }) => final),
+  ];
+  return said.some(
+    (reply) =>
+      reply != null &&
+      GIVES_UP.has(reply.code) &&
+      reply.stamp.packet > granted &&
+      reply.stamp.packet < attempt.firstPacket,
+  );
 }
 
 /** The ICMP error that ended an attempt. */

@@ -1,4 +1,4 @@
-import { attemptOf, attemptState, prohibition, prohibitionFact } from "../attempt.ts";
+import { attemptOf, attemptState, cameTooLate, prohibition, prohibitionFact } from "../attempt.ts";
 import type { ChannelRule } from "../context.ts";
 import { resetOrigin } from "../packet-origin.ts";
 import type { Fact } from "../verdict.ts";
@@ -11,6 +11,7 @@ export const rule: ChannelRule = (context) => {
   if (!attempt) return undefined;
   const state = attemptState(attempt);
   if (state !== "rejected" && state !== "prohibited") return undefined;
+  if (state === "rejected" && cameTooLate(context, attempt)) return undefined;
   const syn = {
     packet: attempt.firstPacket,
     says: `the server's SYN from ${endpointText(attempt.originator)} to ${endpointText(attempt.responder)}`,

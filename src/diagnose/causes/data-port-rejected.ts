@@ -1,4 +1,4 @@
-import { attemptOf, attemptState } from "../attempt.ts";
+import { attemptOf, attemptState, cameTooLate } from "../attempt.ts";
 import type { ChannelRule } from "../context.ts";
 import { resetOrigin } from "../packet-origin.ts";
 import { standsNearClient } from "../vantage.ts";
@@ -12,6 +12,7 @@ export const rule: ChannelRule = (context) => {
   const { channel, session } = context;
   const attempt = attemptOf(context, "passive");
   if (!attempt || attemptState(attempt) !== "rejected") return undefined;
+  if (cameTooLate(context, attempt)) return undefined;
   const reset = attempt.responder.resets[0];
   const foreign = attempt.responder.address !== session.server.address;
   const origin = foreign ? null : resetOrigin(reset, session.server);

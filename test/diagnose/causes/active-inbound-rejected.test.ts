@@ -90,3 +90,17 @@ test("silent: the passive port refuses", () => {
   ftp.quit();
   judges(ftp.channel(), "failed", "data-port-rejected");
 });
+
+test("silent: the server has given up before its SYN, and the client does not listen any more", () => {
+  const refused = (late: boolean) => {
+    const ftp = new Dialogue({ vantage: "server" }).login();
+    ftp.active(51002);
+    ftp.ask("LIST");
+    if (late) ftp.pause(30).control.server("425 Failed to establish connection.\r\n");
+    ftp.net.synRefused(ftp.ends(51002, {}, "server"));
+    if (!late) ftp.control.server("425 Failed to establish connection.\r\n");
+    return ftp.quit().channel();
+  };
+  judges(refused(true), "undetermined");
+  judges(refused(false), "failed", CAUSE);
+});

@@ -171,3 +171,29 @@ test("TCP Fast Open: the RST acknowledges the data of the SYN; and a 226 shows t
   judges(answered("hello", 1006, "425 Failed to establish connection."), "failed", CAUSE);
   judges(answered("", 1001, "226 Directory send OK."), "ok");
 });
+
+test("silent: the server has given up, and its host refuses the SYN that comes after it", () => {
+  const late = (give: (ftp: Dialogue) => void, options: { ttl?: number } = {}) => {
+    const ftp = new Dialogue().login();
+    ftp.passive(50002);
+    give(ftp);
+    ftp.pause(1).net.synRefused({ ...ftp.ends(50002), ...options });
+    return ftp.quit().channel();
+  };
+  const times = (ftp: Dialogue) => {
+    const asked = ftp.control.client("LIST\r\n");
+    ftp.pause(60).control.server("425 Failed to establish connection.\r\n");
+    return asked;
+  };
+  judges(late(times), "undetermined");
+  judges(
+    late((ftp) => void ftp.pause(30).control.server("421 Passive data channel timed out.\r\n")),
+    "undetermined",
+  );
+  judges(late(times, { ttl: 63 }), "failed", CAUSE); // a device that rejects did so before
+  judges(
+    late((ftp) => void ftp.pause(60)),
+    "failed",
+    CAUSE,
+  );
+});
