@@ -729,7 +729,7 @@ export class ConnectionTable {
   ): void {
     const { flags, packet, sequence } = view;
     const time = view.seconds + view.nanoseconds / 1e9;
-    if (isCopy) {
+    if (isCopy && (connection.copies > 0 || !isNamelessReset(view))) {
       if (this.#isCopyFromElsewhere(connection, half, view)) this.segment(view);
       else connection.copies++;
       return;
@@ -954,6 +954,14 @@ function isOutOfWindow(half: HalfConnection, other: HalfConnection, { sequence, 
   const at = half.offsetOf(sequence);
   const room = 2 * (65_535 << Math.max(0, other.windowScale));
   return at > Math.max(half.highest, half.acked) + room || at < half.acked - room;
+}
+
+/**
+ * A RST without an IP-ID of its own: Linux gives 0 to those of no socket (RFC 6864 section 4.1 allows it), IPv6 has none. Each answers another
+ * segment, and all are alike: only where other packets of the connection were captured twice is one of them a copy.
+ */
+function isNamelessReset({ flags, ipId }: PacketView): boolean {
+  return (flags & TcpFlag.rst) !== 0 && ipId <= 0;
 }
 
 /** A keep-alive repeats the last byte already acknowledged (RFC 9293 section 3.8.4). */

@@ -51,8 +51,8 @@ function followed(net: CaptureBuilder, snaplen = 0) {
   reader.push(net.build({ snaplen }));
   while (reader.next(frame)) if (decoder.decode(frame, 0, view) === PacketKind.tcp) table.segment(view);
   assert.equal(opened.length, 1);
-  const [{ originator, responder, cutPayloads }] = opened;
-  return { originator, responder, cutPayloads, anomalies };
+  const [{ originator, responder, cutPayloads, copies }] = opened;
+  return { originator, responder, cutPayloads, copies, anomalies };
 }
 
 type Said = Omit<RawSegment, "from" | "to">;
@@ -75,6 +75,27 @@ function opened(net: CaptureBuilder) {
 }
 
 const TEN_BYTES = "0123456789";
+
+describe("RSTs with IP-ID 0, alike and microseconds apart", () => {
+  const resets = (ipId: number, doubled: boolean) => {
+    const net = new CaptureBuilder();
+    const { client, server } = opened(net);
+    if (doubled) for (const number of [3, 2, 1]) net.duplicate(number);
+    for (let i = 0; i < 3; i++) client({ flags: "A", seq: 101 + 10 * i, ack: 1001, payload: TEN_BYTES });
+    for (let i = 0; i < 3; i++) server({ flags: "R", seq: 1001, ack: 0, window: 0, ipId });
+    const { responder, copies } = followed(net);
+    return [responder.resetCount, copies];
+  };
+
+  it("answer one segment each", () => {
+    assert.deepEqual(resets(0, false), [3, 0]);
+  });
+
+  it("are copies where they bear an IP-ID, or where other packets came twice", () => {
+    assert.deepEqual(resets(7, false), [1, 2]);
+    assert.deepEqual(resets(0, true), [1, 5]);
+  });
+});
 
 describe("segments of a data connection", () => {
   it("place a stream whose SYN was not captured, even if it begins one before the wrap", () => {
