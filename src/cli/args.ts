@@ -174,7 +174,12 @@ export function createProgram(version: string, handlers: CommandHandlers, output
     )
     .argument("<file...>", "captures, in any order")
     .addOption(new Option("-s, --session <id>", "this session; the beginning of an id will do").conflicts("failed"))
-    .addOption(new Option("--failed", "all sessions in which a data channel or the control connection failed"))
+    .addOption(
+      new Option(
+        "--failed",
+        "all sessions in which a data channel or the control connection failed; none leaves a file without packets",
+      ),
+    )
     .addOption(new Option("--headers-only", "leave the payload of all TCP segments out"))
     .addOption(ftpPortOption())
     .addOption(outputOption("extract").makeOptionMandatory())

@@ -43,14 +43,8 @@ export async function extractCommand(request: ExtractRequest): Promise<ExitCode>
   });
   if (summary === null) return EXIT_CODES.inputUnusable;
   const inputExit = inputExitCode(inputs, summary, complaints);
-  if (plan.sessions === 0) {
-    if (request.wanted !== "failed")
-      throw new UsageError(
-        `no session has an id that begins with '${request.wanted.sessionId}'; analyze names the ids`,
-      );
-    complaints.note("nothing failed, so no file was written; --session ID extracts any session");
-    return rejected > 0 ? EXIT_CODES.inputUnusable : inputExit;
-  }
+  if (plan.sessions === 0 && request.wanted !== "failed")
+    throw new UsageError(`no session has an id that begins with '${request.wanted.sessionId}'; analyze names the ids`);
   const controlPorts = [...CONTROL_PORTS, ...request.ftpPorts];
   const masks = new SecretMasks(plan, controlPorts);
   const writer = new EvidenceWriter({
@@ -68,7 +62,8 @@ export async function extractCommand(request: ExtractRequest): Promise<ExitCode>
   const bytesTotal = totalBytes(inputs);
   try {
     const output = request.output === null ? standardOutput() : fileOutput(request.output, request.force);
-    await writeWhole(output, inputs, masks, writer, (bytesRead) =>
+    // Where nothing failed a capture without packets is written, as tcpdump -w and tshark -w do: who reads the file gets no other run's.
+    await writeWhole(output, plan.sessions === 0 ? [] : inputs, masks, writer, (bytesRead) =>
       progress?.update(performance.now(), () => ({
         bytesRead,
         bytesTotal: bytesTotal === null ? null : 2 * bytesTotal,
@@ -82,9 +77,12 @@ export async function extractCommand(request: ExtractRequest): Promise<ExitCode>
     return error instanceof ReportOutputError ? EXIT_CODES.outputFailed : EXIT_CODES.inputUnusable;
   }
   progress?.clear();
-  complaints.note(
-    `${countOf(plan.sessions, "session")}, ${countOf(writer.packets, "packet")}, ${countOf(writer.overwritten, "byte")} overwritten`,
-  );
+  if (plan.sessions === 0)
+    complaints.note("nothing failed, so the capture written has no packets; --session ID extracts any session");
+  else
+    complaints.note(
+      `${countOf(plan.sessions, "session")}, ${countOf(writer.packets, "packet")}, ${countOf(writer.overwritten, "byte")} overwritten`,
+    );
   return rejected > 0 ? EXIT_CODES.inputUnusable : inputExit;
 }
 

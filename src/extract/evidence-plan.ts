@@ -141,6 +141,7 @@ export class EvidencePlan {
 
   /** The verdicts, for the comment on the whole file. */
   get verdicts(): string {
+    if (this.sessions === 0) return "No session failed.";
     const more = this.sessions - this.#verdicts.length;
     return [...this.#verdicts, ...(more > 0 ? [`… and ${more} more sessions`] : [])].join("\n");
   }

@@ -124,12 +124,25 @@ describe("ftptrace extract", { concurrency: 4 }, () => {
       assert.deepEqual(readdirSync(folder), []);
     });
 
-  test("nothing failed: no file, said, status 0", async (context) => {
-    const folder = temporaryFolder(context);
-    const { status, stderr } = await runCli(["extract", HEALTHY, "--failed", "-o", join(folder, "evidence.pcapng")]);
+  test("nothing failed: a capture without packets in place of an old one, said, status 0", async (context) => {
+    const path = join(temporaryFolder(context), "evidence.pcapng");
+    await runCli(["extract", FAILING, "--failed", "-o", path]);
+    const refused = await runCli(["extract", HEALTHY, "--failed", "-o", path]);
+    assert.equal(refused.status, 2);
+    assert.match(refused.stderr, /exists already; --force replaces it\n$/);
+    assert.equal(sessionsOf(path).length, 1);
+    const { status, stderr } = await runCli(["extract", HEALTHY, "--failed", "--force", "-o", path]);
     assert.equal(status, 0);
-    assert.match(stderr, /^ftptrace: nothing failed, so no file was written/);
-    assert.deepEqual(readdirSync(folder), []);
+    assert.match(stderr, /^ftptrace: nothing failed, so the capture written has no packets; --session ID extracts/);
+    assert.deepEqual(sessionsOf(path), []);
+    assert.match(readFileSync(path, "latin1"), /No session failed/);
+  });
+
+  test("a capture without packets can be read", { skip: noTshark }, async (context) => {
+    const path = join(temporaryFolder(context), "evidence.pcapng");
+    await runCli(["extract", HEALTHY, "--failed", "-o", path]);
+    const { status, stdout, stderr } = spawnSync("tshark", ["-n", "-r", path], { encoding: "utf8" });
+    assert.deepEqual([status, stdout], [0, ""], stderr);
   });
 
   test("what is to be extracted, and where to, has to be said", async () => {
