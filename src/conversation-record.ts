@@ -4,6 +4,7 @@ import type { Conversation, ConversationEvent, Party } from "./conversation.ts";
 import type { ChannelFacts } from "./correlate/data-channel.ts";
 import type { SessionFacts } from "./correlate/session-facts.ts";
 import { prohibitionText } from "./diagnose/attempt.ts";
+import { isCloseNotify } from "./diagnose/data-progress.ts";
 import type { SessionDiagnosis } from "./diagnose/diagnose.ts";
 import { resetOrigin } from "./diagnose/packet-origin.ts";
 import { secondsText } from "./diagnose/wording.ts";
@@ -11,6 +12,8 @@ import type { ControlEvent } from "./ftp/control-event.ts";
 import { countOf } from "./report/phrases.ts";
 import type { Connection, IcmpError } from "./tcp/connection.ts";
 import type { HalfConnection } from "./tcp/half-connection.ts";
+import { alertName } from "./tls/alert.ts";
+import type { DataRecord, DataRecords } from "./tls/data-records.ts";
 
 /** Events that a conversation keeps: of a longer one the first, the last, and those about channels with a verdict. */
 export const MAX_CONVERSATION_EVENTS = 500;
@@ -39,8 +42,10 @@ export function conversationOf({ facts, channels }: SessionDiagnosis): Conversat
     ...icmp(control, "client", null),
   ];
   channels.forEach(({ facts: channel }, i) => {
-    for (const { connection } of channel.attempts)
-      found.push(...dataConnection(connection, isDialledByClient(channel, connection, client.address), facts, i + 1));
+    for (const { connection, candidate } of channel.attempts) {
+      const clientOriginates = isDialledByClient(channel, connection, client.address);
+      found.push(...dataConnection(connection, candidate.records, clientOriginates, facts, i + 1));
+    }
   });
   // Equal times keep the order in which they were found: the dialogue's own.
   const events = found
@@ -155,6 +160,7 @@ function words(events: readonly ControlEvent[], owners: ReadonlyMap<PacketRefere
 
 function dataConnection(
   connection: Connection,
+  { records }: DataRecords,
   clientOriginates: boolean,
   session: SessionFacts,
   channel: number,
@@ -164,10 +170,12 @@ function dataConnection(
   const listener = clientOriginates ? "server" : "client";
   const client = clientOriginates ? originator : responder;
   const server = clientOriginates ? responder : originator;
+  const alertsOf = (half: HalfConnection) =>
+    records.filter((record) => record.fromOriginator === (half === originator) && isCloseNotify(record));
   return [
     ...handshake(connection, dialler, session, channel),
-    ...payload(originator, dialler, listener, channel),
-    ...payload(responder, listener, dialler, channel),
+    ...payload(originator, alertsOf(originator), dialler, listener, channel),
+    ...payload(responder, alertsOf(responder), listener, dialler, channel),
     ...stall(originator, dialler, channel),
     ...stall(responder, listener, channel),
     ...ends(client, server, session, channel),
@@ -224,32 +232,44 @@ function handshake(
   return found;
 }
 
-/** The data of one direction: where it begins, and where the last of it is. */
-function payload(half: HalfConnection, from: "client" | "server", to: "client" | "server", channel: number): Found[] {
+/** The data of one direction: where it begins, where the last of it is, and the TLS alerts in it. */
+function payload(
+  half: HalfConnection,
+  alerts: readonly DataRecord[],
+  from: "client" | "server",
+  to: "client" | "server",
+  channel: number,
+): Found[] {
+  const common = { channel, onData: true, from, to } as const;
   const found: Found[] = [];
   if (half.bytes > 0)
     found.push({
+      ...common,
       time: half.firstPayloadTime,
       packet: half.firstPayloadPacket,
-      channel,
-      onData: true,
       kind: "data",
-      from,
-      to,
       text: `${countOf(half.bytes, "byte")} in ${countOf(half.payloadPackets, "packet")}`,
     });
-  if (half.lastNewPayloadPacket > 0 && half.lastNewPayloadPacket !== half.firstPayloadPacket)
+  const last = half.lastNewPayloadPacket === half.firstPayloadPacket ? 0 : half.lastNewPayloadPacket;
+  for (const { time, packet, contentType, alert } of alerts) {
+    const ends = packet === last ? `, last of ${countOf(half.bytes, "byte")}` : "";
+    found.push({ ...common, time, packet, kind: "tls", text: `${alertText(contentType, alert)}${ends}` });
+  }
+  if (last > 0 && alerts.every(({ packet }) => packet !== last))
     found.push({
+      ...common,
       time: half.lastNewPayloadTime,
-      packet: half.lastNewPayloadPacket,
-      channel,
-      onData: true,
+      packet: last,
       kind: "data",
-      from,
-      to,
       text: `the last of the ${countOf(half.bytes, "byte")}`,
     });
   return found;
+}
+
+/** @param alert its two bytes; -1 where they are encrypted. TLS 1.3 hides even that it is one, but not how long it is. */
+function alertText(contentType: number, alert: number): string {
+  if (alert < 0) return contentType === 21 ? "TLS alert, encrypted" : "alert-sized TLS record";
+  return `TLS alert: ${alert >> 8 === 2 ? "fatal" : "warning"} ${alertName(alert)}`;
 }
 
 /** Where one direction gets stuck. */

@@ -84,6 +84,26 @@ describe("what the ends of a session did", () => {
     ]);
   });
 
+  test("an alert on the data connection is told as one", () => {
+    const alerts = (capture: string) =>
+      told(conversations(capture)[0]).filter((line) => / 1 /.test(line) && /alert|last of/.test(line));
+    assert.deepEqual(alerts("pasv-explicit-tls-data-certificate-rejected-server.pcap"), [
+      "38 client>server 1 TLS alert: fatal unknown_ca (48), last of 524 bytes",
+    ]);
+    assert.deepEqual(alerts("port-explicit-tls-data-hello-missing-server.pcap"), [
+      "46 server>client 1 TLS alert: fatal decode_error (50)",
+    ]);
+    assert.deepEqual(alerts("pasv-explicit-tls-version-1-2-ok-server.pcap"), [
+      "37 server>client 1 TLS alert, encrypted, last of 1,088 bytes",
+      "40 client>server 1 TLS alert, encrypted, last of 641 bytes",
+    ]);
+    // TLS 1.3 hides what it is, but not how long.
+    assert.deepEqual(alerts("pasv-explicit-tls-ok-client.pcap"), [
+      "49 server>client 1 alert-sized TLS record, last of 903 bytes",
+      "51 client>server 1 alert-sized TLS record, last of 704 bytes",
+    ]);
+  });
+
   test("words that are repeated in vain are told at their first repetition", () => {
     const [idle] = conversations("control-cleartext-idle-between-client.pcap");
     assert.deepEqual(

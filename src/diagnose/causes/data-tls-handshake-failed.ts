@@ -1,5 +1,6 @@
 import { packetNumberOf } from "../../capture/frame.ts";
 import type { ReplyEvent } from "../../ftp/control-event.ts";
+import { alertName } from "../../tls/alert.ts";
 import { recordBlindness } from "../blind-spots.ts";
 import type { ChannelRule } from "../context.ts";
 import { type DataProgress, handshakeOf, isRetransmittingInVain, progressOf } from "../data-progress.ts";
@@ -8,29 +9,6 @@ import { isForged } from "../packet-origin.ts";
 import { tellsOfTls } from "../reply-text.ts";
 import type { Confidence, Fact, Verdict } from "../verdict.ts";
 import { endpointText, replyText } from "../wording.ts";
-
-/** TLS alert descriptions (RFC 8446 section 6) that FTP users meet. */
-const ALERTS: Readonly<Record<number, string>> = {
-  0: "close_notify",
-  10: "unexpected_message",
-  20: "bad_record_mac",
-  40: "handshake_failure",
-  42: "bad_certificate",
-  43: "unsupported_certificate",
-  44: "certificate_revoked",
-  45: "certificate_expired",
-  46: "certificate_unknown",
-  47: "illegal_parameter",
-  48: "unknown_ca",
-  50: "decode_error",
-  51: "decrypt_error",
-  70: "protocol_version",
-  71: "insufficient_security",
-  80: "internal_error",
-  86: "inappropriate_fallback",
-  112: "unrecognized_name",
-  116: "certificate_required",
-};
 
 /**
  * The data connection's TLS handshake did not come to its end: an alert, a close, silence, or cleartext where TLS was due. A large
@@ -58,13 +36,12 @@ export const rule: ChannelRule = (context) => {
     );
   if (handshake?.alert) {
     const { record, fromClient } = handshake.alert;
-    const description = record.alert & 0xff;
     const who = fromClient ? "client" : "server";
     return verdict(
       [
         {
           packet: record.packet,
-          says: `fatal alert ${ALERTS[description] ?? description} (${description}) from the ${who}${handshake.clientHello ? "" : "; the client never began TLS"}`,
+          says: `fatal alert ${alertName(record.alert)} from the ${who}${handshake.clientHello ? "" : "; the client never began TLS"}`,
         },
       ],
       final,
