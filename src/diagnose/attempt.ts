@@ -1,10 +1,13 @@
 import type { ChannelMode, MatchedConnection } from "../correlate/data-channel.ts";
-import { timeOf } from "../correlate/session-facts.ts";
+import { type SessionFacts, timeOf } from "../correlate/session-facts.ts";
 import type { Connection, IcmpError } from "../tcp/connection.ts";
 import { REORDER_SECONDS } from "../tcp/early-packets.ts";
 import type { HalfConnection, Reset } from "../tcp/half-connection.ts";
 import type { ChannelContext } from "./context.ts";
 import { isForged } from "./packet-origin.ts";
+import { vantageOf } from "./vantage.ts";
+import type { Fact } from "./verdict.ts";
+import { endpointText, secondsText, timesText } from "./wording.ts";
 
 /** ICMP codes that end a connection attempt, with what they say (RFC 792, RFC 1812 section 5.2.7.1, RFC 4443 section 3.1). */
 const UNREACHABLE_V4: Readonly<Record<number, string>> = {
@@ -167,4 +170,37 @@ export function isConclusive(attempt: MatchedConnection, now: number): boolean {
   if (originator.synCount >= REPEATED_SYNS && originator.lastSynTime - originator.synTime >= BACKOFF_SECONDS)
     return true;
   return originator.synCount >= 1 && now - originator.lastSynTime >= ANSWER_SECONDS;
+}
+
+/**
+ * Whether the SYN arrives and its answer does not: the SYN-ACK is repeated, or the SYN behind it, and the originator never says anything else. A
+ * handshake whose last packets only the capture lacks has nothing to repeat.
+ */
+export function isAnswerLost({ originator, responder }: Connection): boolean {
+  if (originator.synCount === 0 || responder.synCount === 0 || responder.bytes > 0) return false;
+  if (originator.packets !== originator.synCount) return false;
+  return (
+    responder.lastSynTime - responder.synTime >= BACKOFF_SECONDS ||
+    originator.lastSynTime - responder.synTime >= BACKOFF_SECONDS
+  );
+}
+
+/** That fact in words. Where the capture is from the originator's end the answer is seen to come so far. */
+export function answerLostFact(connection: Connection, session: SessionFacts): Fact {
+  const { originator, responder } = connection;
+  const repeated =
+    responder.synCount > 1
+      ? `${endpointText(responder)} repeats its SYN-ACK ${timesText(responder.synCount - 1)} over ${secondsText(responder.lastSynTime - responder.synTime)}, never acknowledged`
+      : `${endpointText(originator)} repeats its SYN although ${endpointText(responder)} has answered it`;
+  const end = originator.address === session.client.address ? "client" : "server";
+  const where =
+    vantageOf(session).side === end
+      ? `the answer is in this capture, taken at the ${end}, so the ${end}'s own host does not take it, or a device right before it`
+      : "it does not arrive";
+  return { packet: responder.lastSynPacket, says: `${repeated}: ${where}` };
+}
+
+/** Whether a connection came about for both of its ends, as far as the capture shows. */
+export function cameAbout(connection: Connection): boolean {
+  return connection.established && !isAnswerLost(connection);
 }

@@ -1,5 +1,6 @@
 import type { ChannelFacts } from "../correlate/data-channel.ts";
 import type { SessionFacts } from "../correlate/session-facts.ts";
+import { cameAbout } from "./attempt.ts";
 import { isInHandshake } from "./auth.ts";
 import { controlBlindness } from "./blind-spots.ts";
 import type { CauseId, LimitId } from "./cause.ts";
@@ -104,7 +105,7 @@ function diagnoseControl(
     const verdict = rule(context);
     if (verdict) return { outcome: "failed", verdict };
   }
-  return { outcome: session.hasDialogue || session.control.established ? "ok" : "undetermined", verdict: null };
+  return { outcome: session.hasDialogue || cameAbout(session.control) ? "ok" : "undetermined", verdict: null };
 }
 
 /**

@@ -4,7 +4,7 @@ import { type SessionFacts, timeOf } from "../correlate/session-facts.ts";
 import type { CommandEvent, ReplyEvent } from "../ftp/control-event.ts";
 import { REORDER_SECONDS } from "../tcp/early-packets.ts";
 import type { Stamp } from "../tcp/stream-sink.ts";
-import { ANSWER_SECONDS, attemptState, isConclusive, prohibition, REPEATED_SYNS } from "./attempt.ts";
+import { ANSWER_SECONDS, attemptState, isAnswerLost, isConclusive, prohibition, REPEATED_SYNS } from "./attempt.ts";
 import {
   controlBlindness,
   dataBlindness,
@@ -82,6 +82,7 @@ function failedBefore({ session, channel }: ChannelContext, { stamp: abort }: Co
   const { connection: matched, transfer } = channel;
   if (matched === null || isPositive(transfer!)) return false;
   const { connection } = matched;
+  if (isAnswerLost(connection)) return connection.responder.lastSynPacket < abort.packet;
   if (connection.established) return isInVainBefore(progressOf(channel, session)!, abort);
   switch (attemptState(connection)) {
     case "rejected":
@@ -199,6 +200,7 @@ function judgeEstablished(context: ChannelContext): Judgement {
     if (isOwnReason(transfer.final) && !brokeBefore(progress, transfer.final)) return judged("refused");
     return judged("trouble");
   }
+  if (isAnswerLost(progress.connection)) return fineBut("undetermined", "data-stalled", "data-port-translated");
   const unsaid = unheardWords(context);
   /** Trouble by what is missing: only where the capture would have shown it. */
   const lacking = (blindness: LimitId | null): Judgement => {

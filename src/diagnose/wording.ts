@@ -21,11 +21,16 @@ export function millisecondsText(seconds: number): string {
   return `${milliseconds < 10 ? milliseconds.toFixed(1) : Math.round(milliseconds)} ms`;
 }
 
+/** `once`, `5 times`. */
+export function timesText(count: number): string {
+  return count === 1 ? "once" : `${count} times`;
+}
+
 /** `sent 5 times over 4.1 s`, `sent once`. */
 export function synText(connection: Connection): string {
   const { synCount, synTime, lastSynTime } = connection.originator;
   if (synCount <= 1) return "sent once";
-  return `sent ${synCount} times over ${secondsText(lastSynTime - synTime)}`;
+  return `sent ${timesText(synCount)} over ${secondsText(lastSynTime - synTime)}`;
 }
 
 /** `reply "425 Failed to establish connection."` */

@@ -1,3 +1,4 @@
+import { cameAbout } from "../attempt.ts";
 import type { SessionDiagnosis } from "../diagnose.ts";
 import type { AcrossFinding } from "../verdict.ts";
 import { type AcrossRule, keptAt, SessionTally } from "./across-rule.ts";
@@ -34,7 +35,7 @@ export class BlindHelper implements AcrossRule {
       const attempt = channel.facts.connection?.connection;
       if (!attempt) continue;
       const encrypted = channel.facts.hidden;
-      if (attempt.established) {
+      if (cameAbout(attempt)) {
         if (encrypted) kept.encryptedWorked++;
         else kept.clearWorked++;
       } else if (encrypted && channel.verdict && HELPER_CAUSES.has(channel.verdict.cause)) {

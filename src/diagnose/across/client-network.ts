@@ -1,3 +1,4 @@
+import { cameAbout } from "../attempt.ts";
 import type { CauseId } from "../cause.ts";
 import type { SessionDiagnosis } from "../diagnose.ts";
 import type { AcrossFinding } from "../verdict.ts";
@@ -49,7 +50,7 @@ export class ClientNetwork implements AcrossRule {
     }
     for (const { facts, outcome, verdict } of channels) {
       const attempt = facts.connection?.connection;
-      if (attempt?.established) kept.worked++;
+      if (attempt && cameAbout(attempt)) kept.worked++;
       else if (outcome === "failed" && verdict && attempt && ON_THE_WAY.has(verdict.cause)) {
         kept.failed++;
         kept.tally.add(session.id, { packet: attempt.firstPacket, says: verdict.cause });

@@ -1,5 +1,6 @@
 import { timeOf } from "../../correlate/session-facts.ts";
-import type { SessionDiagnosis } from "../diagnose.ts";
+import { cameAbout } from "../attempt.ts";
+import type { ChannelDiagnosis, SessionDiagnosis } from "../diagnose.ts";
 import type { AcrossFinding } from "../verdict.ts";
 import { secondsText } from "../wording.ts";
 import { type AcrossRule, keptAt, SessionTally } from "./across-rule.ts";
@@ -7,6 +8,10 @@ import { type AcrossRule, keptAt, SessionTally } from "./across-rule.ts";
 /** Told once it happened in so many sessions, or cost so much (seconds): the channel itself says that EPSV was refused. */
 export const FALLBACK_SESSIONS = 2;
 export const FALLBACK_SECONDS = 1;
+
+function isConnected({ facts }: ChannelDiagnosis): boolean {
+  return facts.connection !== null && cameAbout(facts.connection.connection);
+}
 
 /** EPSV does not work, and the PASV that follows does: no failure, but a cost in seconds for every session. */
 export class EpsvFallback implements AcrossRule {
@@ -19,7 +24,7 @@ export class EpsvFallback implements AcrossRule {
       const pasv = next?.facts.negotiation;
       if (epsv?.verb !== "EPSV" || !epsv.command) return;
       // Granted and connected: what came of it then (a file that is not there, an ABOR) is not EPSV's.
-      if (channel.outcome === "ok" || (epsv.granted && channel.facts.connection?.connection.established)) return;
+      if (channel.outcome === "ok" || (epsv.granted && isConnected(channel))) return;
       // Neither known to have failed nor ever tried.
       if (channel.outcome === "not-attempted" || channel.outcome === "undetermined") return;
       if (pasv?.verb !== "PASV" || next.outcome !== "ok" || !pasv.command) return;

@@ -1,3 +1,4 @@
+import { cameAbout } from "../attempt.ts";
 import type { ChannelDiagnosis, SessionDiagnosis } from "../diagnose.ts";
 import type { AcrossFinding } from "../verdict.ts";
 import { type AcrossRule, keptAt, SessionTally } from "./across-rule.ts";
@@ -60,7 +61,7 @@ export class PassiveRange implements AcrossRule {
       const client = ports && clientOf(ports, session.client.address);
       if (!client) continue;
       const { port } = attempt.responder;
-      if (attempt.established) {
+      if (cameAbout(attempt)) {
         client.worked = true;
         if (!ports.open.has(port) && ports.kept < MAX_PORTS) {
           ports.open.add(port);

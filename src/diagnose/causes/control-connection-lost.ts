@@ -1,4 +1,5 @@
 import type { SessionFacts } from "../../correlate/session-facts.ts";
+import { answerLostFact, isAnswerLost, REPEATED_SYNS } from "../attempt.ts";
 import { isInHandshake } from "../auth.ts";
 import type { SessionRule } from "../context.ts";
 import { controlEnd } from "../control-end.ts";
@@ -11,6 +12,8 @@ import { millisecondsText, replyText, secondsText } from "../wording.ts";
  * no better cause has its proof.
  */
 export const rule: SessionRule = ({ session }) => {
+  const unheard = neverBegins(session);
+  if (unheard) return unheard;
   const unwelcome = endsBeforeGreeting(session);
   if (unwelcome) return unwelcome;
   const expelled = endedByDevice(session);
@@ -57,6 +60,18 @@ export const rule: SessionRule = ({ session }) => {
     ],
   };
 };
+
+/** The server answers the SYN again and again, and the client does not hear it. One that repeats no SYN need not be there: scans, forged sources. */
+function neverBegins(session: SessionFacts): Verdict | undefined {
+  const { control, client } = session;
+  if (!isAnswerLost(control) || client.synCount < REPEATED_SYNS) return undefined;
+  return {
+    outcome: "failed",
+    cause: "control-connection-lost",
+    confidence: "possible",
+    facts: [answerLostFact(control, session)],
+  };
+}
 
 /** The server accepts the connection and ends it without a byte (RFC 959 section 5.4 wants 220, 120 or 421): its FIN or RST stands where they would. */
 function endsBeforeGreeting({ server, client, control }: SessionFacts): Verdict | undefined {

@@ -1,5 +1,7 @@
 import type { HalfConnection } from "../../tcp/half-connection.ts";
+import { answerLostFact, isAnswerLost } from "../attempt.ts";
 import { neverArrived } from "../blind-spots.ts";
+import type { Situation } from "../cause.ts";
 import type { ChannelRule } from "../context.ts";
 import { HIDDEN_SILENCE_SECONDS, isRetransmittingInVain, progressOf, ZERO_WINDOW_SECONDS } from "../data-progress.ts";
 import { isSilent } from "../outcome.ts";
@@ -18,24 +20,32 @@ export const rule: ChannelRule = (context) => {
   const { sender, receiver, connection } = progress;
   // Nothing was ever said on a connection to another port than negotiated: that is what is wrong with it (`data-port-translated`).
   if (channel.connection?.match === "port-differs" && sender.bytes + receiver.bytes === 0) return undefined;
+  const final = channel.transfer?.final;
+  if (isAnswerLost(connection))
+    return {
+      outcome: "failed",
+      cause: "data-stalled",
+      confidence: "likely",
+      facts: [
+        answerLostFact(connection, session),
+        ...(final ? [{ packet: final.stamp.packet, says: replyText(final) }] : []),
+      ],
+      situation: "answer-lost",
+    };
   const facts: Fact[] = [];
+  let situation: Situation | null = null;
   const inVain = [sender, receiver].find((half) => isRetransmittingInVain(half));
   const zero = Math.max(
     receiver.zeroWindowLongest,
     receiver.zeroWindowTime > 0 ? connection.lastTime - receiver.zeroWindowTime : 0,
   );
-  const { originator, responder } = connection;
-  if (originator.packets > 0 && originator.packets === originator.synCount && responder.synCount > 1) {
-    facts.push({
-      packet: responder.lastSynPacket,
-      says: `${endpointText(responder)} repeats its SYN-ACK ${responder.synCount - 1} times over ${secondsText(responder.lastSynTime - responder.synTime)}, never acknowledged: it does not arrive`,
-    });
-  } else if (inVain) {
+  if (inVain) {
     facts.push({
       packet: inVain.stalledFirstPacket,
       says: `${endpointText(inVain)} repeats the same data ${inVain.stalledRetransmissions} times over ${secondsText(inVain.stalledLastTime - inVain.stalledFirstTime)}, never acknowledged`,
     });
   } else if (zero >= ZERO_WINDOW_SECONDS) {
+    situation = "window-closed";
     facts.push({
       packet: receiver.zeroWindowPacket,
       says: `${endpointText(receiver)} keeps its receive window at zero for ${secondsText(zero)}: the receiver stopped reading`,
@@ -65,7 +75,6 @@ export const rule: ChannelRule = (context) => {
     const { text } = resetOrigin(cutBy.reset, cutBy.half);
     facts.push({ packet: cutBy.reset.packet, says: `a RST in the ${who} name ends it: ${text}` });
   }
-  const final = channel.transfer?.final;
   if (final) facts.push({ packet: final.stamp.packet, says: replyText(final) });
   const alternatives: Alternative[] = [];
   if (sender.bytes === 0 || sender.missing > 0)
@@ -86,6 +95,7 @@ export const rule: ChannelRule = (context) => {
     cause: "data-stalled",
     confidence: !inVain && (channel.hidden || gaveUp) ? "possible" : "likely",
     facts,
+    situation,
     alternatives,
   };
 

@@ -25,7 +25,7 @@ function session(
   net: CaptureBuilder,
   client: string,
   port: number,
-  data: "works" | "filtered",
+  data: "works" | "filtered" | "unheard",
   dataPort: number,
 ): void {
   const control = net.connect({ client: `${client}:${port}`, server: `${SERVER}:21` });
@@ -41,6 +41,15 @@ function session(
     connection.serverData(400);
     connection.finish("server");
     control.server("226 done\r\n");
+  } else if (data === "unheard") {
+    const ends = { client: `${client}:${port + 1}`, server: `${SERVER}:${dataPort}` };
+    const connection = net.uncaptured(() => net.connect(ends));
+    const seq = { client: connection.position("client").seq - 1, server: connection.position("server").seq - 1 };
+    for (const seconds of [1, 2, 4]) {
+      connection.segment("client", { flags: "S", seq: seq.client, ack: 0 });
+      connection.segment("server", { flags: "SA", seq: seq.server });
+      net.wait(seconds * 1000);
+    }
   } else {
     net.synUnanswered({ client: `${client}:${port + 1}`, server: `${SERVER}:${dataPort}`, retries: 3 });
     net.wait(1000);
@@ -63,6 +72,14 @@ test("a range of which only the lower part is forwarded is told from its ports",
   assert.equal(finding.title, `${SERVER}: passive ports 50000–50010 let connections through, 50021–50040 do not`);
   assert.equal(finding.sessionCount, 2);
   assert.equal(finding.evidence.length, 2);
+});
+
+test("a port whose answer does not arrive is none that lets connections through", () => {
+  const net = new CaptureBuilder();
+  for (const [i, port] of [50000, 50003].entries()) session(net, "203.0.113.9", 40000 + 2 * i, "unheard", port);
+  for (const [i, port] of [50021, 50040].entries()) session(net, "203.0.113.9", 41000 + 2 * i, "filtered", port);
+  for (const [i, port] of [50000, 50003].entries()) session(net, `203.0.113.${20 + i}`, 40000, "unheard", port);
+  assert.deepEqual(findingsOf(net), []);
 });
 
 test("a range takes so many ports of either kind", () => {

@@ -1,6 +1,8 @@
 import { test } from "node:test";
+import { analyzeCapture } from "../../../src/index.ts";
+import { CaptureBuilder } from "../../support/capture-builder.ts";
 import { tlsFlights } from "../../support/tls-records.ts";
-import { Dialogue, FORGED, judges, shows, tlsListing } from "../dialogue.ts";
+import { CLIENT, Dialogue, FORGED, judges, SERVER, shows, tlsListing } from "../dialogue.ts";
 import { DEAD_RETRANSMISSIONS, DEAD_SECONDS } from "../thresholds.ts";
 
 const CAUSE = "control-connection-lost";
@@ -261,4 +263,38 @@ test("silent: the client's RST acknowledges words that the capture does not have
   ftp.control.reset("client");
   ftp.net.drop(reply);
   judges(ftp.session().control, "ok");
+});
+
+/** SYNs and SYN-ACKs of a control connection, and nothing else, so many seconds after the first. */
+function neverBegun(syns: readonly number[], synAcks: readonly number[]) {
+  const net = new CaptureBuilder({ vantage: "server" });
+  const control = net.uncaptured(() => net.connect({ client: `${CLIENT}:40000`, server: `${SERVER}:21` }));
+  const seq = { client: control.position("client").seq - 1, server: control.position("server").seq - 1 };
+  let last = 0;
+  let now = 0;
+  const events = [...syns.map((at) => [at, "S"] as const), ...synAcks.map((at) => [at + 0.01, "SA"] as const)];
+  for (const [at, flags] of events.sort((a, b) => a[0] - b[0])) {
+    net.wait((at - now) * 1000);
+    now = at;
+    if (flags === "S") control.segment("client", { flags, seq: seq.client, ack: 0 });
+    else last = control.segment("server", { flags, seq: seq.server });
+  }
+  const [session] = analyzeCapture(net.build()).sessions;
+  return { control: session.control, last };
+}
+
+test("the SYN-ACK never arrives: the connection came about for the server alone", () => {
+  const { control, last } = neverBegun([0, 1, 3], [0, 1, 3]);
+  shows(control, {
+    outcome: "failed",
+    cause: CAUSE,
+    confidence: "possible",
+    evidence: [last],
+    says: /203\.0\.113\.5:21 repeats its SYN-ACK 2 times over 3\.\d s, never acknowledged: it does not arrive/,
+  });
+});
+
+test("silent: a SYN sent once may be a scanner's or bear a forged source; it is not said to have worked either", () => {
+  judges(neverBegun([0], [0, 1, 3]).control, "undetermined");
+  judges(neverBegun([0], [0]).control, "ok");
 });

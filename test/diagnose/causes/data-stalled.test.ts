@@ -1,3 +1,4 @@
+import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Dialogue, judges, shows } from "../dialogue.ts";
 import {
@@ -139,27 +140,99 @@ test("the sender's FIN is here and data before it never arrived", () => {
   });
 });
 
-test("the SYN-ACK never arrives: both ends repeat themselves", () => {
-  const ftp = new Dialogue({ vantage: "server" }).login();
-  ftp.passive(50002);
+/** A data connection of which only SYNs and SYN-ACKs are seen, each so many seconds after the first. */
+function unanswered(ftp: Dialogue, syns: readonly number[], synAcks: readonly number[]): { synAck: number } {
   const data = ftp.net.uncaptured(() => ftp.dial(50002));
-  const syn = data.segment("client", { flags: "S", seq: data.position("client").seq - 1, ack: 0 });
-  let last = 0;
-  for (const seconds of [0, 1, 2, 4]) {
-    ftp.pause(seconds);
-    last = data.segment("server", { flags: "SA", seq: data.position("server").seq - 1 });
+  let synAck = 0;
+  let now = 0;
+  const events = [...syns.map((at) => [at, "S"] as const), ...synAcks.map((at) => [at + 0.01, "SA"] as const)];
+  for (const [at, flags] of events.sort((a, b) => a[0] - b[0])) {
+    ftp.pause(at - now);
+    now = at;
+    if (flags === "S") data.segment("client", { flags, seq: data.position("client").seq - 1, ack: 0 });
+    else synAck = data.segment("server", { flags, seq: data.position("server").seq - 1 });
   }
-  ftp.control.client("LIST\r\n");
-  const failed = ftp.pause(50).control.server("425 Failed to establish connection.\r\n");
-  ftp.quit();
-  shows(ftp.channel(), {
+  return { synAck };
+}
+
+test("the SYN-ACK never arrives: both ends repeat themselves", () => {
+  for (const transfer of [true, false])
+    for (const [vantage, says] of [
+      ["server", /repeats its SYN-ACK 3 times over 7\.\d s, never acknowledged: it does not arrive/],
+      ["client", /never acknowledged: the answer is in this capture, taken at the client, so the client's own host/],
+    ] as const) {
+      const ftp = new Dialogue({ vantage }).login();
+      ftp.passive(50002);
+      const { synAck } = unanswered(ftp, [0], [0, 1, 3, 7]);
+      const evidence = [synAck];
+      if (transfer) {
+        ftp.ask("LIST");
+        evidence.push(ftp.pause(50).control.server("425 Failed to establish connection.\r\n"));
+      }
+      ftp.quit();
+      const channel = ftp.channel();
+      shows(channel, {
+        outcome: "failed",
+        cause: CAUSE,
+        confidence: "likely",
+        evidence,
+        alternatives: [],
+        says,
+        remedy: /sees only one direction of the connection \(asymmetric route\)/,
+      });
+    }
+});
+
+test("the client repeats its SYN though it was answered, under TLS as well, and an ABOR is the consequence", () => {
+  const sealed = new Dialogue().secureLogin();
+  sealed.askSealed("EPSV", ["229 Entering Extended Passive Mode (|||50002|)"]);
+  const lost = unanswered(sealed, [0, 1, 3], [0]);
+  sealed.pause(5).quitSealed();
+  shows(sealed.channel(), {
     outcome: "failed",
     cause: CAUSE,
     confidence: "likely",
-    evidence: [last, failed],
-    says: /repeats its SYN-ACK 3 times over 7\.\d s, never acknowledged: it does not arrive/,
+    evidence: [lost.synAck],
+    contributing: [],
+    says: /192\.0\.2\.10:\d+ repeats its SYN although 203\.0\.113\.5:50002 has answered it/,
   });
-  void syn;
+
+  const aborted = new Dialogue().login();
+  aborted.passive(50002);
+  aborted.ask("LIST");
+  const { synAck } = unanswered(aborted, [0, 1, 3], [0, 1, 3]);
+  aborted.ask("ABOR", "426 Failure writing network stream.", "226 ABOR ok.");
+  aborted.quit();
+  assert.equal(aborted.channel().cause, CAUSE);
+  assert.equal(aborted.channel().evidence[0].packet, synAck);
+});
+
+test("silent: SYNs and SYN-ACKs that are not repeated in vain", () => {
+  for (const [syns, synAcks] of [
+    [[0], [0]],
+    [[0, 1], [1]],
+    [
+      [0, 0.1],
+      [0, 0.1],
+    ],
+  ]) {
+    const ftp = new Dialogue({ vantage: "server" }).login();
+    ftp.passive(50002);
+    unanswered(ftp, syns, synAcks);
+    ftp.pause(8).quit();
+    judges(ftp.channel(), "not-attempted");
+  }
+  // The ACK did come in the end.
+  const late = new Dialogue({ vantage: "server" }).login();
+  late.passive(50002);
+  const data = late.dial(50002);
+  for (const seconds of [1, 2]) {
+    late.pause(seconds);
+    data.segment("server", { flags: "SA", seq: data.position("server").seq - 1 });
+  }
+  late.list(data);
+  late.quit();
+  judges(late.channel(), "ok");
 });
 
 test("under TLS: repetition in vain shows it as well", () => {
