@@ -1,6 +1,7 @@
 import type { SessionFacts } from "../correlate/session-facts.ts";
 import { timeOf } from "../correlate/session-facts.ts";
 import { earliestReset, type HalfConnection, type Reset } from "../tcp/half-connection.ts";
+import { isCloseNotify } from "./data-progress.ts";
 import { acknowledgedBy, resetOrigin } from "./packet-origin.ts";
 
 /** Retransmissions of a control segment that show the other end (or the path) to be gone. */
@@ -68,6 +69,17 @@ export function controlEnd(session: SessionFacts): ControlEnd {
     };
   }
   return { kind: "open", packet: control.lastPacket, idleBefore: 0, retransmissions: 0, reset: null };
+}
+
+/**
+ * The client ended TLS: it was leaving, and a reset behind that answers it, though its FIN may be missing. Not where the server had spoken in the
+ * clear under TLS (vsftpd's `500 OOPS: …`): that is what the client's alert answers.
+ */
+export function saidGoodbye({ events }: SessionFacts): boolean {
+  const last = events.findLast((event) => event.kind === "tls-record" && event.direction === "client");
+  if (last?.kind !== "tls-record" || !isCloseNotify(last)) return false;
+  const began = events.findIndex(({ kind }) => kind === "tls-record");
+  return events.slice(began).every(({ kind }) => kind !== "reply" && kind !== "odd-line");
 }
 
 /** Its FIN is in the capture, or a RST that stands behind one. */

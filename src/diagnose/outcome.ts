@@ -16,7 +16,7 @@ import {
 } from "./blind-spots.ts";
 import type { CauseId, LimitId } from "./cause.ts";
 import type { ChannelContext } from "./context.ts";
-import { controlEnd, IDLE_SECONDS } from "./control-end.ts";
+import { controlEnd, IDLE_SECONDS, saidGoodbye } from "./control-end.ts";
 import {
   type DataProgress,
   endsInLongWords,
@@ -555,11 +555,15 @@ function isGivenUp({ session, channel }: ChannelContext): boolean {
 /** A reset of the control connection this soon after the data has to do with it (seconds). */
 const CONSEQUENCE_SECONDS = 2;
 
-/** The server resets the control connection right after the data connection's end: something went wrong that cannot be read. */
-function resetAfter({ session }: ChannelContext, { connection }: DataProgress): boolean {
+/** The server resets the control connection right after the end of the last data connection: something went wrong that cannot be read. */
+function resetAfter({ session, channels, index }: ChannelContext, { connection }: DataProgress): boolean {
   const reset = session.server.resets[0];
   if (!reset || session.client.finPacket !== 0 || session.server.finPacket !== 0) return false;
   // The client left first: the server's reset answers that.
   if (session.client.resetCount > 0 && session.client.resets[0].time <= reset.time + REORDER_SECONDS) return false;
-  return Math.abs(reset.time - connection.lastTime) <= CONSEQUENCE_SECONDS;
+  if (saidGoodbye(session)) return false;
+  const wentOn = channels
+    .slice(index + 1)
+    .some((later) => (later.connection?.connection.firstTime ?? 0) > connection.lastTime);
+  return !wentOn && Math.abs(reset.time - connection.lastTime) <= CONSEQUENCE_SECONDS;
 }

@@ -28,6 +28,28 @@ test("under TLS: a server that resets the control connection right after the dat
   judges(resetAfter(CONSEQUENCE_SECONDS + 0.1), "ok");
 });
 
+test("under TLS: of such a reset nothing is concluded for earlier data, nor where the client had ended TLS", () => {
+  const listed = (leaves: boolean) => {
+    const ftp = new Dialogue().secureLogin();
+    for (const port of [50002, 50003]) {
+      ftp.askSealed("EPSV", [`229 Entering Extended Passive Mode (|||${port}|)`]);
+      const data = ftp.dial(port);
+      ftp.askSealed("LIST", ["150 Here comes the directory listing."]);
+      data.tls({ resumption: "psk" });
+      data.sealed("server", 500);
+      data.finish("server");
+      ftp.control.sealed("server", "226 Directory send OK.\r\n");
+    }
+    // lftp: QUIT, close_notify, and ProFTPD resets what it has closed
+    ftp.askSealed("QUIT", ["221 Goodbye."]);
+    if (leaves) ftp.control.closeNotify("client");
+    ftp.control.reset("server");
+    return ftp.channels().map(({ outcome }) => outcome);
+  };
+  assert.deepEqual(listed(true), ["ok", "ok"]);
+  assert.deepEqual(listed(false), ["ok", "undetermined"]);
+});
+
 test("a connection opened before TYPE and SIZE is not unused because the capture ends there", () => {
   const ftp = new Dialogue().login();
   ftp.extended(50002);

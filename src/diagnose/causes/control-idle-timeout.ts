@@ -1,8 +1,7 @@
 import type { SessionFacts } from "../../correlate/session-facts.ts";
-import type { ControlEvent } from "../../ftp/control-event.ts";
 import type { ChannelRule, SessionRule } from "../context.ts";
-import { type ControlEnd, controlEnd, FORGET_SECONDS, IDLE_SECONDS } from "../control-end.ts";
-import { isCloseNotify, progressOf } from "../data-progress.ts";
+import { type ControlEnd, controlEnd, FORGET_SECONDS, IDLE_SECONDS, saidGoodbye } from "../control-end.ts";
+import { progressOf } from "../data-progress.ts";
 import { isForged } from "../packet-origin.ts";
 import type { Confidence, Fact } from "../verdict.ts";
 import { secondsText } from "../wording.ts";
@@ -84,14 +83,8 @@ function confidenceOf({ kind, idleBefore, reset }: ControlEnd): Confidence {
   return kind === "reset" && reset && isForged(reset.reset, reset.half) ? "likely" : forgets(idleBefore);
 }
 
-/** The client ended TLS before the reset: it was leaving, and only its FIN may be missing. */
-function saidGoodbye(events: readonly ControlEvent[]): boolean {
-  const last = events.findLast((event) => event.kind === "tls-record" && event.direction === "client");
-  return last?.kind === "tls-record" && isCloseNotify(last);
-}
-
-function dead(end: ControlEnd, { events }: SessionFacts): Fact[] {
-  if (end.idleBefore < IDLE_SECONDS || (end.kind === "reset" && saidGoodbye(events))) return [];
+function dead(end: ControlEnd, session: SessionFacts): Fact[] {
+  if (end.idleBefore < IDLE_SECONDS || (end.kind === "reset" && saidGoodbye(session))) return [];
   const idle = `after ${secondsText(end.idleBefore)} of silence`;
   if (end.kind === "client-unheard")
     return [
