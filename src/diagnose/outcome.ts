@@ -334,13 +334,18 @@ function judgeUnseen(context: ChannelContext): Judgement {
     const unanswered = controlBlindness(session, "server", transfer.command.stamp.packet);
     if (unanswered) return judged("undetermined", unanswered);
     const asked = timeOf(transfer.command.stamp);
-    return !left && capture.now - asked < ANSWER_SECONDS ? judged("undetermined", "capture-ends") : judged("trouble");
+    return !left && capture.now - asked < ANSWER_SECONDS ? judged("undetermined", "capture-ends") : unseen();
   }
   if (lastUsed(channels) > index) return judged("not-attempted");
   const gaveUp = channel.followedBy.some((exchange) => exchange.command?.verb === "QUIT");
   if (!left && !gaveUp && capture.now - channel.from < ANSWER_SECONDS) return judged("undetermined", "capture-ends");
   if (session.server.packets === 0) return judged("undetermined", "one-sided");
-  return judged("trouble");
+  return unseen();
+
+  /** Nobody says that anything failed, and a capture that lacks words of this very session may as well lack its data connection. */
+  function unseen(): Judgement {
+    return session.lostBytes || losesTail(session) ? judged("undetermined", "control-gap") : judged("trouble");
+  }
 }
 
 /** The last channel whose negotiation was granted, or may have been, and used; -1 when none was. */

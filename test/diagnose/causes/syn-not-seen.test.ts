@@ -228,3 +228,30 @@ test("silent: the client said something before it left, and only its FIN or RST 
     "undetermined",
   );
 });
+
+test("silent: nobody says that anything failed, and the capture lacks words of the session: it may lack the data connection", () => {
+  const leaves = (lose: boolean) => {
+    const ftp = new Dialogue().login();
+    const { reply } = ftp.ask("TYPE I", "200 Switching to Binary mode.");
+    ftp.passive(50002);
+    ftp.pause(5).quit();
+    ftp.net.connect({ client: "192.0.2.11:40100", server: "203.0.113.9:443" }).finish("client");
+    if (lose) ftp.net.drop(reply);
+    return ftp.channel();
+  };
+  judges(leaves(false), "failed", "syn-not-seen");
+  const blind = leaves(true);
+  judges(blind, "undetermined");
+  assert.deepEqual(blind.limits, ["control-gap"]);
+});
+
+test("the server's own word that it failed stands, whatever else of the session the capture lacks", () => {
+  const ftp = new Dialogue().login();
+  const { reply } = ftp.ask("TYPE I", "200 Switching to Binary mode.");
+  ftp.passive(50002);
+  ftp.ask("LIST", "425 Failed to establish connection.");
+  ftp.quit();
+  ftp.net.connect({ client: "192.0.2.11:40100", server: "203.0.113.9:443" }).finish("client");
+  ftp.net.drop(reply);
+  judges(ftp.channel(), "failed", "syn-not-seen");
+});
