@@ -51,8 +51,8 @@ export function controlBlindness(session: SessionFacts, direction: Direction, af
   if (!half.baseFromSyn && after < half.firstPayloadPacket) return "midstream";
   const hole = gapsIn(session.events).find((gap) => gap.direction === direction && gap.stamp.packet > after);
   if (hole) return hole.reason === "snaplen" ? "snaplen-cut" : "control-gap";
-  // A FIN or RST stands behind all that was said.
-  const ended = half.finAt > half.highest || missesBeforeReset(half);
+  // A client's FIN or RST stands behind all that it asked; what a server says last of all may be its goodbye.
+  const ended = direction === "client" && (half.finAt > half.highest || missesBeforeReset(half));
   return ended || missesTail(half, direction === "client" ? session.server : session.client) ? "control-gap" : null;
 }
 

@@ -359,3 +359,15 @@ test("ABOR before anything was sure: an ICMP error behind it, a stall that was y
   judges(stuck(STALL_SECONDS - 1, false), "aborted");
   judges(stuck(STALL_SECONDS + 0.5, true), "aborted");
 });
+
+test("a server's last words, which only its FIN tells of, do not decide about a connection that was opened and never used", () => {
+  const ftp = new Dialogue().login();
+  ftp.passive(50002);
+  const data = ftp.dial(50002);
+  ftp.control.fin("client");
+  data.finish("client");
+  const goodbye = ftp.control.server("221 Logout.\r\n");
+  ftp.control.fin("server");
+  ftp.net.drop(goodbye);
+  judges(ftp.channel(), "not-attempted");
+});
