@@ -21,11 +21,20 @@ function countOf({ anomalies }: Analysis, code: string): number {
   return anomalies.find((anomaly) => anomaly.code === code)?.count ?? 0;
 }
 
-/** A session as it is said wherever its capture stands among others. */
+/** What names captures, or tells what the other point shows of a SYN that is missing here. */
+const OF_SEVERAL: readonly string[] = [
+  "capture",
+  "sameAs",
+  "evidence",
+  "alternatives",
+  "remedy",
+  "confidence",
+  "contributing",
+];
+
+/** A session as it is said wherever its capture stands among others: its channels, their outcomes and causes. */
 function ofOneCapture(session: Session): unknown {
-  return JSON.parse(
-    JSON.stringify(session, (key, value) => (key === "capture" || key === "sameAs" ? undefined : value)),
-  );
+  return JSON.parse(JSON.stringify(session, (key, value) => (OF_SEVERAL.includes(key) ? undefined : value)));
 }
 
 /** The sessions of an analysis are those that each capture gives alone. */
@@ -125,6 +134,75 @@ describe("two vantage points of one session", () => {
     assert.deepEqual(
       analysis.sessions.map(({ dataChannels: [{ cause }] }) => cause),
       ["data-port-filtered", "syn-not-seen"],
+    );
+    // Where it is missing the other point's SYN is the evidence, and nothing that it rules out is offered.
+    const [dialled, missed] = analysis.sessions.map(({ dataChannels: [channel] }) => channel);
+    const { capture, packet, says } = missed.evidence.find((fact) => fact.capture === 0)!;
+    assert.deepEqual([capture, packet], [0, dialled.connection?.firstPacket]);
+    assert.equal(dialled.connection?.synCount, 5);
+    assert.equal(
+      says,
+      "at another point of the network: SYN to 203.0.113.5:50000, sent 5 times over 4.0 s, never answered there",
+    );
+    // Captured with nothing else there may have been a filter.
+    assert.deepEqual([missed.confidence, missed.alternatives], ["possible", []]);
+    const beside = view("server", (net) => {
+      filtered(net, "server");
+      net.connect({ client: "192.0.2.77:40000", server: "192.0.2.78:80" });
+    });
+    const [, unfiltered] = analyzeCaptures([captures[0], later(beside, 20)]).sessions;
+    assert.equal(unfiltered.dataChannels[0].confidence, "likely");
+    assert.match(unfiltered.dataChannels[0].remedy[0], /look at what stands between the two/);
+  });
+
+  it("tell that the SYN arrives and its answer does not", () => {
+    const conversation = (net: CaptureBuilder, vantage: Side) => {
+      const control = greeting(net);
+      passive(control);
+      const data = net.uncaptured(() => net.connect(DATA));
+      const seq = { client: data.position("client").seq - 1, server: data.position("server").seq - 1 };
+      for (const seconds of [1, 2, 4]) {
+        data.segment("client", { flags: "S", seq: seq.client, ack: 0 });
+        if (vantage === "server") data.segment("server", { flags: "SA", seq: seq.server });
+        net.wait(seconds * 1000);
+      }
+      control.finish("client");
+    };
+    const { sessions } = analyzeCaptures([view("client", conversation), later(view("server", conversation), 20)]);
+    const [atClient, atServer] = sessions.map(({ dataChannels: [channel] }) => channel);
+    assert.deepEqual([atClient.cause, atServer.cause], ["data-port-filtered", "data-stalled"]);
+    assert.match(atClient.evidence.at(-1)!.says, /answered there by a SYN-ACK that is never acknowledged/);
+    assert.equal(atClient.evidence.at(-1)!.capture, 1);
+    assert.deepEqual(atClient.alternatives, []);
+    assert.equal(atClient.remedy[0], atServer.remedy[0]);
+    assert.match(atClient.remedy[0], /The SYN gets through and its answer does not/);
+  });
+
+  it("accuse nobody where the connection comes about at the other, and this one is filtered to the control port", () => {
+    const conversation = (net: CaptureBuilder, vantage: Side) => {
+      const control = greeting(net);
+      passive(control);
+      const dial = () => net.connect(DATA);
+      const data = vantage === "client" ? dial() : net.uncaptured(dial);
+      const transfer = () => {
+        data.serverData(4000);
+        data.finish("server");
+      };
+      control.client("RETR file\r\n");
+      if (vantage === "client") transfer();
+      else net.uncaptured(transfer);
+      net.wait(20_000);
+      control.finish("client");
+    };
+    const alone = analyzeCapture(pcapOf(view("server", conversation))).sessions[0].dataChannels[0];
+    assert.equal(alone.cause, "syn-not-seen");
+    const { sessions } = analyzeCaptures([view("client", conversation), later(view("server", conversation), 20)]);
+    assert.deepEqual(
+      sessions.map(({ dataChannels: [{ outcome, cause }] }) => [outcome, cause]),
+      [
+        ["ok", null],
+        ["undetermined", null],
+      ],
     );
   });
 

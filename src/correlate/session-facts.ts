@@ -41,6 +41,8 @@ export interface SessionFacts {
   readonly user: string | null;
   /** Ids of sessions that are this one with translated addresses (`-i any` on a NAT), or seen at another point in another capture. */
   readonly sameAs: readonly string[];
+  /** Connections of those that may be data connections. */
+  readonly elsewhere: readonly Connection[];
   /** One of those was found first, at another point, and stands for this one where sessions are counted. */
   readonly isFurtherView: boolean;
   /** Stretches of the session in which the control connection could not be read, as times; `to` is infinite when it stayed so. */

@@ -543,6 +543,11 @@ class TrackedSession implements ControlStream, Watcher {
     this.#candidates = added(this.#candidates, { connection, records, foreign, contested });
   }
 
+  /** Those that may be its data connections, also after it has been settled. */
+  get connections(): readonly Connection[] {
+    return this.#candidates.map(({ connection }) => connection);
+  }
+
   /** The point at which the session is seen has become known: what it holds already is of that point too. */
   bindCandidates(): void {
     for (const { connection } of this.#candidates) if (connection.point === ANY_POINT) connection.point = this.point;
@@ -620,6 +625,7 @@ class TrackedSession implements ControlStream, Watcher {
       software: identifyServer(events.filter((event) => event.kind === "reply")) ?? null,
       user,
       sameAs: this.twins.map(({ connection: twin }) => sessionId(twin)),
+      elsewhere: this.twins.flatMap((twin) => twin.connections),
       isFurtherView: this.isFurtherView,
       hidden: this.#hidden,
       settledAt: now,

@@ -36,6 +36,8 @@ const EPSV_FOR_IPV6 = "On an IPv6 control connection use EPSV: PASV can only car
 const ONLY_EPSV = "Correct the client: after EPSV ALL it may use nothing but EPSV (RFC 2428 section 4).";
 const OPEN_AT_CLIENT =
   "The device that refuses stands nearer to the client than to the server: allow connections to the server's passive range there.";
+const ANSWER_LOST =
+  "The SYN gets through and its answer does not: look for a firewall that sees only one direction of the connection (asymmetric route), and for a filter on the dialling host itself.";
 const FORWARD_RANGE =
   "Give the server a fixed passive range, and open it on the firewall or forward it 1:1 to the server on the NAT device.";
 
@@ -152,6 +154,7 @@ export const CAUSE_TEXT = {
       "The server advertised a usable address and port, but the client's SYNs to it are dropped on their way or by the server's own firewall.",
     remedy: [FORWARD_RANGE],
     setting: "passive-range",
+    situations: { "answer-lost": { remedy: [ANSWER_LOST] } },
   },
   "data-port-rejected": {
     title: "the SYN to the server's data port is answered by a reset",
@@ -198,6 +201,11 @@ export const CAUSE_TEXT = {
       "Capture at the end that should send the SYN, on all its interfaces and without a port filter, and analyse again.",
     ],
     situations: {
+      "seen-elsewhere": {
+        remedy: [
+          "The SYN is seen at one point and not at the other: look at what stands between the two, its rules and its address translation.",
+        ],
+      },
       "at-dialler": {
         remedy: [
           "The capture is from the end that should have sent the SYN: look in its log why it did not dial, at its own firewall, and at its other interfaces.",
@@ -281,11 +289,7 @@ export const CAUSE_TEXT = {
       "If packets are lost, look at the path (firewall state, link, both directions by the same route); if the window is zero, at the receiving end (disk, process).",
     ],
     situations: {
-      "answer-lost": {
-        remedy: [
-          "The SYN gets through and its answer does not: look for a firewall that sees only one direction of the connection (asymmetric route), and for a filter on the dialling host itself.",
-        ],
-      },
+      "answer-lost": { remedy: [ANSWER_LOST] },
       "window-closed": {
         remedy: ["Look at the receiving end: a full disk, a program that hangs, or whatever it hands the data to."],
       },

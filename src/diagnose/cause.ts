@@ -62,6 +62,8 @@ export type Situation =
   | "window-closed"
   /** Captured at the end that had to dial. */
   | "at-dialler"
+  /** Another point of the network shows the SYN that is missing here. */
+  | "seen-elsewhere"
   /** The host itself resets. */
   | "own-reset";
 

@@ -1,6 +1,7 @@
 import { attemptOf, attemptState, REPEATED_SYNS } from "../attempt.ts";
 import type { ChannelRule } from "../context.ts";
 import { controlEnd } from "../control-end.ts";
+import { elsewhereFact, sameAttemptElsewhere } from "../elsewhere.ts";
 import { vantageOf } from "../vantage.ts";
 import type { Fact } from "../verdict.ts";
 import { endpointText, secondsText, synText } from "../wording.ts";
@@ -39,19 +40,24 @@ export const rule: ChannelRule = (context) => {
       packet: attempt.firstPacket,
       says: `captured at the server (${vantage.reason}): the SYN gets there, and what drops it is the server's own firewall or stands right before it`,
     });
+  const elsewhere = sameAttemptElsewhere(attempt, session);
+  if (elsewhere) facts.push(elsewhereFact(elsewhere));
   return {
     outcome: "failed",
     cause: "data-port-filtered",
     confidence: attempt.originator.synCount >= REPEATED_SYNS ? "likely" : "possible",
     facts,
     contributing: channel.hidden ? ["control-encrypted"] : [],
-    alternatives: atServer
-      ? []
-      : [
-          {
-            cause: "data-port-rejected",
-            missing: "a capture nearer to the server: a RST that is lost on the way back looks the same",
-          },
-        ],
+    situation: elsewhere?.established ? "answer-lost" : null,
+    // Of a RST the other point would show where it set out.
+    alternatives:
+      atServer || elsewhere
+        ? []
+        : [
+            {
+              cause: "data-port-rejected",
+              missing: "a capture nearer to the server: a RST that is lost on the way back looks the same",
+            },
+          ],
   };
 };

@@ -3,6 +3,7 @@ import type { Connection } from "../../tcp/connection.ts";
 import { attemptOf, attemptState, prohibition, prohibitionFact } from "../attempt.ts";
 import type { ContributingCauseId } from "../cause.ts";
 import type { ChannelContext, ChannelRule } from "../context.ts";
+import { attemptElsewhere, elsewhereFact } from "../elsewhere.ts";
 import { shareNetwork } from "../vantage.ts";
 import type { Fact, Verdict } from "../verdict.ts";
 import { endpointText, synText } from "../wording.ts";
@@ -73,6 +74,17 @@ function readVerdict(context: ChannelContext): Verdict | undefined {
         : [],
     };
   }
+  const elsewhere = attemptElsewhere(context);
+  // The client dialled, and not this address.
+  if (elsewhere && elsewhere.responder.address !== address) return undefined;
+  if (elsewhere)
+    return {
+      outcome: "failed",
+      cause: "pasv-private-address",
+      confidence: "likely",
+      facts: [...facts, elsewhereFact(elsewhere)],
+      contributing: [...contributing, "client-obeys-private-address"],
+    };
   facts.push({
     packet: stamp.packet,
     says: `no SYN to it is in this capture${capture.sawOtherTcp ? "" : ", which holds no connection but control connections"}`,

@@ -1,5 +1,7 @@
 import { formatEndpoint, isPrivateUse } from "../../address.ts";
+import { cameAbout } from "../attempt.ts";
 import type { ChannelContext, ChannelRule } from "../context.ts";
+import { attemptElsewhere, elsewhereFact } from "../elsewhere.ts";
 import { mayMean, reportsAttempt, tellsOfTls } from "../reply-text.ts";
 import { shareNetwork, vantageOf } from "../vantage.ts";
 import type { Fact } from "../verdict.ts";
@@ -19,6 +21,9 @@ export const rule: ChannelRule = (context) => {
   const final = transfer?.final ?? (tried ? negotiation.reply : null);
   // The server speaks of what happened on a data connection, so there was one: its text says more than that the capture lacks it.
   if (mayMean(final, "session-reuse-required") || tellsOfTls(session, final)) return undefined;
+  const elsewhere = attemptElsewhere(context);
+  // It came about where the other capture was taken: this one only does not hold it.
+  if (elsewhere && cameAbout(elsewhere)) return undefined;
   const passive = negotiation.mode === "passive";
   const dialler = passive ? "client" : "server";
   const stamp = (negotiation.reply ?? negotiation.command)!.stamp;
@@ -45,6 +50,20 @@ export const rule: ChannelRule = (context) => {
         : "no transfer command follows",
     });
   }
+  const unfiltered: Fact = {
+    packet: session.control.firstPacket,
+    says: capture.sawOtherTcp
+      ? "other connections are in the capture, so it is not filtered to the control port"
+      : "the capture holds no connection but control connections: it may be filtered to them",
+  };
+  if (elsewhere)
+    return {
+      outcome: "failed",
+      cause: "syn-not-seen",
+      confidence: capture.sawOtherTcp ? "likely" : "possible",
+      facts: [...facts, elsewhereFact(elsewhere), unfiltered],
+      situation: capture.sawOtherTcp ? "seen-elsewhere" : null,
+    };
   const atDialler = vantage.side === dialler;
   const where = vantage.side === "unknown" ? "the side is unknown" : `captured at the ${vantage.side}`;
   facts.push({
@@ -53,12 +72,7 @@ export const rule: ChannelRule = (context) => {
       ? `${where} (${vantage.reason}): the network did not stop it; the ${dialler} sent no SYN, or sent it by another interface or to itself`
       : `${where === "captured at the middle" ? "captured between the two" : where} (${vantage.reason}): the ${dialler} sent none, or it was stopped before this point, or went another way`,
   });
-  facts.push({
-    packet: session.control.firstPacket,
-    says: capture.sawOtherTcp
-      ? "other connections are in the capture, so it is not filtered to the control port"
-      : "the capture holds no connection but control connections: it may be filtered to them",
-  });
+  facts.push(unfiltered);
   return {
     outcome: "failed",
     cause: "syn-not-seen",
