@@ -155,6 +155,35 @@ describe("two vantage points of one session", () => {
     assert.match(unfiltered.dataChannels[0].remedy[0], /look at what stands between the two/);
   });
 
+  it("blame the server's private address only where the client dialled it", () => {
+    const seen = (dialled: string) => {
+      const conversation = (net: CaptureBuilder, vantage: Side) => {
+        const server = vantage === "client" ? SERVER : "10.20.30.40:21";
+        const control = greeting(net, { client: CLIENT, server });
+        control.client("PASV\r\n");
+        control.server("227 Entering Passive Mode (10,20,30,40,195,80)\r\n");
+        if (vantage === "client") net.synUnanswered({ client: DATA.client, server: `${dialled}:50000` });
+        net.wait(20_000);
+        control.finish("client");
+      };
+      const { sessions } = analyzeCaptures([view("client", conversation), later(view("server", conversation), 20)]);
+      const inOrder = sessions.toSorted((a, b) => a.control.firstPacket.capture - b.control.firstPacket.capture);
+      return inOrder.map(({ dataChannels: [{ cause, evidence, alternatives }] }) => [
+        cause,
+        evidence.some(({ capture, says }) => capture === 0 && says.startsWith("at another point")),
+        alternatives.length,
+      ]);
+    };
+    assert.deepEqual(seen("203.0.113.5"), [
+      ["data-port-filtered", false, 1],
+      ["syn-not-seen", true, 0],
+    ]);
+    assert.deepEqual(seen("10.20.30.40"), [
+      ["pasv-private-address", false, 0],
+      ["pasv-private-address", true, 0],
+    ]);
+  });
+
   it("tell that the SYN arrives and its answer does not", () => {
     const conversation = (net: CaptureBuilder, vantage: Side) => {
       const control = greeting(net);
