@@ -1,14 +1,10 @@
 import type { TlsRecordEvent } from "../ftp/control-event.ts";
 import type { ChannelMode, InferredNegotiation } from "./data-channel.ts";
-import { type SessionFacts, timeOf } from "./session-facts.ts";
+import { ALERT_BYTES, looksPassive, recordOverhead, type SealedWord, wordOf } from "./sealed-word.ts";
+import type { SessionFacts } from "./session-facts.ts";
 
-/** Bytes of `PASV` or `EPSV` with its line end. */
-const COMMAND_BYTES = 6;
-/**
- * Bytes of the replies that grant a passive port, line end included: from `227 Entering Passive Mode (1,2,3,4,5,6)` and Pure-FTPd's
- * `229 Extended Passive mode OK (|||50069|)` to a 227 with six three-digit numbers and a full stop (PEERS C).
- */
-const REPLY_BYTES = { least: 40, most: 56 } as const;
+/** Bytes of the shortest transfer command, `LIST`, with its line end. */
+const SHORTEST_COMMAND_BYTES = 6;
 /** A client that has its port dials or asks at once; one that says nothing for so long after it was dialling in vain (seconds). */
 export const DIALLING_SECONDS = 5;
 
@@ -28,12 +24,12 @@ const PORT_REPLY_BYTES: ReadonlySet<number> = new Set([29, 30, 51]);
  */
 export function inferNegotiation(session: SessionFacts): InferredNegotiation | undefined {
   if (session.lostBytes || session.cutBytes || session.hidden.length === 0) return undefined;
-  const overhead = recordOverhead(session);
+  const overhead = overheadOf(session);
   if (overhead === undefined) return undefined;
   const words = session.events
     .filter((event) => event.kind === "tls-record" && event.contentType === 23)
     .map((event) => wordOf(event as TlsRecordEvent, overhead));
-  const replyAt = words.findLastIndex((word) => !word.fromClient && word.bytes !== CLOSE_NOTIFY_BYTES);
+  const replyAt = words.findLastIndex((word) => !word.fromClient && word.bytes !== ALERT_BYTES);
   const reply = words[replyAt];
   const command = words[replyAt - 1];
   if (!reply || !command?.fromClient) return undefined;
@@ -56,29 +52,6 @@ export function inferNegotiation(session: SessionFacts): InferredNegotiation | u
   };
 }
 
-/** A sealed line as far as it can be seen. */
-interface SealedWord {
-  readonly fromClient: boolean;
-  readonly bytes: number;
-  readonly packet: number;
-  readonly time: number;
-}
-
-function wordOf({ direction, length, stamp }: TlsRecordEvent, overhead: number): SealedWord {
-  return { fromClient: direction === "client", bytes: length - overhead, packet: stamp.packet, time: timeOf(stamp) };
-}
-
-/** Whether these two words are a command and a reply as long as PASV or EPSV and their grant. */
-function looksPassive(command: SealedWord | undefined, reply: SealedWord | undefined): boolean {
-  return (
-    command?.fromClient === true &&
-    command.bytes === COMMAND_BYTES &&
-    reply?.fromClient === false &&
-    reply.bytes >= REPLY_BYTES.least &&
-    reply.bytes <= REPLY_BYTES.most
-  );
-}
-
 /** Whether these two words are a command as long as PORT with this client's address, and a reply as long as its 200. */
 function looksActive(address: string, command: SealedWord | undefined, reply: SealedWord | undefined): boolean {
   const bytes = portCommandBytes(address);
@@ -98,7 +71,7 @@ function grantedMode(session: SessionFacts, words: readonly SealedWord[], replyA
   const { address } = session.client;
   if (looksPassive(command, reply)) return isTransfer(address, words, replyAt - 1) ? undefined : "passive";
   // The transfer that the server never answered, neither by 150 nor by 425; a close_notify is the client leaving.
-  const asked = next?.fromClient === true && next.bytes >= COMMAND_BYTES;
+  const asked = next?.fromClient === true && next.bytes >= SHORTEST_COMMAND_BYTES;
   return asked && looksActive(address, command, reply) ? "active" : undefined;
 }
 
@@ -124,21 +97,9 @@ function portCommandBytes(address: string): { readonly least: number; readonly m
   return { least: upToPort + "4,0\r\n".length, most: upToPort + "255,255\r\n".length };
 }
 
-/** What the cipher adds to the plaintext of a record; undefined where it depends on padding (CBC) or the suite was not seen. */
-function recordOverhead(session: SessionFacts): number | undefined {
-  for (const event of session.events) {
-    if (event.kind !== "tls-hello" || event.hello.role !== "server") continue;
-    if (event.hello.version >= 0x0304) return 1 + 16; // content type and tag, RFC 8446 section 5.2
-    if (CHACHA20_SUITES.has(event.hello.cipherSuite)) return 16; // tag, RFC 7905
-    if (GCM_SUITES.has(event.hello.cipherSuite)) return 8 + 16; // explicit nonce and tag, RFC 5288
-    return undefined;
-  }
+/** What the cipher adds to the plaintext of a record; undefined where that is not known, or the suite was not seen. */
+function overheadOf(session: SessionFacts): number | undefined {
+  for (const event of session.events)
+    if (event.kind === "tls-hello" && event.hello.role === "server") return recordOverhead(event.hello);
   return undefined;
 }
-
-/** TLS 1.2 suites by number (IANA): those with AES-GCM and those with ChaCha20-Poly1305. */
-const GCM_SUITES: ReadonlySet<number> = new Set([0x009c, 0x009d, 0x009e, 0x009f, 0xc02b, 0xc02c, 0xc02f, 0xc030]);
-const CHACHA20_SUITES: ReadonlySet<number> = new Set([0xcca8, 0xcca9, 0xccaa]);
-
-/** An alert, sealed as application data. */
-const CLOSE_NOTIFY_BYTES = 2;

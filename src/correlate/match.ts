@@ -2,6 +2,7 @@ import type { Connection } from "../tcp/connection.ts";
 import { REORDER_SECONDS } from "../tcp/early-packets.ts";
 import type { MatchedConnection, NegotiationFacts } from "./data-channel.ts";
 import { LostStretches } from "./lost-stretches.ts";
+import { SealedGrants } from "./sealed-grants.ts";
 import { type Candidate, type SessionFacts, timeOf } from "./session-facts.ts";
 
 /** A negotiation with the time in which its data connection is due. */
@@ -68,10 +69,12 @@ export function matchCandidates(
       });
     else leftOver.push(candidate);
   }
+  let grants: SealedGrants | null = null;
   for (const candidate of leftOver) {
     const { connection } = candidate;
     if (isHidden(session, connection)) {
-      if (looksLikeData(session, candidate)) {
+      grants ??= new SealedGrants(session);
+      if (looksLikeData(session, candidate, grants)) {
         unmatched.push({
           candidate,
           connection,
@@ -185,14 +188,16 @@ function isHidden(session: SessionFacts, connection: Connection): boolean {
 }
 
 /** Whether a connection seen under an unreadable control connection is likely to be one of its data connections. */
-function looksLikeData(session: SessionFacts, candidate: Candidate): boolean {
+function looksLikeData(session: SessionFacts, candidate: Candidate, grants: SealedGrants): boolean {
   const { connection } = candidate;
   const { originator, responder } = connection;
+  const isOfClient = originator.address === session.client.address;
+  if (isOfClient && !connection.established && !grants.mayAnswer(candidate)) return false;
   if (candidate.foreign) {
     // A host that is not the server: only an attempt that failed says anything about this session (a wrong 227).
-    return !connection.established && originator.address === session.client.address && responder.port >= 1024;
+    return !connection.established && isOfClient && responder.port >= 1024;
   }
-  if (originator.address === session.client.address) return responder.port >= 1024 || responder.port === 989; // 989: ftps-data
+  if (isOfClient) return responder.port >= 1024 || responder.port === 989; // 989: ftps-data
   return originator.address === session.server.address && (responder.port >= 1024 || originator.port === 20);
 }
 

@@ -1,0 +1,79 @@
+import { REORDER_SECONDS } from "../tcp/early-packets.ts";
+import { ALERT_BYTES, looksPassive, recordOverhead, type SealedWord, wordOf } from "./sealed-word.ts";
+import type { Candidate, SessionFacts } from "./session-facts.ts";
+
+/** Server's words behind a grant after which a client no longer dials for it: a 150 may come before, and a further line of it. */
+const WORDS_BEHIND_GRANT = 2;
+
+/**
+ * Which attempts of the client can be data connections of a session whose control connection cannot be read. A client under TLS has other business
+ * too: a web page on a closed port, a monitoring agent. Where the cipher tells how long each word is, a dial for a passive port comes behind words as
+ * long as PASV and its grant, and a grant is met by one connection.
+ */
+export class SealedGrants {
+  /** Times of the replies that may be grants, in order; null: the lengths of words are not known. */
+  readonly #grants: readonly number[] | null;
+  readonly #serverWords: readonly number[];
+  /** When connections to the server itself began, and those of them that came about. */
+  readonly #own: readonly number[];
+  readonly #ownEstablished: readonly number[];
+
+  constructor(session: SessionFacts) {
+    const words = sealedWords(session);
+    this.#grants = words && inOrder(words.filter((word, at) => looksPassive(words[at - 1], word)));
+    this.#serverWords = inOrder((words ?? []).filter(({ fromClient }) => !fromClient));
+    const own = session.candidates.filter(({ foreign }) => !foreign).map(({ connection }) => connection);
+    const began = (of: typeof own) => inOrder(of.map(({ firstTime }) => ({ time: firstTime })));
+    this.#own = began(own);
+    this.#ownEstablished = began(own.filter(({ established }) => established));
+  }
+
+  /** Whether an attempt of the client that came to nothing may be one for a passive port. */
+  mayAnswer({ connection, foreign, contested }: Candidate): boolean {
+    // Several sessions under way, and none of them negotiated this where it can be seen: it is as likely no one's.
+    if (foreign && contested) return false;
+    if (this.#grants === null) return true;
+    // The grants of some server may be longer than any known; to another host a client dials for none but one that is seen.
+    if (this.#grants.length === 0) return !foreign;
+    const { firstTime } = connection;
+    const before = countUpTo(this.#grants, firstTime + REORDER_SECONDS);
+    if (before === 0) return false;
+    const grant = this.#grants[before - 1];
+    const since = countUpTo(this.#serverWords, firstTime - REORDER_SECONDS) - countUpTo(this.#serverWords, grant);
+    if (since > WORDS_BEHIND_GRANT) return false;
+    // Met by a connection that came about; for another host by any to the server itself.
+    const until = before < this.#grants.length ? this.#grants[before] : Number.POSITIVE_INFINITY;
+    const met = foreign ? this.#own : this.#ownEstablished;
+    return countUpTo(met, until - REORDER_SECONDS) === countUpTo(met, grant - REORDER_SECONDS);
+  }
+}
+
+function inOrder(events: readonly { readonly time: number }[]): readonly number[] {
+  return events.map(({ time }) => time).sort((a, b) => a - b);
+}
+
+/** How many of sorted times are not later than `time`. */
+function countUpTo(times: readonly number[], time: number): number {
+  let low = 0;
+  let high = times.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (times[middle] <= time) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+/** The words under TLS, alerts left out; null where their lengths are not known. */
+function sealedWords({ events }: SessionFacts): readonly SealedWord[] | null {
+  const hello = events.find((event) => event.kind === "tls-hello" && event.hello.role === "server");
+  const overhead = hello?.kind === "tls-hello" ? recordOverhead(hello.hello) : undefined;
+  if (overhead === undefined) return null;
+  const words: SealedWord[] = [];
+  for (const event of events) {
+    if (event.kind !== "tls-record" || event.contentType !== 23) continue;
+    const word = wordOf(event, overhead);
+    if (word.bytes !== ALERT_BYTES) words.push(word);
+  }
+  return words;
+}

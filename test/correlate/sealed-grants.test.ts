@@ -1,0 +1,97 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { analyzeCapture } from "../../src/index.ts";
+import { Dialogue, OTHER, tlsListing } from "../diagnose/dialogue.ts";
+
+/** A listing over a data connection of its own, under TLS. */
+function list(ftp: Dialogue, port: number): void {
+  ftp.askSealed("EPSV", [`229 Entering Extended Passive Mode (|||${port}|)`]);
+  const data = ftp.dial(port);
+  ftp.askSealed("LIST", ["150 Here comes the directory listing."]);
+  tlsListing(data, 300, { resumption: "psk" });
+  ftp.control.sealed("server", "226 Directory send OK.\r\n");
+}
+
+function told(ftp: Dialogue): string[] {
+  return ftp.channels().map(({ outcome, cause }) => (cause ? `${outcome} ${cause}` : outcome));
+}
+
+describe("under TLS a client's other business is none of the session's", () => {
+  const besides: Readonly<Record<string, (ftp: Dialogue) => void>> = {
+    "a closed port of another host": (ftp) => ftp.net.synRefused(ftp.ends(8443, { address: OTHER })),
+    "a private address that is not answered": (ftp) =>
+      ftp.net.synUnanswered({ ...ftp.ends(8443, { address: "10.9.9.9" }), retries: 2 }),
+    "a closed port of the server": (ftp) => ftp.net.synRefused(ftp.ends(8443)),
+  };
+  for (const [name, beside] of Object.entries(besides))
+    test(name, () => {
+      const ftp = new Dialogue().secureLogin();
+      beside(ftp);
+      for (const port of [50001, 50002]) {
+        list(ftp, port);
+        beside(ftp);
+        ftp.askSealed("NOOP", ["200 NOOP ok."]);
+        beside(ftp);
+      }
+      ftp.quitSealed();
+      assert.deepEqual(told(ftp), ["ok", "ok"]);
+    });
+
+  test("right behind a grant that is met by a connection to the server", () => {
+    const ftp = new Dialogue().secureLogin();
+    ftp.askSealed("EPSV", ["229 Entering Extended Passive Mode (|||50001|)"]);
+    ftp.net.synRefused(ftp.ends(8443, { address: OTHER }));
+    ftp.net.synRefused(ftp.ends(8443));
+    const data = ftp.dial(50001);
+    ftp.askSealed("LIST", ["150 Here comes the directory listing."]);
+    tlsListing(data, 300, { resumption: "psk" });
+    ftp.control.sealed("server", "226 Directory send OK.\r\n");
+    ftp.quitSealed();
+    assert.deepEqual(told(ftp), ["ok"]);
+  });
+
+  test("while two sessions may be meant", () => {
+    const ftp = new Dialogue().secureLogin();
+    const other = ftp.net.connect({ client: `${ftp.client}:40900`, server: "203.0.113.9:21" });
+    other.server("220 ready\r\n");
+    other.client("AUTH TLS\r\n");
+    other.server("234 go\r\n");
+    other.tls({});
+    for (const control of [ftp.control, other]) {
+      control.sealed("client", "PASV\r\n");
+      control.sealed("server", "227 Entering Passive Mode (198,51,100,77,195,80).\r\n");
+    }
+    ftp.net.synRefused(ftp.ends(50000, { address: OTHER }));
+    ftp.pause(20);
+    for (const control of [ftp.control, other]) control.finish("client");
+    const { sessions } = analyzeCapture(ftp.net.build());
+    for (const { dataChannels } of sessions)
+      for (const { cause } of dataChannels) assert.notEqual(cause, "data-port-rejected");
+  });
+});
+
+describe("what the words before it allow is one of the session's", () => {
+  test("behind a grant: a stale address, a closed port", () => {
+    const stale = new Dialogue().secureLogin();
+    stale.askSealed("PASV", ["227 Entering Passive Mode (198,51,100,77,195,80)."]);
+    stale.net.synUnanswered({ ...stale.ends(50000, { address: OTHER }), retries: 3 });
+    stale.pause(5).quitSealed();
+    assert.deepEqual(told(stale), ["failed data-port-filtered"]);
+
+    const closed = new Dialogue().secureLogin();
+    closed.askSealed("EPSV", ["229 Entering Extended Passive Mode (|||50001|)"]);
+    closed.askSealed("LIST", ["150 About to start data transfer."]);
+    closed.net.synRefused(closed.ends(50001));
+    closed.control.sealed("server", "425 Can't open data connection.\r\n");
+    closed.quitSealed();
+    assert.deepEqual(told(closed), ["failed data-port-rejected"]);
+  });
+
+  test("where the server's grants are longer than any known, or the cipher pads", () => {
+    const long = new Dialogue().secureLogin();
+    long.askSealed("EPSV", [`229 ${"Entering Extended Passive Mode, and very much so, ".repeat(2)}(|||50001|)`]);
+    long.net.synRefused(long.ends(50001));
+    long.quitSealed();
+    assert.deepEqual(told(long), ["failed data-port-rejected"]);
+  });
+});
