@@ -1,9 +1,13 @@
+import type { TlsRecordEvent } from "../ftp/control-event.ts";
 import { REORDER_SECONDS } from "../tcp/early-packets.ts";
 import { ALERT_BYTES, looksPassive, recordOverhead, type SealedWord, wordOf } from "./sealed-word.ts";
 import type { Candidate, SessionFacts } from "./session-facts.ts";
 
 /** Server's words behind a grant after which a client no longer dials for it: a 150 may come before, and a further line of it. */
 const WORDS_BEHIND_GRANT = 2;
+
+/** No server gives up a listener sooner (seconds). */
+const PATIENCE_SECONDS = 3;
 
 /**
  * Which attempts of the client can be data connections of a session whose control connection cannot be read. A client under TLS has other business
@@ -20,7 +24,9 @@ export class SealedGrants {
 
   constructor(session: SessionFacts) {
     const words = sealedWords(session);
-    this.#grants = words && inOrder(words.filter((word, at) => looksPassive(words[at - 1], word)));
+    this.#grants =
+      words &&
+      inOrder(words.filter((word, at) => looksPassive(words[at - 1], word) && !isFollowed(word, words[at + 1])));
     this.#serverWords = inOrder((words ?? []).filter(({ fromClient }) => !fromClient));
     const own = session.candidates.filter(({ foreign }) => !foreign).map(({ connection }) => connection);
     const began = (of: typeof own) => inOrder(of.map(({ firstTime }) => ({ time: firstTime })));
@@ -46,6 +52,38 @@ export class SealedGrants {
     const met = foreign ? this.#own : this.#ownEstablished;
     return countUpTo(met, until - REORDER_SECONDS) === countUpTo(met, grant - REORDER_SECONDS);
   }
+}
+
+/** The latest grant of a session under way that nobody has dialled for yet, as far as the lengths of its words tell. */
+export class OpenGrant {
+  readonly #overhead: number;
+  #last: SealedWord | undefined;
+  /** When it was said (seconds); infinite: there is none. */
+  since = Number.POSITIVE_INFINITY;
+
+  /** @param overhead what the cipher adds to a word */
+  constructor(overhead: number) {
+    this.#overhead = overhead;
+  }
+
+  /** A record of application data on the control connection. */
+  record(event: TlsRecordEvent): void {
+    const word = wordOf(event, this.#overhead);
+    if (word.bytes === ALERT_BYTES) return;
+    if (looksPassive(this.#last, word)) this.since = word.time;
+    else if (this.#last?.fromClient === false && isFollowed(this.#last, word)) this.met();
+    this.#last = word;
+  }
+
+  /** The client has dialled for it, or it was none. */
+  met(): void {
+    this.since = Number.POSITIVE_INFINITY;
+  }
+}
+
+/** Two replies to one command are a transfer's, unless the second comes so late that it may be the 425 of a dial in vain. */
+function isFollowed(reply: SealedWord, next: SealedWord | undefined): boolean {
+  return next?.fromClient === false && next.time - reply.time < PATIENCE_SECONDS;
 }
 
 function inOrder(events: readonly { readonly time: number }[]): readonly number[] {

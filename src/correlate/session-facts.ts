@@ -21,7 +21,10 @@ export interface Candidate {
   readonly records: DataRecords;
   /** It goes to neither of the session's two hosts in the usual way: a host other than the control peer. */
   readonly foreign: boolean;
-  /** Nobody negotiated its port, and more than one session between its hosts is under way. */
+  /**
+   * Nobody is seen to have negotiated its port, and more than one session between its hosts is under way; under TLS, unless just one of them may have
+   * been granted a port that nobody has dialled.
+   */
   readonly contested: boolean;
 }
 

@@ -24,6 +24,8 @@ import type { ControlStream, Direction, GapReason, Stamp } from "../tcp/stream-s
 import { ANY_POINT } from "../tcp/vantage-points.ts";
 import type { Watcher } from "../tcp/watchlist.ts";
 import { DataRecords } from "../tls/data-records.ts";
+import { OpenGrant } from "./sealed-grants.ts";
+import { recordOverhead } from "./sealed-word.ts";
 import type { Candidate, SessionFacts, SessionSecurity } from "./session-facts.ts";
 import { sessionId } from "./session-id.ts";
 
@@ -116,8 +118,10 @@ export class SessionTracker implements ConnectionObserver {
     connection.tap = records;
     const holders: TrackedSession[] = [];
     const { port } = connection.responder;
-    for (const session of mostLikely(watchers as readonly TrackedSession[], port)) {
-      session.addCandidate(connection, records, watchers.length > 1 && !session.expects(port));
+    const sessions = watchers as readonly TrackedSession[];
+    const isClear = sessions.length === 1 || isAlone(sessions);
+    for (const session of mostLikely(sessions, connection)) {
+      session.addCandidate(connection, records, !isClear && !session.expects(port));
       holders.push(session);
     }
     connection.owner = holders;
@@ -272,23 +276,36 @@ function joinTwins(one: TrackedSession, other: TrackedSession): void {
 }
 
 /**
- * Of several sessions between the same two hosts one negotiated this port, and the latest to do so is meant; where nobody is seen to have
- * (the control connections are encrypted), it is the one whose server spoke last.
+ * Of several sessions between the same two hosts one negotiated this port, and the latest to do so is meant. Where nobody is seen to have (the
+ * control connections are encrypted) it is one that goes on, of those that may have been granted a port nobody has dialled yet the first, and else
+ * the one whose server spoke last.
  */
-function mostLikely(sessions: readonly TrackedSession[], port: number): readonly TrackedSession[] {
+function mostLikely(sessions: readonly TrackedSession[], connection: Connection): readonly TrackedSession[] {
   if (sessions.length === 1) return sessions;
   const chosen = new Map<string, TrackedSession>();
   for (const session of sessions) {
     const pair = `${session.clientAddress} ${session.controlAddress}`;
     const rival = chosen.get(pair);
-    const better =
-      rival === undefined ||
-      (session.expects(port) !== rival.expects(port)
-        ? session.expects(port)
-        : session.expects(port) || session.lastServerTime >= rival.lastServerTime);
-    if (better) chosen.set(pair, session);
+    if (rival === undefined || isLikelier(session, rival, connection)) chosen.set(pair, session);
   }
   return [...chosen.values()];
+}
+
+/** Whether of several sessions only one can have dialled: under TLS one alone goes on, or may have been granted a port that nobody has dialled. */
+function isAlone(sessions: readonly TrackedSession[]): boolean {
+  const [one, ...others] = sessions.filter(({ isLeaving }) => !isLeaving);
+  if (others.length === 0) return one?.isSealed === true;
+  return sessions.filter(({ grantedAt }) => Number.isFinite(grantedAt)).length === 1;
+}
+
+function isLikelier(session: TrackedSession, rival: TrackedSession, { originator, responder }: Connection): boolean {
+  const expects = session.expects(responder.port);
+  if (expects !== rival.expects(responder.port)) return expects;
+  if (expects) return true;
+  if (session.isLeaving !== rival.isLeaving) return rival.isLeaving;
+  const isDialled = originator.address === session.clientAddress;
+  if (isDialled && session.grantedAt !== rival.grantedAt) return session.grantedAt < rival.grantedAt;
+  return session.lastServerTime >= rival.lastServerTime;
 }
 
 /** Of a session that has negotiated nothing; nothing is ever added. */
@@ -340,6 +357,8 @@ class TrackedSession implements ControlStream, Watcher {
   #ftpEvidence = false;
   #otherProtocol = false;
   #linesSeen = 0;
+  /** Of a control connection under TLS whose cipher is known. */
+  #openGrant: OpenGrant | null = null;
   #settled = false;
 
   constructor(
@@ -460,10 +479,15 @@ class TrackedSession implements ControlStream, Watcher {
         break;
       case "tls-record":
         if (this.#hiddenFrom < 0 && event.contentType === 23) this.#beginHidden(time);
+        if (event.contentType === 23) this.#openGrant?.record(event);
         // Those of a handshake are no words.
         if (event.direction === "server" && event.contentType === 23) this.#lastServerTime = time;
         break;
       case "tls-hello":
+        if (event.hello.role === "server") {
+          const overhead = recordOverhead(event.hello);
+          this.#openGrant = overhead === undefined ? null : new OpenGrant(overhead);
+        }
         if (this.#hiddenFrom < 0) this.#beginHidden(time);
         break;
       case "gap":
@@ -514,6 +538,22 @@ class TrackedSession implements ControlStream, Watcher {
     return this.#lastServerTime;
   }
 
+  /** Under TLS: when it may have been granted a port that nobody has dialled yet (seconds); infinite: not, or nobody can tell. */
+  get grantedAt(): number {
+    return this.#openGrant?.since ?? Number.POSITIVE_INFINITY;
+  }
+
+  /** It is under TLS now. */
+  get isSealed(): boolean {
+    return this.#hiddenFrom >= 0;
+  }
+
+  /** An end has closed the control connection: nothing new is negotiated on it. */
+  get isLeaving(): boolean {
+    const { closed, originator, responder } = this.connection;
+    return closed || originator.finPacket !== 0 || responder.finPacket !== 0;
+  }
+
   /** Whether this session negotiated the port. */
   expects(port: number): boolean {
     return this.#expectedPorts.has(port);
@@ -539,6 +579,7 @@ class TrackedSession implements ControlStream, Watcher {
     this.room--;
     const hosts = [this.clientAddress, this.controlAddress];
     const foreign = !(hosts.includes(connection.originator.address) && hosts.includes(connection.responder.address));
+    if (!foreign && connection.originator.address === this.clientAddress) this.#openGrant?.met();
     if (foreign && !this.#expectedPorts.has(connection.responder.port)) this.#foreignCount++;
     this.#candidates = added(this.#candidates, { connection, records, foreign, contested });
   }

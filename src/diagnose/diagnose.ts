@@ -63,7 +63,8 @@ function diagnoseChannel(context: ChannelContext): ChannelDiagnosis {
   }
   for (const { cause, rule } of CHANNEL_RULES) {
     if (judgement.among !== null && !judgement.among.includes(cause)) continue;
-    const verdict = rule(context);
+    const found = rule(context);
+    const verdict = found && withDoubt(found, channel);
     if (verdict)
       return {
         facts: channel,
@@ -81,6 +82,15 @@ function diagnoseChannel(context: ChannelContext): ChannelDiagnosis {
     confidence: unexplained === "ok" ? "likely" : "possible",
     limits: limitsOf(null),
   };
+}
+
+/** Where it cannot be read which of several sessions dialled, the failure is seen and its owner is not. */
+function withDoubt(verdict: Verdict, { hidden, connection }: ChannelFacts): Verdict {
+  if (!hidden || !connection?.candidate.contested) return verdict;
+  const says =
+    "another session between the same hosts was under way, and neither can be read: it may have been the one that dialled";
+  const doubt = { packet: connection.connection.firstPacket, says };
+  return { ...verdict, confidence: "possible", facts: [...verdict.facts, doubt] };
 }
 
 function union(one: readonly LimitId[], other: readonly LimitId[]): readonly LimitId[] {

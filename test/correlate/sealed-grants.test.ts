@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { analyzeCapture } from "../../src/index.ts";
 import { Dialogue, OTHER, tlsListing } from "../diagnose/dialogue.ts";
+import type { Connection } from "../support/capture-builder.ts";
 
 /** A listing over a data connection of its own, under TLS. */
 function list(ftp: Dialogue, port: number): void {
@@ -93,5 +94,91 @@ describe("what the words before it allow is one of the session's", () => {
     long.net.synRefused(long.ends(50001));
     long.quitSealed();
     assert.deepEqual(told(long), ["failed data-port-rejected"]);
+  });
+});
+
+describe("parallel sessions under TLS: a connection is of the one that was granted a port and has not dialled", () => {
+  /** Three sessions of one client, logged in; what `act` has them say and dial, and the ports of their channels by client port. */
+  function together(act: (controls: readonly Connection[], ftp: Dialogue) => void): Record<number, number[]> {
+    const ftp = new Dialogue();
+    const others = [40_900, 40_902].map((port) =>
+      ftp.net.connect({ client: `${ftp.client}:${port}`, server: `${ftp.server}:21` }),
+    );
+    const controls = [ftp.control, ...others];
+    for (const control of controls) {
+      control.server("220 ready\r\n");
+      control.client("AUTH TLS\r\n");
+      control.server("234 go\r\n");
+      control.tls({});
+    }
+    act(controls, ftp);
+    ftp.pause(20);
+    for (const control of controls) control.finish("client");
+    const { sessions } = analyzeCapture(ftp.net.build());
+    return Object.fromEntries(
+      sessions.map(({ control, dataChannels }) => [
+        control.client.port,
+        dataChannels.map(({ connection }) => connection?.responder.port ?? 0),
+      ]),
+    );
+  }
+  const grant = (control: Connection, port: number) => {
+    control.sealed("client", "EPSV\r\n");
+    control.sealed("server", `229 Entering Extended Passive Mode (|||${port}|)\r\n`);
+  };
+  const transfer = (control: Connection, data: Connection) => {
+    control.sealed("client", "LIST\r\n");
+    control.sealed("server", "150 Opening ASCII mode data connection for file list\r\n");
+    tlsListing(data, 300, { resumption: "psk" });
+    control.sealed("server", "226 Transfer complete\r\n");
+  };
+
+  test("each grant has its own, in their order, whoever spoke last", () => {
+    const ports = together(([first, second, third], ftp) => {
+      grant(first, 50001);
+      grant(second, 50002);
+      third.sealed("server", "200 NOOP ok.\r\n");
+      const data = [ftp.dial(50001), ftp.dial(50002)];
+      third.sealed("server", "200 NOOP ok.\r\n");
+      transfer(first, data[0]);
+      transfer(second, data[1]);
+    });
+    assert.deepEqual(ports, { 40000: [50001], 40900: [50002], 40902: [] });
+  });
+
+  test("where two have been granted a port and one fails, the owner of the failure is only possible", () => {
+    const failure = (granted: number) => {
+      const ftp = new Dialogue().secureLogin();
+      const other = ftp.net.connect({ client: `${ftp.client}:40900`, server: `${ftp.server}:21` });
+      other.server("220 ready\r\n");
+      other.client("AUTH TLS\r\n");
+      other.server("234 go\r\n");
+      other.tls({});
+      [ftp.control, other].slice(0, granted).forEach((control, i) => {
+        grant(control, 50001 + i);
+      });
+      ftp.net.synUnanswered({ ...ftp.ends(50001), retries: 3 });
+      ftp.pause(5);
+      for (const control of [ftp.control, other]) control.finish("client");
+      const [channel] = analyzeCapture(ftp.net.build()).sessions.flatMap(({ dataChannels }) => dataChannels);
+      return [channel.cause, channel.confidence, channel.evidence.some(({ says }) => /another session/.test(says))];
+    };
+    assert.deepEqual(failure(1), ["data-port-filtered", "likely", false]);
+    assert.deepEqual(failure(2), ["data-port-filtered", "possible", true]);
+  });
+
+  test("a 150 as long as a grant is none, and a session that leaves dials no more", () => {
+    const ports = together(([first, second, third], ftp) => {
+      grant(first, 50001);
+      transfer(first, ftp.dial(50001));
+      grant(second, 50002);
+      third.sealed("client", "QUIT\r\n");
+      third.sealed("server", "221 Goodbye.\r\n");
+      third.finish("server");
+      transfer(second, ftp.dial(50002));
+      grant(first, 50003);
+      transfer(first, ftp.dial(50003));
+    });
+    assert.deepEqual(ports, { 40000: [50001, 50003], 40900: [50002], 40902: [] });
   });
 });
