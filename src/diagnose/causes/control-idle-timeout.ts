@@ -1,10 +1,18 @@
 import type { SessionFacts } from "../../correlate/session-facts.ts";
 import type { ChannelRule, SessionRule } from "../context.ts";
-import { type ControlEnd, controlEnd, FORGET_SECONDS, IDLE_SECONDS, saidGoodbye } from "../control-end.ts";
-import { progressOf } from "../data-progress.ts";
-import { isForged } from "../packet-origin.ts";
+import {
+  type ControlEnd,
+  controlEnd,
+  DEAD_RETRANSMISSIONS,
+  FORGET_SECONDS,
+  IDLE_SECONDS,
+  PROVOKED_SECONDS,
+  saidGoodbye,
+} from "../control-end.ts";
+import { type DataProgress, progressOf } from "../data-progress.ts";
+import { isForged, resetOrigin } from "../packet-origin.ts";
 import type { Confidence, Fact } from "../verdict.ts";
-import { secondsText } from "../wording.ts";
+import { secondsText, timesText } from "../wording.ts";
 
 /** A client that has not left says nothing by its waiting until it has waited for so long (seconds): servers that check or move a file take their time. */
 const GIVEN_UP_SECONDS = 60;
@@ -25,7 +33,11 @@ export const channelRule: ChannelRule = (context) => {
   const facts = dead(end, session);
   const dataEnd = Math.max(progress.sender.finTime, progress.sender.lastNewPayloadTime);
   let confidence = confidenceOf(end);
-  if (facts.length === 0) {
+  const goodbye = facts.length === 0 && !channel.hidden ? unheardGoodbye(session, dataEnd) : null;
+  if (goodbye) {
+    confidence = forgets(session.client.finTime - lastServerWord(session.events));
+    facts.push(completeFact(progress), goodbye);
+  } else if (facts.length === 0) {
     // At the client nothing at all may come back: data long complete, the client waited, then left.
     const last = lastServerWord(session.events);
     const left = session.client.finTime;
@@ -42,10 +54,9 @@ export const channelRule: ChannelRule = (context) => {
   } else {
     const dead = Math.max(session.server.stalledFirstTime, session.client.stalledFirstTime, end.reset?.reset.time ?? 0);
     if (dead < progress.connection.firstTime) return undefined;
-    facts.unshift({
-      packet: progress.sender.finPacket,
-      says: `the data is complete: ${progress.sender.bytes} bytes, closed in order`,
-    });
+    // The server had the last word after the data, and the client had it: that was the reply, and what died later is another command's.
+    if (channel.hidden && end.kind !== "server-unheard" && lastServerWord(session.events) >= dataEnd) return undefined;
+    facts.unshift(completeFact(progress));
   }
   return {
     outcome: "failed",
@@ -57,6 +68,29 @@ export const channelRule: ChannelRule = (context) => {
     ],
   };
 };
+
+function completeFact({ sender }: DataProgress): Fact {
+  return { packet: sender.finPacket, says: `the data is complete: ${sender.bytes} bytes, closed in order` };
+}
+
+/**
+ * The client waited for the reply in vain, and its FIN gets no answer, or a RST from a device that knows nothing of the connection: a server that is
+ * merely slow acknowledges a FIN.
+ * @param dataEnd when the data was complete (seconds)
+ */
+function unheardGoodbye({ client, server, events }: SessionFacts, dataEnd: number): Fact | null {
+  const { finPacket, finTime, finAcked, finCount } = client;
+  const waited = finTime - Math.max(dataEnd, lastServerWord(events));
+  if (finPacket === 0 || finAcked || waited < IDLE_SECONDS) return null;
+  const reset = server.resets.find(({ time }) => time >= finTime && time - finTime <= PROVOKED_SECONDS);
+  const after = `after ${secondsText(waited)} without a reply the client leaves`;
+  if (reset && isForged(reset, server)) {
+    const { text } = resetOrigin(reset, server);
+    return { packet: reset.packet, says: `${after}, and a RST answers its FIN: ${text}` };
+  }
+  if (finCount <= DEAD_RETRANSMISSIONS || server.lastTime >= finTime) return null;
+  return { packet: finPacket, says: `${after}: its FIN is repeated ${timesText(finCount - 1)}, never acknowledged` };
+}
 
 export const sessionRule: SessionRule = ({ session }) => {
   const end = controlEnd(session);

@@ -64,22 +64,27 @@ test("at the server: a reset in the client's name answers the 226", () => {
   });
 });
 
-test("at the client: nothing comes, it waits and leaves, its FIN is repeated", () => {
-  const waits = (seconds: number) => {
+test("at the client: nothing comes, it waits and leaves; its FIN is repeated", () => {
+  const waits = (seconds: number, times: number) => {
     const { ftp, fin } = longDownload(600);
-    ftp.pause(seconds).control.fin("client");
-    ftp.control.retransmit("client", { times: 4 });
-    return { channel: ftp.channel(), fin };
+    const left = ftp.pause(seconds).control.fin("client");
+    if (times > 0) ftp.control.retransmit("client", { times });
+    return { channel: ftp.channel(), fin, left };
   };
-  const { channel, fin } = waits(IDLE_SECONDS + 1);
-  shows(channel, {
-    outcome: "failed",
-    cause: CAUSE,
-    confidence: "likely",
-    evidence: [fin],
+  const silent = waits(IDLE_SECONDS + 1, 0);
+  const verdict = { outcome: "failed", cause: CAUSE, confidence: "likely" } as const;
+  shows(silent.channel, {
+    ...verdict,
+    evidence: [silent.fin],
     says: /the control connection stays silent for 6\.\d s after it/,
   });
-  judges(waits(IDLE_SECONDS - 1).channel, "ok"); // a client may leave before the last 226
+  const repeated = waits(IDLE_SECONDS + 1, 4);
+  shows(repeated.channel, {
+    ...verdict,
+    evidence: [repeated.fin, repeated.left],
+    says: /after 6\.\d s without a reply the client leaves: its FIN is repeated 4 times, never acknowledged/,
+  });
+  judges(waits(IDLE_SECONDS - 1, 4).channel, "ok"); // a client may leave before the last 226
 });
 
 test("at the client: its next words are repeated", () => {
@@ -216,7 +221,10 @@ test("silent under TLS: after the pause the client ends TLS, and the server's re
   const goodbye = ends((ftp) => void ftp.control.closeNotify("client"));
   judges(goodbye.control, "ok");
   assert.equal(goodbye.dataChannels[0].cause, null);
-  judges(ends((ftp) => void ftp.askSealed("NOOP", [])).dataChannels[0], "failed", CAUSE);
+  // Asked again after the pause; the listing had its 226.
+  const asked = ends((ftp) => void ftp.askSealed("NOOP", []));
+  judges(asked.control, "failed", CAUSE);
+  judges(asked.dataChannels[0], "ok");
 });
 
 test("silent: the client leaves by a RST right after it has acknowledged the 226", () => {
@@ -313,4 +321,73 @@ test("silent: the client leaves by a RST that acknowledges the 226, and its ackn
   const session = ftp.session();
   judges(session.dataChannels[0], "ok");
   judges(session.control, "ok");
+});
+
+test("at the client: its FIN is answered by a device, or by nobody", () => {
+  const answered = longDownload(40);
+  answered.ftp.pause(36);
+  answered.ftp.control.fin("client");
+  const reset = answered.ftp.control.reset("server", FORGED);
+  shows(answered.ftp.channel(), {
+    outcome: "failed",
+    cause: CAUSE,
+    confidence: "likely",
+    evidence: [answered.fin, reset],
+    says: /after 36\.\d s without a reply the client leaves, and a RST answers its FIN: TTL 62.*by a middlebox/,
+  });
+
+  const unheard = longDownload(0.3);
+  unheard.ftp.pause(60);
+  const fin = unheard.ftp.control.fin("client");
+  unheard.ftp.control.retransmit("client", { times: DEAD_RETRANSMISSIONS });
+  shows(unheard.ftp.channel(), {
+    outcome: "failed",
+    cause: CAUSE,
+    confidence: "likely",
+    evidence: [unheard.fin, fin],
+    says: /after 60\.\d s without a reply the client leaves: its FIN is repeated 2 times, never acknowledged/,
+  });
+});
+
+test("silent: a server that is slow acknowledges the FIN, or resets by itself; one repetition less; a client that leaves soon", () => {
+  const slow = longDownload(0.3);
+  slow.ftp.pause(60);
+  slow.ftp.control.fin("client");
+  slow.ftp.control.ack("server");
+  judges(slow.ftp.channel(), "ok");
+
+  const own = longDownload(0.3);
+  own.ftp.pause(60);
+  own.ftp.control.fin("client");
+  own.ftp.control.reset("server");
+  judges(own.ftp.channel(), "ok");
+
+  const once = longDownload(0.3);
+  once.ftp.pause(60);
+  once.ftp.control.fin("client");
+  once.ftp.control.retransmit("client", { times: DEAD_RETRANSMISSIONS - 1 });
+  once.ftp.control.ack("server");
+  judges(once.ftp.channel(), "ok");
+
+  const soon = longDownload(40);
+  soon.ftp.pause(IDLE_SECONDS - 1);
+  soon.ftp.control.fin("client");
+  soon.ftp.control.reset("server", FORGED);
+  judges(soon.ftp.channel(), "ok");
+});
+
+test("under TLS: a reply that came after the data ends the channel, and what dies later is the session's", () => {
+  const ftp = new Dialogue().secureLogin();
+  ftp.askSealed("EPSV", ["229 Entering Extended Passive Mode (|||50002|)"]);
+  const data = ftp.dial(50002);
+  ftp.askSealed("LIST", ["150 Here comes the directory listing."]);
+  tlsListing(data, 300, { resumption: "psk" });
+  ftp.control.sealed("server", "226 Directory send OK.\r\n");
+  ftp.control.ack("client");
+  ftp.pause(40);
+  ftp.control.sealed("client", "PASV\r\n");
+  ftp.control.retransmit("client", { times: 5 });
+  const session = ftp.session();
+  judges(session.dataChannels[0], "ok");
+  judges(session.control, "failed", CAUSE);
 });
