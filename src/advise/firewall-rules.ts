@@ -27,13 +27,13 @@ export function firewallRules(subject: RuleSubject, roles: readonly RoleAdvice[]
   return [
     {
       kind: "nftables",
-      use: "Load with `nft -f FILE`; the chains do nothing until one of your base chains jumps to them.",
+      use: "Put the names of your own tables in place of these: no jump leaves its table, and an accept overrules no other table's drop. Load with `nft -f FILE`; the chains do nothing until one of your base chains, which has to accept established connections, jumps to them: `nft insert rule inet filter forward jump ftp_server_passive`.",
       lines: nftables(subject, roles, isIpv6),
       source: "nft(8)",
     },
     {
       kind: "iptables",
-      use: `Load with \`${isIpv6 ? "ip6tables" : "iptables"}-restore --noflush FILE\`; jump to the chains from INPUT, OUTPUT or FORWARD.`,
+      use: `Load with \`${isIpv6 ? "ip6tables" : "iptables"}-restore --noflush FILE\`; jump to the chains from INPUT, OUTPUT or FORWARD, which has to accept established connections.`,
       lines: iptables(subject, roles),
       source: "iptables-restore(8), iptables-extensions(8)",
     },
@@ -61,7 +61,9 @@ function usage({ role, seen }: RoleAdvice): string {
   return `${role}${seen ? "" : " (mode not seen in this capture)"}`;
 }
 
+/** In the tables that base chains usually stand in: a jump stays within its table, and an accept overrules no drop of another one. */
 function nftables(subject: RuleSubject, roles: readonly RoleAdvice[], isIpv6: boolean): string[] {
+  const family = isIpv6 ? "ip6" : "ip";
   const chains = roles.flatMap((role) => [
     `  # ${usage(role)}`,
     `  chain ${chainName(role)} {`,
@@ -70,21 +72,23 @@ function nftables(subject: RuleSubject, roles: readonly RoleAdvice[], isIpv6: bo
   ]);
   const helper = [
     "  # instead of the open data ports, for cleartext control connections: jump here",
-    "  # from a prerouting chain, and accept ct state related",
+    "  # from a chain of type filter, hook prerouting, and accept ct state related",
     '  ct helper ftp_standard {\n    type "ftp" protocol tcp\n  }',
     `  chain ftp_helper {\n    tcp dport ${subject.controlPort} ct helper set "ftp_standard"\n  }`,
   ];
   return [
-    `table ${isIpv6 ? "ip6" : "ip"} ftptrace {`,
+    "table inet filter {",
     ...chains,
-    ...forwarding(subject, (publicAddress, insideAddress, ports) => [
-      "  # jump here from a chain of type nat, hook prerouting",
-      "  chain ftp_forward {",
-      `    ${isIpv6 ? "ip6" : "ip"} daddr ${publicAddress} tcp dport { ${ports.map((range) => portText(range)).join(", ")} } dnat to ${insideAddress}`,
-      "  }",
-    ]),
     ...(subject.readable ? helper : []),
     "}",
+    ...forwarding(subject, (publicAddress, insideAddress, ports) => [
+      `table ${family} nat {`,
+      "  # jump here from a chain of type nat, hook prerouting",
+      "  chain ftp_forward {",
+      `    ${family} daddr ${publicAddress} tcp dport { ${ports.map((range) => portText(range)).join(", ")} } dnat to ${insideAddress}`,
+      "  }",
+      "}",
+    ]),
   ].flatMap((lines) => lines.split("\n"));
 }
 

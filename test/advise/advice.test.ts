@@ -211,6 +211,53 @@ test("nft accepts the rules", { skip: missing("nft") }, (context) => {
   assert.notEqual(nftCheck(path).status, 0, "nft accepts anything");
 });
 
+/** A ruleset as people have it, with base chains where the rules are said to belong. */
+const OWN_NFT_RULES = `
+table inet filter {
+  chain forward {
+    type filter hook forward priority 0; policy drop
+    ct state established accept
+  }
+  chain prerouting { type filter hook prerouting priority 0; }
+}
+table ip nat {
+  chain prerouting { type nat hook prerouting priority -100; }
+}
+`;
+
+/** The chains of printed nftables rules, each with a rule that jumps to it from the user's base chain. */
+function nftJumps(lines: readonly string[]): string[] {
+  let table = "";
+  return lines.flatMap((line) => {
+    table = /^table (\w+ \w+)/.exec(line)?.[1] ?? table;
+    const chain = /^ {2}chain (\w+)/.exec(line)?.[1];
+    if (chain === undefined) return [];
+    const base = /helper|forward$/.test(chain) ? "prerouting" : "forward";
+    return [`insert rule ${table} ${base} jump ${chain}`];
+  });
+}
+
+test("the chains of nftables stand in the tables that base chains are in: no jump leaves a table, and no accept either", (context) => {
+  const lines = linesOf(adviceOf("pasv-cleartext-private-address-client.pcap"), "nftables");
+  const jumps = nftJumps(lines);
+  assert.deepEqual(
+    jumps.map((jump) => jump.replace("insert rule ", "")),
+    [
+      ...ROLES.map((role) => `inet filter forward jump ftp_${role.replace("-", "_")}`),
+      "inet filter prerouting jump ftp_helper",
+      "ip nat prerouting jump ftp_forward",
+    ],
+  );
+  const path = join(temporaryFolder(context), "rules.nft");
+  writeFileSync(path, OWN_NFT_RULES);
+  if (missing("nft") || nftCheck(path).status !== 0) {
+    context.skip("nft may not ask the kernel here: the jumps were not tried");
+    return;
+  }
+  writeFileSync(path, [OWN_NFT_RULES, ...lines, ...jumps, ""].join("\n"));
+  assert.equal(nftCheck(path).stderr, "");
+});
+
 test("iptables-restore accepts the rules", { skip: missing("iptables-restore") }, (context) => {
   for (const fixture of VARIETY) {
     const advice = adviceOf(fixture);
