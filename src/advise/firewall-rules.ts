@@ -61,6 +61,15 @@ function usage({ role, seen }: RoleAdvice): string {
   return `${role}${seen ? "" : " (mode not seen in this capture)"}`;
 }
 
+/**
+ * What Netfilter may take the SYN of an opening for. A data connection that a helper expects is `related` and never `new`; helpers may be
+ * at work on sessions that were not seen.
+ */
+const CONNECTION_STATES = {
+  control: ["new"],
+  data: ["new", "related"],
+} as const satisfies Record<Opening["purpose"], readonly string[]>;
+
 /** In the tables that base chains usually stand in: a jump stays within its table, and an accept overrules no drop of another one. */
 function nftables(subject: RuleSubject, roles: readonly RoleAdvice[], isIpv6: boolean): string[] {
   const family = isIpv6 ? "ip6" : "ip";
@@ -92,9 +101,9 @@ function nftables(subject: RuleSubject, roles: readonly RoleAdvice[], isIpv6: bo
   ].flatMap((lines) => lines.split("\n"));
 }
 
-function nftRule({ from, to }: Opening): string {
+function nftRule({ purpose, from, to }: Opening): string {
   const parts = [...nftEnd(from, "s"), ...nftEnd(to, "d")];
-  return `${parts.join(" ")} ct state new accept`;
+  return `${parts.join(" ")} ct state ${CONNECTION_STATES[purpose].join(",")} accept`;
 }
 
 function nftEnd({ address, ports }: OpeningEnd, side: "s" | "d"): string[] {
@@ -135,14 +144,14 @@ function iptables(subject: RuleSubject, roles: readonly RoleAdvice[]): string[] 
   ];
 }
 
-function iptablesMatch({ from, to }: Opening): string {
+function iptablesMatch({ purpose, from, to }: Opening): string {
   const parts = [
     ...(from.address === null ? [] : [`-s ${from.address}`]),
     ...(to.address === null ? [] : [`-d ${to.address}`]),
     "-p tcp",
     ...(from.ports === null ? [] : [`--sport ${portText(from.ports, ":")}`]),
     ...(to.ports === null ? [] : [`--dport ${portText(to.ports, ":")}`]),
-    "-m conntrack --ctstate NEW",
+    `-m conntrack --ctstate ${CONNECTION_STATES[purpose].join(",").toUpperCase()}`,
   ];
   return parts.join(" ");
 }

@@ -87,6 +87,28 @@ describe("what a server behind NAT needs that advertises its inner address", () 
     for (const text of Object.values(settings)) assert.match(text, /50000\b[\s\S]*50099\b[\s\S]*93\.190\.70\.26/);
   });
 
+  test("a data connection may be new, or related where a helper expects it; a control connection is never the latter", () => {
+    const statesOf = (kind: FirewallRules["kind"], pattern: RegExp) =>
+      linesOf(advice, kind).flatMap((line) => {
+        const [, state] = pattern.exec(line) ?? [];
+        return state === undefined ? [] : [[/dport 21\b/.test(line) ? "control" : "data", state]];
+      });
+    assert.deepEqual(
+      statesOf("nftables", /ct state (\S+) accept/),
+      ROLES.flatMap(() => [
+        ["control", "new"],
+        ["data", "new,related"],
+      ]),
+    );
+    assert.deepEqual(
+      statesOf("iptables", /--ctstate (\S+) -j ACCEPT/),
+      ROLES.flatMap(() => [
+        ["control", "NEW"],
+        ["data", "NEW,RELATED"],
+      ]),
+    );
+  });
+
   test("a helper is an alternative while it can read, and CCC needs no word", () => {
     assert.ok(linesOf(advice, "nftables").join("\n").includes("ct helper"));
     assert.doesNotMatch(advice.alternatives.join("\n"), /CCC/);
