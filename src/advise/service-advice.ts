@@ -65,7 +65,8 @@ interface Place {
   readonly publicAddress: string | null;
   readonly insideAddress: string | null;
   readonly range: PortRange;
-  readonly sourcePort: number;
+  /** From which the server opens active data connections; null: any. */
+  readonly sourcePort: number | null;
 }
 
 function addressesOf({ server, advertised }: ServiceNeeds): {
@@ -123,27 +124,38 @@ function passiveRangeOf({ passive: { ports, channels } }: ServiceNeeds): { range
   };
 }
 
-/** RFC 959 3.2: the port below the control port; 20, and 989 (ftps-data, IANA) beside 990. */
-function dataSourcePort({ controlPort, active: { sourcePorts } }: ServiceNeeds): number {
-  const [first] = sourcePorts.list();
-  return sourcePorts.count === 1 && first !== undefined ? first : controlPort - 1;
+/** The source ports that servers bind for data: RFC 959 3.2 (the one below the control port), and the assigned ones wherever they listen. */
+const boundSourcePorts = (controlPort: number) => [controlPort - 1, FTP_DATA_PORT, FTPS_DATA_PORT];
+const FTP_DATA_PORT = 20;
+const FTPS_DATA_PORT = 989;
+
+/** Where active data connections come from; null: any port. One that the system chose does not come again, and a rule with it would let pass nothing. */
+function dataSourcePort({ controlPort, active: { sourcePorts } }: ServiceNeeds): number | null {
+  const [first = controlPort - 1, ...others] = sourcePorts.list();
+  return others.length === 0 && boundSourcePorts(controlPort).includes(first) ? first : null;
 }
 
-function modeAssumptions({ server, active, clients }: ServiceNeeds, { sourcePort }: Place): string[] {
-  const seen = active.sourcePorts.count;
-  const source =
-    seen === 0
-      ? `Active data connections were not seen. They are taken to come from port ${sourcePort}, one below the control port (RFC 959); some servers use any port.`
-      : seen === 1
-        ? `All active data connections seen came from the server's port ${sourcePort}.`
-        : `Active data connections came from ${countOf(seen, "port")} of the server: the rules name ${sourcePort} (RFC 959); if they are to stay many, leave the source port out.`;
+function sourceAssumption({ active: { sourcePorts } }: ServiceNeeds, sourcePort: number | null): string {
+  const [first, ...others] = sourcePorts.list();
+  if (first === undefined)
+    return `Active data connections were not seen. They are taken to come from port ${sourcePort}, one below the control port (RFC 959); some servers use any port.`;
+  if (sourcePort !== null) return `All active data connections seen came from the server's port ${sourcePort}.`;
+  const seen =
+    others.length === 0
+      ? `came from the server's port ${first}, which its system chose`
+      : `came from ${countOf(sourcePorts.count, "port")} of the server`;
+  return `Active data connections ${seen}: the rules name no source port. They can where the server keeps to one (RFC 959: the one below the control port).`;
+}
+
+function modeAssumptions(needs: ServiceNeeds, { sourcePort }: Place): string[] {
+  const { server, clients } = needs;
   const who =
     clients.size > MAX_NAMED_CLIENTS
       ? countOf(clients.size, "client address", "client addresses")
       : [...clients].sort().join(", ");
   const seenBeforeNat = classifyAddress(server) === "public" && [...clients].some(isPrivateUse);
   return [
-    source,
+    sourceAssumption(needs, sourcePort),
     `Clients may come from any address. To admit only those seen, name them in the rules of the server's side: ${who}.`,
     ...(seenBeforeNat
       ? ["Private client addresses were seen before their NAT: the server's side sees its public address instead."]
@@ -172,7 +184,7 @@ function roleAdvice(role: Role, place: Place, readable: boolean): RoleAdvice {
     : {
         purpose: "data",
         direction: atServer ? "out" : "in",
-        from: { address: server, ports: { first: sourcePort, last: sourcePort } },
+        from: { address: server, ports: sourcePort === null ? null : { first: sourcePort, last: sourcePort } },
         to: { address: client, ports: CLIENT_PORTS },
       };
   const use = passive ? needs.passive : needs.active;
@@ -182,6 +194,10 @@ function roleAdvice(role: Role, place: Place, readable: boolean): RoleAdvice {
     openings: [control, data],
     words: WORDS[role](place, readable),
   };
+}
+
+function sourceText(sourcePort: number | null): string {
+  return sourcePort === null ? "any port" : `port ${sourcePort}`;
 }
 
 /** What each role needs, in words. */
@@ -196,7 +212,7 @@ const WORDS: Readonly<Record<Role, (place: Place, readable: boolean) => string[]
       : "No helper can read the encrypted 227 and 229: the range has to stand open, and the server has to know its public address.",
   ],
   "server-active": ({ needs, sourcePort }) => [
-    `Firewall: let new connections in to port ${needs.controlPort}, and out from port ${sourcePort} to any port above 1023 of the clients.`,
+    `Firewall: let new connections in to port ${needs.controlPort}, and out from ${sourceText(sourcePort)} to any port above 1023 of the clients.`,
     "NAT: nothing more; the server connects outward.",
   ],
   "client-passive": ({ needs, range }) => [
@@ -204,7 +220,7 @@ const WORDS: Readonly<Record<Role, (place: Place, readable: boolean) => string[]
     "NAT: nothing more; the client connects outward.",
   ],
   "client-active": ({ needs, sourcePort }, readable) => [
-    `Firewall: let new connections out to port ${needs.controlPort}, and in from port ${sourcePort} of the server to ports above 1023 of the client.`,
+    `Firewall: let new connections out to port ${needs.controlPort}, and in from ${sourceText(sourcePort)} of the server to ports above 1023 of the client.`,
     readable
       ? "NAT: only with a helper, which rewrites the address in PORT and EPRT and forwards that port."
       : "NAT: not possible under TLS without a fixed port range in the client, forwarded to it, and its public address set there. Use passive mode.",

@@ -142,6 +142,51 @@ test("implicit TLS: port 990, active data from 989", () => {
   assert.match(advice.alternatives.join("\n"), /990 and, in active mode, data from port 989/);
 });
 
+describe("the source port of active data connections", () => {
+  /** Where the openings of active mode let data come from, and what is said of it. */
+  function sourceOf(advice: ServiceAdvice): [ports: unknown[], says: string] {
+    const active = advice.roles.filter(({ role }) => role.endsWith("active"));
+    const ports = active.map(({ openings }) => openings.find(({ purpose }) => purpose === "data")?.from.ports);
+    const said = [...advice.assumptions, ...active.flatMap(({ words }) => words)].join("\n");
+    return [ports, said];
+  }
+
+  test("20 was seen: named", () => {
+    const [ports, said] = sourceOf(adviceOf("port-cleartext-ok-client.pcap"));
+    const port20 = { first: 20, last: 20 };
+    assert.deepEqual(ports, [port20, port20]);
+    assert.match(said, /All active data connections seen came from the server's port 20\./);
+  });
+
+  test("20 beside a control port of its own choice (vsftpd): named", () => {
+    const net = new CaptureBuilder();
+    const control = net.connect({ client: "192.0.2.10:40000", server: "203.0.113.5:2121", handshake: true });
+    control.server("220 ready\r\n");
+    control.client("PORT 192,0,2,10,200,1\r\n");
+    control.server("200 PORT command successful\r\n");
+    control.client("LIST\r\n");
+    net.connect({ client: "203.0.113.5:20", server: "192.0.2.10:51201", handshake: true });
+    const [advice] = adviceFor(analyzeCapture(net.build()).sessions);
+    assert.ok(advice);
+    assert.deepEqual(sourceOf(advice)[0], Array(2).fill({ first: 20, last: 20 }));
+  });
+
+  for (const [fixture, says] of [
+    ["port-cleartext-inbound-rejected-server.pcap", /the server's port 38795, which its system chose/],
+    ["port-cleartext-ftp-ssl-ok-client.pcap", /came from 2 ports of the server/],
+  ] as const)
+    test(`ports that the system chose do not come again: any (${fixture})`, () => {
+      const advice = adviceOf(fixture);
+      const [ports, said] = sourceOf(advice);
+      assert.deepEqual(ports, [null, null]);
+      assert.match(said, says);
+      assert.match(said, /out from any port to any port above 1023 of the clients/);
+      assert.match(said, /in from any port of the server to ports above 1023 of the client/);
+      for (const kind of ["nftables", "iptables"] as const)
+        assert.doesNotMatch(linesOf(advice, kind).join("\n"), /sport/);
+    });
+});
+
 test("ports all over the place are no range; one is to be set", () => {
   const net = new CaptureBuilder();
   const control = net.connect({ client: "192.0.2.10:40000", server: "203.0.113.5:21", handshake: true });
