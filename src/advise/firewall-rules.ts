@@ -17,6 +17,8 @@ export interface RuleSubject {
   readonly publicAddress: string | null;
   readonly insideAddress: string | null;
   readonly range: PortRange;
+  /** Which of several services it is; null: the only one. */
+  readonly number: number | null;
   /** Helpers can read the control connection. */
   readonly readable: boolean;
 }
@@ -33,7 +35,7 @@ export function firewallRules(subject: RuleSubject, roles: readonly RoleAdvice[]
     },
     {
       kind: "iptables",
-      use: `Load with \`${isIpv6 ? "ip6tables" : "iptables"}-restore --noflush FILE\`; jump to the chains from INPUT, OUTPUT or FORWARD, which has to accept established connections.`,
+      use: `Load with \`${isIpv6 ? "ip6tables" : "iptables"}-restore --noflush FILE\`; jump to the chains from INPUT, OUTPUT or FORWARD, which has to accept established connections. Chains with the same names are emptied before.`,
       lines: iptables(subject, roles),
       source: "iptables-restore(8), iptables-extensions(8)",
     },
@@ -114,30 +116,32 @@ function nftEnd({ address, ports }: OpeningEnd, side: "s" | "d"): string[] {
 }
 
 function iptables(subject: RuleSubject, roles: readonly RoleAdvice[]): string[] {
+  // iptables-restore empties a chain that is there already: each service has its own.
+  const own = (chain: string) => (subject.number === null ? chain : `${chain}_${subject.number}`);
   return [
     "*filter",
-    ...roles.map((role) => `:${chainName(role)} - [0:0]`),
+    ...roles.map((role) => `:${own(chainName(role))} - [0:0]`),
     ...roles.flatMap((role) => [
       `# ${usage(role)}`,
-      ...role.openings.map((opening) => `-A ${chainName(role)} ${iptablesMatch(opening)} -j ACCEPT`),
+      ...role.openings.map((opening) => `-A ${own(chainName(role))} ${iptablesMatch(opening)} -j ACCEPT`),
     ]),
     "COMMIT",
     ...forwarding(subject, (publicAddress, insideAddress, ports) => [
       "*nat",
-      ":ftp_forward - [0:0]",
+      `:${own("ftp_forward")} - [0:0]`,
       "# jump here from PREROUTING",
       ...ports.map(
         (range) =>
-          `-A ftp_forward -d ${publicAddress} -p tcp --dport ${portText(range, ":")} -j DNAT --to-destination ${insideAddress}`,
+          `-A ${own("ftp_forward")} -d ${publicAddress} -p tcp --dport ${portText(range, ":")} -j DNAT --to-destination ${insideAddress}`,
       ),
       "COMMIT",
     ]),
     ...(subject.readable
       ? [
           "*raw",
-          ":ftp_helper - [0:0]",
+          `:${own("ftp_helper")} - [0:0]`,
           "# instead of the open data ports: jump here from PREROUTING, and accept RELATED",
-          `-A ftp_helper -p tcp --dport ${subject.controlPort} -j CT --helper ftp`,
+          `-A ${own("ftp_helper")} -p tcp --dport ${subject.controlPort} -j CT --helper ftp`,
           "COMMIT",
         ]
       : []),
@@ -167,20 +171,29 @@ function ciscoAsa(subject: RuleSubject, roles: readonly RoleAdvice[], isIpv6: bo
         ({ from, to }) => `access-list ${chainName(role).toUpperCase()} extended permit tcp ${end(from)} ${end(to)}`,
       ),
     ]),
-    ...forwarding(subject, (publicAddress, insideAddress, [control, data]) => [
-      "! forwarding",
-      `object network FTP_INSIDE\n host ${insideAddress}`,
-      `object network FTP_PUBLIC\n host ${publicAddress}`,
-      `object service FTP_CONTROL\n service tcp source ${asaPorts(control)}`,
-      `object service FTP_DATA\n service tcp source ${asaPorts(data)}`,
-      ...["FTP_CONTROL", "FTP_DATA"].map(
-        (name) => `nat (inside,outside) source static FTP_INSIDE FTP_PUBLIC service ${name} ${name}`,
-      ),
-    ]).flatMap((lines) => lines.split("\n")),
+    ...forwarding(subject, (publicAddress, insideAddress, ports) => {
+      const inside = asaName("FTP_INSIDE", insideAddress);
+      const outside = asaName("FTP_PUBLIC", publicAddress);
+      const services = ports.map((range) => ({ range, service: asaName("FTP_PORTS", portText(range)) }));
+      return [
+        "! forwarding",
+        `object network ${inside}\n host ${insideAddress}`,
+        `object network ${outside}\n host ${publicAddress}`,
+        ...services.map(({ range, service }) => `object service ${service}\n service tcp source ${asaPorts(range)}`),
+        ...services.map(
+          ({ service }) => `nat (inside,outside) source static ${inside} ${outside} service ${service} ${service}`,
+        ),
+      ];
+    }).flatMap((lines) => lines.split("\n")),
     ...(subject.readable
       ? ["! instead of the open data ports", "policy-map global_policy", " class inspection_default", "  inspect ftp"]
       : ["! inspect ftp cannot read an encrypted control connection"]),
   ];
+}
+
+/** An object that is defined again is changed, also for who uses it already: its name says what it stands for. Colons are not allowed in it. */
+function asaName(kind: string, value: string): string {
+  return `${kind}_${value.replaceAll(":", "-")}`;
 }
 
 function securityGroup(role: RoleAdvice, isIpv6: boolean): string[] {

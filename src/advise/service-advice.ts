@@ -36,8 +36,13 @@ const RANGE_STEP = 100;
 
 const CLIENT_PORTS: PortRange = { first: 1024, last: 65_535 };
 
-/** What the firewalls and NATs between a service and its clients have to let pass, with what is assumed for it. */
-export function adviseService(needs: ServiceNeeds): ServiceAdvice {
+/** What the firewalls and NATs between services and their clients have to let pass, with what is assumed for it. */
+export function adviseServices(services: readonly ServiceNeeds[]): ServiceAdvice[] {
+  return services.map((needs, i) => adviseService(needs, services.length === 1 ? null : i + 1));
+}
+
+/** @param number tells the names in its rules from those of other services; null: there are no others */
+function adviseService(needs: ServiceNeeds, number: number | null): ServiceAdvice {
   const addresses = addressesOf(needs);
   const range = passiveRangeOf(needs);
   const readable = [...needs.security].every((security) => security === "cleartext" || security.endsWith("-then-ccc"));
@@ -55,7 +60,7 @@ export function adviseService(needs: ServiceNeeds): ServiceAdvice {
     roles,
     alternatives: alternatives(readable, needs),
     assumptions: [range.says, ...addresses.assumptions, ...modeAssumptions(needs, place)],
-    firewalls: firewallRules({ ...name, ...addresses, range: range.range, readable }, roles),
+    firewalls: firewallRules({ ...name, ...addresses, number, range: range.range, readable }, roles),
     settings: passiveSettings(addresses.publicAddress, range.range, needs.serverSoftware),
   };
 }

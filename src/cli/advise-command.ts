@@ -1,5 +1,5 @@
 import { adviceText } from "../advise/advice-text.ts";
-import { adviseService } from "../advise/service-advice.ts";
+import { adviseServices } from "../advise/service-advice.ts";
 import { ServiceLedger } from "../advise/service-needs.ts";
 import { safeData } from "../report/safe-text.ts";
 import type { AdviseRequest } from "./args.ts";
@@ -42,7 +42,7 @@ export async function adviseCommand(request: AdviseRequest): Promise<ExitCode> {
 }
 
 function adviceOn(ledger: ServiceLedger, request: AdviseRequest): string {
-  const services = ledger.services().map(adviseService);
+  const services = adviseServices(ledger.services());
   const { sessionsLeftOut } = ledger;
   return request.format === "json"
     ? `${JSON.stringify(safeData({ schemaVersion: "1.0", services, sessionsLeftOut }), null, 2)}\n`

@@ -7,7 +7,7 @@ import { Ajv2020 } from "ajv/dist/2020.js";
 import { adviceText } from "../../src/advise/advice-text.ts";
 import type { FirewallRules } from "../../src/advise/firewall-rules.ts";
 import { ROLES } from "../../src/advise/opening.ts";
-import { adviseService, type ServiceAdvice } from "../../src/advise/service-advice.ts";
+import { adviseServices, type ServiceAdvice } from "../../src/advise/service-advice.ts";
 import { ServiceLedger } from "../../src/advise/service-needs.ts";
 import type { Session } from "../../src/analysis.ts";
 import { analyzeCapture } from "../../src/analyze.ts";
@@ -17,7 +17,7 @@ import { CaptureBuilder } from "../support/capture-builder.ts";
 function adviceFor(sessions: readonly Session[]): ServiceAdvice[] {
   const ledger = new ServiceLedger();
   for (const session of sessions) ledger.add(session);
-  return ledger.services().map(adviseService);
+  return adviseServices(ledger.services());
 }
 
 function adviceOf(fixture: string): ServiceAdvice {
@@ -229,7 +229,7 @@ test("many services cost bounded memory, and what is left out is said", () => {
     ledger.add({ ...session, control: { ...session.control, server: { ...session.control.server, port } } });
   assert.deepEqual([ledger.services().length, ledger.sessionsLeftOut], [64, 6]);
   assert.match(adviceText([], 6, 80), /^No FTP session/);
-  assert.match(adviceText(ledger.services().slice(0, 1).map(adviseService), 6, 80), /6 sessions with further servers/);
+  assert.match(adviceText(adviseServices(ledger.services().slice(0, 1)), 6, 80), /6 sessions with further servers/);
 });
 
 const VARIETY = [
@@ -339,6 +339,66 @@ test("iptables-restore accepts the rules", { skip: missing("iptables-restore") }
     }
     assert.equal(status, 0, `${fixture}: ${stderr}`);
   }
+});
+
+describe("two services, loaded one after the other", () => {
+  const net = new CaptureBuilder();
+  for (const [i, port] of [21, 2121].entries()) {
+    const control = net.connect({
+      client: `192.0.2.10:${40_000 + i}`,
+      server: `203.0.113.${i}:${port}`,
+      handshake: true,
+    });
+    control.server("220 ready\r\n");
+    control.client("PASV\r\n");
+    control.server(`227 Entering Passive Mode (10,0,0,${i},195,80)\r\n`);
+  }
+  const services = adviceFor(analyzeCapture(net.build()).sessions);
+  /** What a kind of firewall is given, service by service: the names in it that `pattern` captures, with what they stand for. */
+  const definitions = (kind: FirewallRules["kind"], pattern: RegExp) =>
+    services.map((advice) =>
+      [...linesOf(advice, kind).join("\n").matchAll(pattern)].map(([text, name]) => ({ text, name })),
+    );
+
+  test("iptables-restore empties a chain that it is given again: none is", () => {
+    const [first = [], second = []] = definitions("iptables", /^:(\S+) /gm);
+    assert.equal(first.length, second.length);
+    const names = [...first, ...second].map(({ name }) => name);
+    assert.deepEqual([...new Set(names)], names);
+    // iptables(8): a chain's name has up to 28 characters
+    for (const name of names) assert.match(name ?? "", /^\w{1,28}$/);
+  });
+
+  test("an ASA takes an object that it is given again for a change: the same name means the same", () => {
+    const objects = definitions("cisco-asa", /^object \w+ (\S+)\n .+$/gm).flat();
+    assert.ok(objects.length > 0);
+    const names = new Set(objects.map(({ name }) => name));
+    assert.equal(new Set(objects.map(({ text }) => text)).size, names.size);
+  });
+
+  for (const [kind, load, list, addresses] of [
+    ["iptables", "iptables-restore --noflush", "iptables-save", /-d (\S+)\/32 .*-j ACCEPT$|--to-destination (\S+)$/gm],
+    ["nftables", "nft -f", "nft list ruleset", /ip daddr (\S+) .*accept$|dnat to (\S+)$/gm],
+  ] as const)
+    test(`${kind} has the rules of both`, { skip: missing(list.split(" ")[0] ?? list) }, (context) => {
+      const folder = temporaryFolder(context);
+      const loads = services.map((advice, i) => {
+        const path = join(folder, `${i}.rules`);
+        writeFileSync(path, `${linesOf(advice, kind).join("\n")}\n`);
+        return `${load} "${path}"`;
+      });
+      const { stdout, stderr } = spawnSync("unshare", ["-rn", "sh", "-ec", [...loads, list].join("\n")], {
+        encoding: "utf8",
+      });
+      if (/unshare|Permission denied|Operation not permitted/.test(stderr)) {
+        context.skip(stderr.trim());
+        return;
+      }
+      const found = [...stdout.matchAll(addresses)].map(([, opened, forwarded]) => opened ?? `to ${forwarded}`);
+      for (const { insideAddress } of services)
+        for (const what of [insideAddress, `to ${insideAddress}`])
+          assert.ok(found.includes(what ?? ""), stdout + stderr);
+    });
 });
 
 test("the security group permissions are JSON as the AWS CLI takes it", () => {
