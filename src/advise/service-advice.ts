@@ -11,7 +11,7 @@ export interface ServiceAdvice {
   readonly controlPort: number;
   readonly serverSoftware: string | null;
   readonly sessions: number;
-  /** Whether helpers can read the negotiations: no session encrypts them. */
+  /** Whether helpers can read the negotiations: no session encrypts them, and it is not port 990 without a word. */
   readonly readable: boolean;
   /** Where clients outside reach the server; null: the capture does not tell. */
   readonly publicAddress: string | null;
@@ -34,6 +34,8 @@ const MAX_RANGE = 2000;
 /** A range is given in whole hundreds: each transfer takes a port, and it stays taken for minutes after it (TIME_WAIT, RFC 9293 3.6.1). */
 const RANGE_STEP = 100;
 
+const FTPS_PORT = 990;
+
 const CLIENT_PORTS: PortRange = { first: 1024, last: 65_535 };
 
 /** What the firewalls and NATs between services and their clients have to let pass, with what is assumed for it. */
@@ -45,7 +47,7 @@ export function adviseServices(services: readonly ServiceNeeds[]): ServiceAdvice
 function adviseService(needs: ServiceNeeds, number: number | null): ServiceAdvice {
   const addresses = addressesOf(needs);
   const range = passiveRangeOf(needs);
-  const readable = [...needs.security].every((security) => security === "cleartext" || security.endsWith("-then-ccc"));
+  const readable = isReadable(needs);
   const place: Place = { needs, ...addresses, range: range.range, sourcePort: dataSourcePort(needs) };
   const roles = ROLES.map((role) => roleAdvice(role, place, readable));
   const name = { server: needs.server, controlPort: needs.controlPort };
@@ -59,7 +61,7 @@ function adviseService(needs: ServiceNeeds, number: number | null): ServiceAdvic
     passiveRange: range.range,
     roles,
     alternatives: alternatives(readable, needs),
-    assumptions: [range.says, ...addresses.assumptions, ...modeAssumptions(needs, place)],
+    assumptions: [range.says, ...addresses.assumptions, ...modeAssumptions(needs, place), ...tlsAssumption(needs)],
     firewalls: firewallRules({ ...name, ...addresses, number, range: range.range, readable }, roles),
     settings: passiveSettings(addresses.publicAddress, range.range, needs.serverSoftware),
   };
@@ -72,6 +74,22 @@ interface Place {
   readonly range: PortRange;
   /** From which the server opens active data connections; null: any. */
   readonly sourcePort: number | null;
+}
+
+function isReadable(needs: ServiceNeeds): boolean {
+  if (isTlsByNumber(needs)) return false;
+  return [...needs.security].every((security) => security === "cleartext" || security.endsWith("-then-ccc"));
+}
+
+/** Silence is no cleartext: what answers on this port speaks TLS (IANA: ftps), and a helper would be set on it in vain. */
+function isTlsByNumber({ controlPort, heard }: ServiceNeeds): boolean {
+  return controlPort === FTPS_PORT && !heard;
+}
+
+function tlsAssumption(needs: ServiceNeeds): string[] {
+  return isTlsByNumber(needs)
+    ? [`Nothing was read on port ${FTPS_PORT}: TLS from the first byte is taken from its number (IANA: ftps).`]
+    : [];
 }
 
 function addressesOf({ server, advertised }: ServiceNeeds): {
@@ -241,7 +259,7 @@ function alternatives(readable: boolean, { controlPort, security }: ServiceNeeds
       : [
           "CCC (RFC 4217 12.3) ends TLS on the control connection after login, so that helpers can read it again. Login stays protected, commands and file names do not; client and server must both allow it.",
         ]),
-    ...(implicit || controlPort === 990
+    ...(implicit || controlPort === FTPS_PORT
       ? [
           "Implicit TLS: control port 990 and, in active mode, data from port 989 (IANA: ftps, ftps-data). Helpers that only know port 21 do not look at it at all.",
         ]

@@ -53,6 +53,8 @@ export interface ServiceNeeds {
   readonly controlPort: number;
   sessions: number;
   readonly security: Set<Security>;
+  /** TLS or words of FTP were seen; a greeting alone, without a name in it, does not count. */
+  heard: boolean;
   readonly clients: Set<string>;
   serverSoftware: string | null;
   /** Negotiations of each mode, and how many of their channels failed or were refused. */
@@ -91,6 +93,11 @@ export class ServiceLedger {
     }
     needs.sessions++;
     needs.security.add(control.security);
+    needs.heard ||=
+      control.security !== "cleartext" ||
+      control.serverSoftware !== null ||
+      control.user !== null ||
+      dataChannels.some(({ negotiation }) => negotiation !== null);
     needs.serverSoftware ??= control.serverSoftware;
     remember(needs.clients, control.client.address);
     for (const channel of dataChannels) addChannel(needs, channel, address);
@@ -114,6 +121,7 @@ function emptyNeeds(server: string, controlPort: number): ServiceNeeds {
     controlPort,
     sessions: 0,
     security: new Set(),
+    heard: false,
     clients: new Set(),
     serverSoftware: null,
     passive: mode(),

@@ -142,6 +142,35 @@ test("implicit TLS: port 990, active data from 989", () => {
   assert.match(advice.alternatives.join("\n"), /990 and, in active mode, data from port 989/);
 });
 
+describe("port 990, where TLS is spoken from the first byte", () => {
+  function adviceAt990(speak: (control: ReturnType<CaptureBuilder["connect"]>) => void): ServiceAdvice {
+    const net = new CaptureBuilder();
+    speak(net.connect({ client: "192.0.2.10:40000", server: "203.0.113.5:990", handshake: true }));
+    const [advice] = adviceFor(analyzeCapture(net.build()).sessions);
+    assert.ok(advice);
+    return advice;
+  }
+  const assumed = /Nothing was read on port 990: TLS from the first byte is taken from its number/;
+
+  test("nothing was said there: no helper is offered, and that TLS is assumed is said", () => {
+    const advice = adviceAt990(() => {});
+    assert.equal(advice.readable, false);
+    assert.doesNotMatch(linesOf(advice, "nftables").join("\n"), /helper/);
+    assert.match(advice.roles[0]?.words.join("\n") ?? "", /No helper can read/);
+    assert.match(advice.assumptions.join("\n"), assumed);
+  });
+
+  test("cleartext was read there: readable", () => {
+    const advice = adviceAt990((control) => {
+      control.server("220 ready\r\n");
+      control.client("PASV\r\n");
+      control.server("227 Entering Passive Mode (203,0,113,5,195,80)\r\n");
+    });
+    assert.equal(advice.readable, true);
+    assert.doesNotMatch(advice.assumptions.join("\n"), assumed);
+  });
+});
+
 describe("the source port of active data connections", () => {
   /** Where the openings of active mode let data come from, and what is said of it. */
   function sourceOf(advice: ServiceAdvice): [ports: unknown[], says: string] {
