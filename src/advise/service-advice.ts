@@ -92,18 +92,53 @@ function tlsAssumption(needs: ServiceNeeds): string[] {
     : [];
 }
 
-function addressesOf({ server, advertised }: ServiceNeeds): {
-  publicAddress: string | null;
-  insideAddress: string | null;
-  assumptions: string[];
-} {
+interface ServerAddresses {
+  readonly publicAddress: string | null;
+  readonly insideAddress: string | null;
+  readonly assumptions: readonly string[];
+}
+
+function addressesOf(needs: ServiceNeeds): ServerAddresses {
+  return addressesSeen(needs) ?? addressesAdvertised(needs);
+}
+
+/** By sessions that were seen on both sides of the server's NAT; undefined: there are none. */
+function addressesSeen({ server, beyondNat }: ServiceNeeds): ServerAddresses | undefined {
+  const [other, ...more] = beyondNat;
+  if (other === undefined) return undefined;
+  const seen = "sessions were seen on both sides of it";
+  if (classifyAddress(server) !== "public")
+    return {
+      publicAddress: more.length === 0 ? other : null,
+      insideAddress: server,
+      assumptions: [`A NAT turns ${[...beyondNat].join(", ")} into ${server}: ${seen}.`],
+    };
+  if (more.length === 0)
+    return {
+      publicAddress: server,
+      insideAddress: other,
+      assumptions: [`A NAT turns ${server} into ${other}: ${seen}.`],
+    };
+  return {
+    publicAddress: server,
+    insideAddress: null,
+    assumptions: [
+      `A NAT at ${server} passes sessions on to several hosts, ${[...beyondNat].join(", ")}: ${seen}. In the rules of the server's side put their addresses in place of ${server}.`,
+    ],
+  };
+}
+
+/** By what the server advertised. */
+function addressesAdvertised({ server, advertised }: ServiceNeeds): ServerAddresses {
   const others = [...advertised].filter((address) => address !== server);
   const [only] = others.length === 1 ? others : [null];
   if (classifyAddress(server) === "public") {
     const insideAddress = only !== null && isPrivateUse(only) ? only : null;
     const assumptions =
       insideAddress === null
-        ? [`The server is reached at ${server}; whether a NAT stands before it cannot be seen from here.`]
+        ? [
+            `The server is reached at ${server}; whether a NAT stands before it cannot be seen from here. Behind one, put the server's own address in place of ${server} in the rules of the server's side.`,
+          ]
         : [`${insideAddress}, which the server advertised, is its own address behind the NAT of ${server}.`];
     return { publicAddress: server, insideAddress, assumptions };
   }

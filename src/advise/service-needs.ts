@@ -46,6 +46,9 @@ const MAX_KEPT = 256;
 /** Services that advice is given for. */
 const MAX_SERVICES = 64;
 
+/** Sessions of which another view is expected at once: both sides of a NAT end together. */
+const MAX_EXPECTED = 4096;
+
 /** What the sessions with one control port of one server showed. */
 export interface ServiceNeeds {
   /** As the clients addressed it at the capture point. */
@@ -56,6 +59,8 @@ export interface ServiceNeeds {
   /** TLS or words of FTP were seen; a greeting alone, without a name in it, does not count. */
   heard: boolean;
   readonly clients: Set<string>;
+  /** The server's addresses on the other side of a NAT: sessions were seen on both. */
+  readonly beyondNat: Set<string>;
   serverSoftware: string | null;
   /** Negotiations of each mode, and how many of their channels failed or were refused. */
   readonly passive: ModeUse;
@@ -77,9 +82,13 @@ export interface ModeUse {
 /** Sums up sessions service by service; memory is bounded whatever their number. */
 export class ServiceLedger {
   readonly #services = new Map<string, ServiceNeeds>();
+  /** Of sessions that are to come, by their ids: the service at which another view of them was counted. */
+  readonly #seenAt = new Map<string, ServiceNeeds>();
   #left = 0;
 
-  add({ control, dataChannels }: Session): void {
+  add({ id, control, dataChannels }: Session): void {
+    const seenAt = this.#seenAt.get(id);
+    this.#seenAt.delete(id);
     const { address, port } = control.server;
     const key = `${port} ${address}`;
     let needs = this.#services.get(key);
@@ -91,7 +100,12 @@ export class ServiceLedger {
       needs = emptyNeeds(address, port);
       this.#services.set(key, needs);
     }
+    remember(needs.clients, control.client.address);
+    // Both sides of the client's NAT.
+    if (seenAt === needs) return;
     needs.sessions++;
+    if (seenAt) joinAcrossNat(seenAt, needs);
+    else this.#expect(control.sameAs, needs);
     needs.security.add(control.security);
     needs.heard ||=
       control.security !== "cleartext" ||
@@ -99,19 +113,35 @@ export class ServiceLedger {
       control.user !== null ||
       dataChannels.some(({ negotiation }) => negotiation !== null);
     needs.serverSoftware ??= control.serverSoftware;
-    remember(needs.clients, control.client.address);
     for (const channel of dataChannels) addChannel(needs, channel, address);
   }
 
-  /** The busiest first. */
+  /** The busiest first; without those that are nothing but another one behind its NAT. */
   services(): ServiceNeeds[] {
-    return [...this.#services.values()].sort((a, b) => b.sessions - a.sessions);
+    return [...this.#services.values()].filter(({ sessions }) => sessions > 0).sort((a, b) => b.sessions - a.sessions);
+  }
+
+  #expect(views: readonly string[], needs: ServiceNeeds): void {
+    for (const id of views) if (this.#seenAt.size < MAX_EXPECTED) this.#seenAt.set(id, needs);
   }
 
   /** Sessions with further services, for which nothing is said. */
   get sessionsLeftOut(): number {
     return this.#left;
   }
+}
+
+/** One session was counted at both: they are one server, if the one address is public and the other is not. */
+function joinAcrossNat(one: ServiceNeeds, other: ServiceNeeds): void {
+  if (one.controlPort !== other.controlPort || isPublic(one) === isPublic(other)) return;
+  remember(one.beyondNat, other.server);
+  remember(other.beyondNat, one.server);
+  const inside = isPublic(one) ? other : one;
+  inside.sessions--;
+}
+
+function isPublic({ server }: ServiceNeeds): boolean {
+  return classifyAddress(server) === "public";
 }
 
 function emptyNeeds(server: string, controlPort: number): ServiceNeeds {
@@ -123,6 +153,7 @@ function emptyNeeds(server: string, controlPort: number): ServiceNeeds {
     security: new Set(),
     heard: false,
     clients: new Set(),
+    beyondNat: new Set(),
     serverSoftware: null,
     passive: mode(),
     active: mode(),

@@ -171,6 +171,81 @@ describe("port 990, where TLS is spoken from the first byte", () => {
   });
 });
 
+describe("sessions that were seen on both sides of a NAT", () => {
+  /** One session for each row of views: pairs of client and server with the same sequence numbers. */
+  function adviceOnViews(...sessions: (readonly [client: string, server: string])[][]): ServiceAdvice[] {
+    const net = new CaptureBuilder();
+    for (const [i, views] of sessions.entries())
+      for (const [client, server] of views)
+        net
+          .connect({ client, server, clientIsn: 1000 + i, serverIsn: 2000 + i, handshake: true })
+          .server("220 ready\r\n");
+    return adviceFor(analyzeCapture(net.build()).sessions);
+  }
+  const addresses = (services: readonly ServiceAdvice[]) =>
+    services.map(({ server, publicAddress, insideAddress, sessions }) => [
+      server,
+      publicAddress,
+      insideAddress,
+      sessions,
+    ]);
+  const OUTSIDE = ["192.0.2.10:40000", "203.0.113.5:21"] as const;
+  const INSIDE = ["192.0.2.10:40000", "10.20.30.40:21"] as const;
+
+  for (const [name, views] of [
+    ["outside first", [OUTSIDE, INSIDE]],
+    ["inside first", [INSIDE, OUTSIDE]],
+  ] as const)
+    test(`the server's NAT: one service with both addresses, ${name}`, () => {
+      const services = adviceOnViews([...views]);
+      assert.deepEqual(addresses(services), [["203.0.113.5", "203.0.113.5", "10.20.30.40", 1]]);
+      const said = services[0]?.assumptions.join("\n") ?? "";
+      assert.match(said, /A NAT turns 203\.0\.113\.5 into 10\.20\.30\.40: sessions were seen on both sides of it\./);
+      assert.doesNotMatch(said, /cannot be seen/);
+      assert.ok(
+        linesOf(services[0] as ServiceAdvice, "nftables")
+          .join("\n")
+          .includes("dnat to 10.20.30.40"),
+      );
+    });
+
+  test("who reaches the server without the NAT is a service of its own, for which the public address is known", () => {
+    assert.deepEqual(addresses(adviceOnViews([OUTSIDE, INSIDE], [["10.20.30.9:40000", "10.20.30.40:21"]])), [
+      ["203.0.113.5", "203.0.113.5", "10.20.30.40", 1],
+      ["10.20.30.40", "203.0.113.5", "10.20.30.40", 1],
+    ]);
+  });
+
+  test("several hosts behind one address: none of them is told to be the server", () => {
+    const services = adviceOnViews(
+      [OUTSIDE, INSIDE],
+      [
+        ["192.0.2.11:40000", "203.0.113.5:21"],
+        ["192.0.2.11:40000", "10.20.30.41:21"],
+      ],
+    );
+    assert.deepEqual(addresses(services), [["203.0.113.5", "203.0.113.5", null, 2]]);
+    assert.match(
+      services[0]?.assumptions.join("\n") ?? "",
+      /passes sessions on to several hosts, 10\.20\.30\.40, 10\.20\.30\.41/,
+    );
+  });
+
+  test("the client's NAT: the session counts once", () => {
+    assert.deepEqual(addresses(adviceOnViews([OUTSIDE, ["192.168.42.17:40000", "203.0.113.5:21"]])), [
+      ["203.0.113.5", "203.0.113.5", null, 1],
+    ]);
+  });
+
+  test("a server that was seen on one side: what to do behind a NAT is said", () => {
+    const [advice] = adviceOnViews([OUTSIDE]);
+    assert.match(
+      advice?.assumptions.join("\n") ?? "",
+      /cannot be seen from here\. Behind one, put the server's own address in place of 203/,
+    );
+  });
+});
+
 describe("the source port of active data connections", () => {
   /** Where the openings of active mode let data come from, and what is said of it. */
   function sourceOf(advice: ServiceAdvice): [ports: unknown[], says: string] {
