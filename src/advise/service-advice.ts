@@ -266,7 +266,7 @@ const WORDS: Readonly<Record<Role, (place: Place, readable: boolean) => string[]
       ? `NAT: forward port ${needs.controlPort} and ports ${portText(range)} of ${publicAddress} to ${insideAddress}, each to the same port.`
       : `NAT, if there is one: forward port ${needs.controlPort} and ports ${portText(range)}, each to the same port.`,
     readable
-      ? "A helper that reads the control connection can open the data ports by itself; then the range need not stand open."
+      ? "A helper that reads the control connection can open the data ports by itself; then the range need not stand open. On a Linux NAT it (nf_conntrack_ftp, nf_nat_ftp) does so only if the server advertises its own address: leave the public one out of the server's settings."
       : "No helper can read the encrypted 227 and 229: the range has to stand open, and the server has to know its public address.",
   ],
   "server-active": ({ needs, sourcePort }) => [

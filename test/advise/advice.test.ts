@@ -113,6 +113,11 @@ describe("what a server behind NAT needs that advertises its inner address", () 
     assert.ok(linesOf(advice, "nftables").join("\n").includes("ct helper"));
     assert.doesNotMatch(advice.alternatives.join("\n"), /CCC/);
   });
+
+  test("Linux's helper opens nothing for a 227 with the public address, which the settings below set: that is said", () => {
+    const words = advice.roles[0]?.words.join("\n") ?? "";
+    assert.match(words, /nf_nat_ftp\) does so only if the server advertises its own address: leave the public one/);
+  });
 });
 
 test("with TLS no helper is offered, and CCC is explained", () => {
