@@ -211,10 +211,16 @@ function modeAssumptions(needs: ServiceNeeds, { sourcePort }: Place): string[] {
     clients.size > MAX_NAMED_CLIENTS
       ? countOf(clients.size, "client address", "client addresses")
       : [...clients].sort().join(", ");
+  const named = onlyClient(needs);
   const seenBeforeNat = classifyAddress(server) === "public" && [...clients].some(isPrivateUse);
   return [
     sourceAssumption(needs, sourcePort),
     `Clients may come from any address. To admit only those seen, name them in the rules of the server's side: ${who}.`,
+    ...(named !== null && classifyAddress(named) === "public"
+      ? [
+          `Behind a NAT of its own the client has another address: put that in place of ${named} in the rules of the client's side.`,
+        ]
+      : []),
     ...(seenBeforeNat
       ? ["Private client addresses were seen before their NAT: the server's side sees its public address instead."]
       : []),
@@ -223,13 +229,18 @@ function modeAssumptions(needs: ServiceNeeds, { sourcePort }: Place): string[] {
 
 const MAX_NAMED_CLIENTS = 8;
 
+/** The client that the rules of the client's side are for; null: several were seen. */
+function onlyClient({ clients }: ServiceNeeds): string | null {
+  const [client = null] = clients.size === 1 ? clients : [];
+  return client;
+}
+
 function roleAdvice(role: Role, place: Place, readable: boolean): RoleAdvice {
   const { needs, range, sourcePort, publicAddress, insideAddress } = place;
   const atServer = role.startsWith("server");
   const passive = role.endsWith("passive");
   const server = (atServer ? insideAddress : publicAddress) ?? needs.server;
-  const [onlyClient] = needs.clients.size === 1 ? needs.clients : [];
-  const client = atServer || onlyClient === undefined ? null : onlyClient;
+  const client = atServer ? null : onlyClient(needs);
   const clientEnd: OpeningEnd = { address: client, ports: null };
   const control: Opening = {
     purpose: "control",

@@ -109,6 +109,12 @@ describe("what a server behind NAT needs that advertises its inner address", () 
     );
   });
 
+  test("the client's side is told that its firewall sees another address behind a NAT", () => {
+    assert.match(advice.assumptions.join("\n"), /Behind a NAT of its own .*: put that in place of 89\.247\.52\.18/);
+    const inside = adviceOf("epsv-explicit-tls-several-transfers-client.pcap");
+    assert.doesNotMatch(inside.assumptions.join("\n"), /Behind a NAT of its own/);
+  });
+
   test("a helper is an alternative while it can read, and CCC needs no word", () => {
     assert.ok(linesOf(advice, "nftables").join("\n").includes("ct helper"));
     assert.doesNotMatch(advice.alternatives.join("\n"), /CCC/);
