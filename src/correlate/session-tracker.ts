@@ -421,8 +421,7 @@ class TrackedSession implements ControlStream, Watcher {
 
   /** Puts off reading what is said. @returns false when it has to be read now */
   #defer(direction: Direction, bytes: Uint8Array, from: number, to: number, stamp: Stamp): boolean {
-    // Joined midstream it takes a reader to find out where a line begins.
-    if (this.connection.midstream || !this.#deferred.keep(direction, bytes, from, to, stamp)) return false;
+    if (!this.#deferred.keep(direction, bytes, from, to, stamp)) return false;
     this.#begin();
     return true;
   }

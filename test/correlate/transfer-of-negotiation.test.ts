@@ -74,3 +74,20 @@ test("a later transfer behind a hole may have had a negotiation of its own", () 
   ftp.net.drop(lost.command, lost.reply);
   assert.deepEqual(told(ftp)[0].slice(0, 2), ["RETR nofile", [550]]);
 });
+
+test("a transfer that nobody answers takes nothing over, nor one behind a refusal that had begun or may be another's", () => {
+  const paths = (replies: readonly string[], last: readonly string[]) => {
+    const ftp = new Dialogue().login();
+    ftp.passive(50001);
+    ftp.dial(50001);
+    ftp.ask("RETR first", ...replies);
+    ftp.ask("RETR second", ...last);
+    ftp.quit();
+    return told(ftp).map(([path]) => path);
+  };
+  assert.deepEqual(paths(["550 Failed to open file."], []), ["RETR first"]);
+  const begun = ["150 Opening BINARY mode data connection.", "550 Failed to open file."];
+  assert.deepEqual(paths(begun, ["150 Opening BINARY mode data connection.", "226 Transfer complete."]), [
+    "RETR first",
+  ]);
+});

@@ -256,6 +256,27 @@ test("a fallback that cost nothing is told where it is the rule, not where it ha
   assert.deepEqual(told(1, FALLBACK_SECONDS - 0.2), []);
 });
 
+test("EPSV that is granted and filtered costs as much; one that was not tried, or of which nothing is known, is not counted", () => {
+  const told = (attempt: "filtered" | "untried" | "unseen") => {
+    const ftp = new Dialogue().login();
+    for (let i = 0; i < FALLBACK_SESSIONS; i++) {
+      if (attempt === "unseen") {
+        ftp.control.client("EPSV\r\n");
+        ftp.net.uncaptured(() => ftp.control.server(`${ftp.texts.epsv(50000 + i)}\r\n`));
+      } else ftp.extended(50000 + i);
+      if (attempt === "filtered") ftp.net.synUnanswered({ ...ftp.ends(50000 + i), retries: 2 });
+      else ftp.pause(FALLBACK_SECONDS + 1);
+      ftp.passive(50010 + i);
+      ftp.list(ftp.dial(50010 + i));
+    }
+    ftp.quit();
+    return findingsOf(ftp.net).flatMap(({ id }) => (id === "passive-range" ? [] : [id]));
+  };
+  assert.deepEqual(told("filtered"), ["epsv-fallback"]);
+  assert.deepEqual(told("untried"), []);
+  assert.deepEqual(told("unseen"), []);
+});
+
 test("EPSV that worked is none that does not: the file is missing, or the client gives up the transfer", () => {
   for (const [reply, last] of [
     ["550 Failed to open file.", null],

@@ -301,3 +301,17 @@ test("silent: the server had closed the upload and said why, and then resets wha
     judges(ftp.channel(), outcome);
   }
 });
+
+test("a device's RST counts whatever the server had said", () => {
+  const ftp = new Dialogue({ software: "pure-ftpd" }).login();
+  ftp.extended(50002);
+  const stream = ftp.dial(50002);
+  ftp.ask("STOR upload", "150 Accepted data connection");
+  stream.clientData(9_000);
+  stream.fin("server");
+  ftp.control.server("451 Transfer aborted\r\n");
+  stream.clientData(1_000);
+  stream.reset("server", { ttl: 63, ipId: 7 });
+  ftp.quit();
+  judges(ftp.channel(), "failed", CAUSE);
+});

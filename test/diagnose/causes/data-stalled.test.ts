@@ -222,7 +222,21 @@ test("silent: SYNs and SYN-ACKs that are not repeated in vain", () => {
     ftp.pause(8).quit();
     judges(ftp.channel(), "not-attempted");
   }
-  // The ACK did come in the end.
+  // The ACK did come in the end, and nothing was asked for; or the server sends data, so that only the capture lacks the ACK.
+  for (const speaks of [false, true]) {
+    const heard = new Dialogue({ vantage: "server" }).login();
+    heard.passive(50002);
+    const open = speaks ? heard.net.uncaptured(() => heard.dial(50002)) : heard.dial(50002);
+    if (speaks) open.segment("client", { flags: "S", seq: open.position("client").seq - 1, ack: 0 });
+    for (const seconds of [1, 2]) {
+      heard.pause(seconds);
+      open.segment("server", { flags: "SA", seq: open.position("server").seq - 1 });
+    }
+    if (speaks) open.serverData(500);
+    heard.pause(8).quit();
+    assert.equal(heard.channel().cause, null);
+  }
+  // The same with a transfer.
   const late = new Dialogue({ vantage: "server" }).login();
   late.passive(50002);
   const data = late.dial(50002);
