@@ -1,4 +1,4 @@
-import type { ChannelMode, MatchedConnection } from "../correlate/data-channel.ts";
+import type { ChannelFacts, ChannelMode, MatchedConnection } from "../correlate/data-channel.ts";
 import { type SessionFacts, timeOf } from "../correlate/session-facts.ts";
 import type { Connection, IcmpError } from "../tcp/connection.ts";
 import { REORDER_SECONDS } from "../tcp/early-packets.ts";
@@ -116,12 +116,17 @@ export function attemptOf(context: ChannelContext, mode: ChannelMode): Connectio
   if (channel.connection === null) return mode === "active" ? legacyAttempt(context) : undefined;
   const { connection, match } = channel.connection;
   if (match === "port-differs" || (channel.hidden && !followsWords(context))) return undefined;
-  const dialledBack =
-    channel.negotiation !== null
-      ? channel.negotiation.mode === "active"
-      : connection.originator.address === session.server.address &&
-        connection.originator.address !== session.client.address;
-  return dialledBack === (mode === "active") ? connection : undefined;
+  return modeOf(channel, session, connection) === mode ? connection : undefined;
+}
+
+/** Who had to dial for a channel: its negotiation says it; where that cannot be read, whose SYN it was. */
+export function modeOf(
+  { negotiation }: ChannelFacts,
+  { client, server }: SessionFacts,
+  { originator }: Connection,
+): ChannelMode {
+  if (negotiation !== null) return negotiation.mode;
+  return originator.address === server.address && originator.address !== client.address ? "active" : "passive";
 }
 
 /**

@@ -1,4 +1,5 @@
-import { cameAbout } from "../attempt.ts";
+import type { ChannelMode } from "../../correlate/data-channel.ts";
+import { cameAbout, modeOf } from "../attempt.ts";
 import type { SessionDiagnosis } from "../diagnose.ts";
 import type { AcrossFinding } from "../verdict.ts";
 import { type AcrossRule, keptAt, SessionTally } from "./across-rule.ts";
@@ -16,24 +17,51 @@ const HELPER_CAUSES: ReadonlySet<string> = new Set([
 /** So many channels of each kind are asked for before they are compared. */
 export const HELPER_CHANNELS = 2;
 
-/** All encrypted sessions of a server fail for want of an open port while cleartext ones work: a firewall helper that cannot read TLS. */
+/** What came of the channels of one mode. */
+interface Kept {
+  readonly mode: ChannelMode;
+  readonly server: string;
+  encryptedFailed: number;
+  encryptedWorked: number;
+  clearWorked: number;
+  readonly tally: SessionTally;
+}
+
+const REMEDY = {
+  passive: [
+    "Open a fixed passive range for FTPS and configure the server's external address; a helper opens ports only for what it can read.",
+    "CCC makes the control connection readable again where policy allows it.",
+  ],
+  active: [
+    "Use passive mode for FTPS: the client then opens the data connections itself, and no helper on its side is needed.",
+    "CCC makes the control connection readable again where policy allows it.",
+  ],
+} as const satisfies Record<ChannelMode, readonly string[]>;
+
+/**
+ * All encrypted sessions of a server fail for want of an open port while cleartext ones work: a firewall helper that cannot read TLS. Only
+ * channels of one mode are compared: the other end dials in the other mode, through other rules. What lets a server dial stands before the client,
+ * so active mode is compared for each client alone.
+ */
 export class BlindHelper implements AcrossRule {
-  readonly #servers = new Map<
-    string,
-    { encryptedFailed: number; encryptedWorked: number; clearWorked: number; tally: SessionTally }
-  >();
+  readonly #kept = new Map<string, Kept>();
 
   add({ facts: session, channels }: SessionDiagnosis): void {
-    const kept = keptAt(this.#servers, session.server.address, () => ({
-      encryptedFailed: 0,
-      encryptedWorked: 0,
-      clearWorked: 0,
-      tally: new SessionTally(),
-    }));
-    if (!kept) return;
     for (const channel of channels) {
       const attempt = channel.facts.connection?.connection;
       if (!attempt) continue;
+      const mode = modeOf(channel.facts, session, attempt);
+      const { server, client } = session;
+      const key = mode === "passive" ? server.address : `${server.address} ${client.address}`;
+      const kept = keptAt(this.#kept, key, () => ({
+        mode,
+        server: server.address,
+        encryptedFailed: 0,
+        encryptedWorked: 0,
+        clearWorked: 0,
+        tally: new SessionTally(),
+      }));
+      if (!kept) continue;
       const encrypted = channel.facts.hidden;
       if (cameAbout(attempt)) {
         if (encrypted) kept.encryptedWorked++;
@@ -49,23 +77,21 @@ export class BlindHelper implements AcrossRule {
   }
 
   findings(): AcrossFinding[] {
-    return [...this.#servers].flatMap(([server, { encryptedFailed, encryptedWorked, clearWorked, tally }]) =>
-      encryptedFailed >= HELPER_CHANNELS && encryptedWorked === 0 && clearWorked >= HELPER_CHANNELS
-        ? [
-            {
-              id: "blind-helper",
-              title: `${server}: all ${encryptedFailed} data channels of encrypted sessions fail, ${clearWorked} of cleartext sessions work: a NAT or firewall helper cannot read TLS`,
-              confidence: "likely" as const,
-              sessions: tally.sessions,
-              sessionCount: tally.count,
-              facts: tally.facts,
-              remedy: [
-                "Open a fixed passive range for FTPS and configure the server's external address; a helper opens ports only for what it can read.",
-                "CCC makes the control connection readable again where policy allows it.",
-              ],
-            },
-          ]
-        : [],
+    return [...this.#kept.values()].flatMap(
+      ({ mode, server, encryptedFailed, encryptedWorked, clearWorked, tally }): AcrossFinding[] =>
+        encryptedFailed >= HELPER_CHANNELS && encryptedWorked === 0 && clearWorked >= HELPER_CHANNELS
+          ? [
+              {
+                id: "blind-helper",
+                title: `${server}: all ${encryptedFailed} ${mode} data channels of encrypted sessions fail, ${clearWorked} of cleartext sessions work: a NAT or firewall helper cannot read TLS`,
+                confidence: "likely",
+                sessions: tally.sessions,
+                sessionCount: tally.count,
+                facts: tally.facts,
+                remedy: REMEDY[mode],
+              },
+            ]
+          : [],
     );
   }
 }
