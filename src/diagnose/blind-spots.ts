@@ -83,17 +83,21 @@ export function dataBlindness({ connection }: Pick<DataProgress, "connection">):
 
 /**
  * The same for what the records of a data connection show: headers that the capture cut or lost. What stands behind a hole was sent with what is
- * in it, also where the acknowledgment of both is missing too.
+ * in it, also where the acknowledgment of both is missing too. `unread`: all is in the capture, and yet the records were not followed to their end
+ * (`MAX_HELD_BYTES`); that is no limit of the capture's.
  */
-export function recordBlindness(progress: DataProgress): LimitId | null {
+export function recordBlindness(progress: DataProgress): LimitId | "unread" | null {
   const { connection, records } = progress;
+  let unread = false;
   for (const half of [connection.originator, connection.responder]) {
     const walk = half === connection.originator ? records.originator : records.responder;
     const sent = half.missing > 0 ? half.highest : Math.min(half.highest, half.acked);
-    if (walk.state !== "cleartext" && walk.walkedTo < sent)
-      return connection.cutPayloads > 0 ? "snaplen-cut" : "data-gap";
+    if (walk.state === "cleartext" || walk.walkedTo >= sent) continue;
+    if (connection.cutPayloads > 0) return "snaplen-cut";
+    if (half.missing > 0 || walk.state !== "lost") return "data-gap";
+    unread = true;
   }
-  return dataBlindness(progress);
+  return dataBlindness(progress) ?? (unread ? "unread" : null);
 }
 
 /**

@@ -2,7 +2,7 @@ import type { ChannelFacts } from "../correlate/data-channel.ts";
 import { type SessionFacts, timeOf } from "../correlate/session-facts.ts";
 import type { Connection } from "../tcp/connection.ts";
 import { earliestReset, type HalfConnection, type Reset } from "../tcp/half-connection.ts";
-import { type DataRecord, type DataRecords, wasSentAfter } from "../tls/data-records.ts";
+import { type DataRecord, type DataRecords, type RecordWalk, wasSentAfter } from "../tls/data-records.ts";
 import { acknowledgedBy } from "./packet-origin.ts";
 
 /** Retransmissions of the same unacknowledged data, and the time they span, that make a stall rather than a loss. */
@@ -129,6 +129,14 @@ function areTickets(records: readonly DataRecord[]): boolean {
   return records.length === 0 || (records.length === 2 && records[0].length === records[1].length);
 }
 
+/** Longer than all that belongs to a handshake: two certificate chains of the largest record each (RFC 8446 section 5.1). */
+const HANDSHAKE_BYTES = 2 * 2 ** 14;
+
+/** So much of this stream stands behind the records that could be read that it is data, whatever they are. */
+function isLong(half: HalfConnection, walk: RecordWalk): boolean {
+  return walk.state === "lost" && half.highest - walk.walkedTo > HANDSHAKE_BYTES;
+}
+
 export function handshakeOf(progress: DataProgress): DataHandshake | undefined {
   const { records, connection, client } = progress;
   const all = records.records;
@@ -168,6 +176,11 @@ export function handshakeOf(progress: DataProgress): DataHandshake | undefined {
       (hello !== null && answer !== null && hello.sessionId !== "" && hello.sessionId === answer.sessionId);
     hasData = all.some((record) => record.contentType === 23);
   }
+  if (
+    finished &&
+    (isLong(connection.originator, records.originator) || isLong(connection.responder, records.responder))
+  )
+    hasData = true;
   return {
     clientHello: hello !== null,
     serverHello: answer !== null,

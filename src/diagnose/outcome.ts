@@ -52,6 +52,9 @@ const judged = (outcome: Judgement["outcome"], ...limits: LimitId[]): Judgement 
   limits,
 });
 
+const unclear = (blindness: LimitId | "unread"): Judgement =>
+  blindness === "unread" ? judged("undetermined") : judged("undetermined", blindness);
+
 /** Nothing is wrong with what is seen; only these causes show in what is not. */
 const fineBut = (unexplained: Judgement["unexplained"], ...among: CauseId[]): Judgement => ({
   outcome: "trouble",
@@ -203,9 +206,9 @@ function judgeEstablished(context: ChannelContext): Judgement {
   if (isAnswerLost(progress.connection)) return fineBut("undetermined", "data-stalled", "data-port-translated");
   const unsaid = unheardWords(context);
   /** Trouble by what is missing: only where the capture would have shown it. */
-  const lacking = (blindness: LimitId | null): Judgement => {
+  const lacking = (blindness: ReturnType<typeof recordBlindness>): Judgement => {
     const limit = blindness ?? unsaid;
-    return limit ? judged("undetermined", limit) : judged("trouble");
+    return limit ? unclear(limit) : judged("trouble");
   };
   const inVain = isRetransmittingInVain(progress.sender) || isRetransmittingInVain(progress.receiver);
   const recordsUnseen = recordBlindness(progress);
@@ -232,7 +235,7 @@ function judgeEstablished(context: ChannelContext): Judgement {
     const since = progress.connection.firstPacket;
     const blindness =
       recordsUnseen ?? controlBlindness(session, "client", since) ?? controlBlindness(session, "server", since);
-    if (blindness) return judged("undetermined", blindness);
+    if (blindness) return unclear(blindness);
     // vsftpd confirms an empty listing in 24 bytes; other servers' confirmations (Pure-FTPd's two lines) may be long.
     const terse = session.software?.product === "vsftpd";
     const doubtful = !progress.complete || (terse && endsInLongWords(progress, session, handshake));

@@ -29,8 +29,12 @@ export function wasSentAfter(record: DataRecord, other: DataRecord): boolean {
 
 /** How many record headers of a data connection are kept. */
 export const MAX_DATA_RECORDS = 48;
-/** Out-of-order segments of one direction that are held while a record header is missing. */
-const MAX_HELD_SEGMENTS = 8;
+/**
+ * Out-of-order segments of one direction that are held while a record header is missing, and their bytes: more than a sender has under way before
+ * it has heard of the other end's Finished (RFC 6928: ten segments), and what it may add to that in a few round trips.
+ */
+const MAX_HELD_SEGMENTS = 64;
+const MAX_HELD_BYTES = 65536;
 /** Bytes of a direction's beginning that are kept until its hello has been read. */
 const HELLO_BYTES = 2048;
 
@@ -86,7 +90,9 @@ export class RecordWalk {
   #headerLength = 0;
   #start: Uint8Array | null = null;
   #startLength = 0;
+  /** Behind what is missing, in the order of their offsets. */
   #held: { offset: number; bytes: Uint8Array; stamp: Stamp }[] = [];
+  #heldBytes = 0;
 
   constructor(fromOriginator: boolean) {
     this.#fromOriginator = fromOriginator;
@@ -110,21 +116,30 @@ export class RecordWalk {
   /** A segment that {@link wants} lets through. */
   segment(records: DataRecord[], offset: number, bytes: Uint8Array, from: number, to: number, stamp: Stamp): void {
     if (offset > this.#wanted) {
-      if (this.#held.length >= MAX_HELD_SEGMENTS) {
-        this.state = "lost";
-        this.#held = [];
-        return;
-      }
-      this.#held.push({ offset, bytes: bytes.slice(from, to), stamp });
-      this.#held.sort((a, b) => a.offset - b.offset);
+      this.#hold(offset, bytes, from, to, stamp);
       return;
     }
     this.#walk(records, offset, bytes, from, to, stamp);
     while (this.#held.length > 0 && this.#held[0].offset <= this.#wanted && !this.done) {
       const next = this.#held.shift()!;
+      this.#heldBytes -= next.bytes.length;
       if (next.offset + next.bytes.length > this.#wanted)
         this.#walk(records, next.offset, next.bytes, 0, next.bytes.length, next.stamp);
     }
+    if (this.done) this.#held = [];
+  }
+
+  #hold(offset: number, bytes: Uint8Array, from: number, to: number, stamp: Stamp): void {
+    const before = this.#held.findLastIndex((other) => other.offset <= offset);
+    const known = this.#held[before];
+    if (known && known.offset + known.bytes.length >= offset + (to - from)) return;
+    if (this.#held.length >= MAX_HELD_SEGMENTS || this.#heldBytes + (to - from) > MAX_HELD_BYTES) {
+      this.state = "lost";
+      this.#held = [];
+      return;
+    }
+    this.#held.splice(before + 1, 0, { offset, bytes: bytes.slice(from, to), stamp });
+    this.#heldBytes += to - from;
   }
 
   /** Stream offset of the next byte that matters. */

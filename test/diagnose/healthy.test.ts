@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { sealed } from "../support/tls-records.ts";
+import { concatBytes } from "../support/wire.ts";
 import {
   CLIENT6,
   Dialogue,
@@ -303,4 +305,31 @@ test("under TLS: other traffic of the two hosts, refused or not answered, is non
   judges(session.dataChannels[0], "ok");
   for (const channel of session.dataChannels) assert.equal(channel.cause, null);
   judges(session.control, "ok");
+});
+
+/** A TLS download of five records whose first segment comes late, so many segments behind its place. */
+function lateSegment(places: number) {
+  const ftp = new Dialogue().secureLogin();
+  ftp.askSealed("EPSV", [ftp.texts.epsv(50000)]);
+  const data = ftp.dial(50000);
+  ftp.askSealed("RETR big.bin", ["150 Opening BINARY mode data connection for big.bin (80000 bytes)."]);
+  data.tls({ resumption: "psk" }, 3);
+  const records = concatBytes(...Array.from({ length: 5 }, () => sealed(16000)));
+  const first = ftp.net.last + 1;
+  data.say("server", records);
+  ftp.net.move(first, places);
+  data.ack("client");
+  data.closeNotify("server");
+  data.finish("server");
+  ftp.askSealed("QUIT", ["226 Transfer complete.", "221 Goodbye."]);
+  ftp.control.finish("server");
+  return ftp.channel();
+}
+
+test("a TLS transfer with a segment that comes late is whole, however many came before it", () => {
+  for (const places of [6, 20, 40, 54]) {
+    const channel = lateSegment(places);
+    judges(channel, "ok");
+    assert.deepEqual(channel.limits, [], `${places} segments late`);
+  }
 });
