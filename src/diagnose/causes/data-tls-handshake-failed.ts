@@ -1,4 +1,5 @@
 import { packetNumberOf } from "../../capture/frame.ts";
+import type { SessionFacts } from "../../correlate/session-facts.ts";
 import type { ReplyEvent } from "../../ftp/control-event.ts";
 import { alertName } from "../../tls/alert.ts";
 import { recordBlindness } from "../blind-spots.ts";
@@ -7,8 +8,9 @@ import { type DataProgress, handshakeOf, isRetransmittingInVain, progressOf } fr
 import { isSilent } from "../outcome.ts";
 import { isForged } from "../packet-origin.ts";
 import { tellsOfTls } from "../reply-text.ts";
+import { vantageOf } from "../vantage.ts";
 import type { Confidence, Fact, Verdict } from "../verdict.ts";
-import { endpointText, replyText } from "../wording.ts";
+import { endpointText, replyText, secondsText } from "../wording.ts";
 
 /**
  * The data connection's TLS handshake did not come to its end: an alert, a close, silence, or cleartext where TLS was due. A large
@@ -62,16 +64,30 @@ export const rule: ChannelRule = (context) => {
     // one, shows that TLS was wanted.
     const wanted = !channel.hidden || handshake.serverHello || silent;
     if (!(connection.closed || saysSo || silent) || !wanted) return undefined;
-    return verdict(
+    const judged = verdict(
       [
         {
           packet: last.packet,
-          says: `${handshake.serverHello ? "the handshake stops after the server's hello" : "a ClientHello that is never answered"}; ${ending(progress)}`,
+          says: `${handshake.serverHello ? "the handshake stops after the server's hello" : "a ClientHello that is never answered"}; ${ending(progress, session)}`,
         },
       ],
       final,
       connection.closed || saysSo ? "certain" : "likely",
     );
+    // What would have come next may be as large as the path lets nothing pass. A server that does not even answer the hello is seen to be silent
+    // where the capture is its own.
+    const side = vantageOf(session).side;
+    if (connection.closed || saysSo || (side === "server" && !handshake.serverHello)) return judged;
+    const sender = side === "client" ? "server" : side === "server" ? "client" : null;
+    return {
+      ...judged,
+      alternatives: [
+        {
+          cause: "mtu-blackhole",
+          missing: `a capture at ${sender ? `the ${sender}` : "either end"}: whether it repeats full-size segments`,
+        },
+      ],
+    };
   }
   if (!saysSo || handshake?.hasData) return undefined;
   return verdict(
@@ -95,7 +111,7 @@ function verdict(facts: readonly Fact[], final: ReplyEvent | null, confidence: C
 }
 
 /** How the connection ended, and by whom. */
-function ending({ connection, client, server }: DataProgress): string {
+function ending({ connection, client, server }: DataProgress, { control }: SessionFacts): string {
   const ends = [
     ...[client, server].flatMap((half) => half.resets.slice(0, 1).map(({ packet }) => ({ packet, half, word: "RST" }))),
     ...[client, server]
@@ -103,6 +119,8 @@ function ending({ connection, client, server }: DataProgress): string {
       .map((half) => ({ packet: half.finPacket, half, word: "FIN" })),
   ].sort((a, b) => a.packet - b.packet);
   const first = ends[0];
-  if (!first) return `the connection stays open and silent until packet ${packetNumberOf(connection.lastPacket)}`;
-  return `${first.word} from the ${first.half === client ? "client" : "server"} in packet ${packetNumberOf(first.packet)}`;
+  if (first)
+    return `${first.word} from the ${first.half === client ? "client" : "server"} in packet ${packetNumberOf(first.packet)}`;
+  const seconds = control.lastTime - connection.lastTime;
+  return `nothing more comes after packet ${packetNumberOf(connection.lastPacket)}${seconds >= 1 ? `, for ${secondsText(seconds)} at least` : ""}, and nobody closes the connection`;
 }

@@ -68,23 +68,39 @@ test("a close after the server's hello, and who closed", () => {
   });
 });
 
-test("silence before the handshake ends", () => {
-  const silent = (seconds: number) => {
-    const { ftp, data } = opened();
-    const [hello] = data.tls({}, 1);
-    data.ack("server");
+test("silence before the handshake ends, from which packet on, and for how long", () => {
+  const silent = (seconds: number, flights: 1 | 2, vantage: "client" | "server") => {
+    const { ftp, data } = opened({ vantage });
+    const last = data.tls({ resumption: "psk" }, flights).at(-1)!;
+    data.ack(flights === 1 ? "server" : "client");
+    const lastOfAll = ftp.net.last;
     ftp.pause(seconds).quitSealed();
-    return { channel: ftp.channel(), hello };
+    return { channel: ftp.channel(), last, lastOfAll };
   };
-  const { channel, hello } = silent(SILENCE_SECONDS + 1);
-  shows(channel, {
-    outcome: "failed",
-    cause: CAUSE,
-    confidence: "likely",
-    evidence: [hello],
-    says: /a ClientHello that is never answered; the connection stays open and silent/,
-  });
-  judges(silent(SILENCE_SECONDS - 1).channel, "undetermined");
+  for (const [flights, vantage, alternatives] of [
+    [1, "client", ["mtu-blackhole"]],
+    // The server itself is seen to say nothing.
+    [1, "server", []],
+    [2, "client", ["mtu-blackhole"]],
+    [2, "server", ["mtu-blackhole"]],
+  ] as const) {
+    const { channel, last, lastOfAll } = silent(SILENCE_SECONDS + 1, flights, vantage);
+    const stop =
+      flights === 1 ? "a ClientHello that is never answered" : "the handshake stops after the server's hello";
+    shows(channel, {
+      outcome: "failed",
+      cause: CAUSE,
+      confidence: "likely",
+      evidence: [last],
+      says: new RegExp(
+        `${stop}; nothing more comes after packet ${lastOfAll}, for 6\\.0 s at least, and nobody closes`,
+      ),
+      alternatives,
+    });
+    const [other] = channel.alternatives;
+    if (other) assert.match(other.missing, vantage === "client" ? /capture at the server/ : /capture at the client/);
+  }
+  judges(silent(SILENCE_SECONDS - 1, 1, "client").channel, "undetermined");
 });
 
 test("cleartext where TLS is due: 226 or not", () => {
