@@ -83,8 +83,8 @@ export function dataBlindness({ connection }: Pick<DataProgress, "connection">):
 
 /**
  * The same for what the records of a data connection show: headers that the capture cut or lost. What stands behind a hole was sent with what is
- * in it, also where the acknowledgment of both is missing too. `unread`: all is in the capture, and yet the records were not followed to their end
- * (`MAX_HELD_BYTES`); that is no limit of the capture's.
+ * in it, also where the acknowledgment of both is missing too. `unread`: the capture has all that arrived, and yet the records were not followed to
+ * their end, for the network lost bytes before it or too many segments came before one (`MAX_HELD_BYTES`); that is no limit of the capture's.
  */
 export function recordBlindness(progress: DataProgress): LimitId | "unread" | null {
   const { connection, records } = progress;
@@ -94,7 +94,7 @@ export function recordBlindness(progress: DataProgress): LimitId | "unread" | nu
     const sent = half.missing > 0 ? half.highest : Math.min(half.highest, half.acked);
     if (walk.state === "cleartext" || walk.walkedTo >= sent) continue;
     if (connection.cutPayloads > 0) return "snaplen-cut";
-    if (half.missing > 0 || walk.state !== "lost") return "data-gap";
+    if (half.missing > 0 ? !lostOnTheWay(progress, half) : walk.state !== "lost") return "data-gap";
     unread = true;
   }
   return dataBlindness(progress) ?? (unread ? "unread" : null);
@@ -111,4 +111,26 @@ export function neverArrived(progress: DataProgress): boolean {
   // A RST need not tell how far its end has got.
   const reset = receiver.resets.some(({ packet }) => packet > sender.finPacket);
   return (reset ? receiver.finPacket : receiver.lastPacket) > sender.finPacket;
+}
+
+/** Bytes of a stream that the network lost. */
+export interface LostBytes {
+  readonly bytes: number;
+  /** The packet that stands behind them. */
+  readonly packet: number;
+}
+
+/**
+ * What this end has sent and the other end had not got when it spoke last, after all that the capture has of it: the network lost it on its way here,
+ * and no repetition came through. What stands behind the bytes tells that they were sent. Null where the capture may lack them.
+ */
+export function lostOnTheWay({ connection }: Pick<DataProgress, "connection">, half: HalfConnection): LostBytes | null {
+  const other = half === connection.originator ? connection.responder : connection.originator;
+  const arrived = half.wholeUpTo;
+  if (half.acked > arrived || other.lastPacket <= half.lastNewPayloadPacket || dataBlindness({ connection }))
+    return null;
+  if (half.missing > 0) return { bytes: half.missing, packet: half.lastNewPayloadPacket };
+  // Its packets may only stand in another order in the file than they were sent in.
+  if (half.standsAt <= half.highest || half.finPacket !== 0) return null;
+  return { bytes: half.standsAt - half.highest, packet: half.standsPacket };
 }

@@ -3,6 +3,7 @@ import { type SessionFacts, timeOf } from "../correlate/session-facts.ts";
 import type { Connection } from "../tcp/connection.ts";
 import { earliestReset, type HalfConnection, type Reset } from "../tcp/half-connection.ts";
 import { type DataRecord, type DataRecords, type RecordWalk, wasSentAfter } from "../tls/data-records.ts";
+import { type LostBytes, lostOnTheWay } from "./blind-spots.ts";
 import { acknowledgedBy } from "./packet-origin.ts";
 
 /** Retransmissions of the same unacknowledged data, and the time they span, that make a stall rather than a loss. */
@@ -49,10 +50,13 @@ export function progressOf(channel: ChannelFacts, session: SessionFacts): DataPr
   const client = clientOriginates ? connection.originator : connection.responder;
   const server = clientOriginates ? connection.responder : connection.originator;
   const verb = channel.transfer?.command.verb;
-  const clientSends = verb !== undefined ? UPLOADS.has(verb) : client.bytes > server.bytes;
+  const { records } = candidate;
+  const clientSends =
+    verb !== undefined
+      ? UPLOADS.has(verb)
+      : (clientSendsUnderTls({ connection, records }, clientOriginates, session) ?? client.bytes > server.bytes);
   const sender = clientSends ? client : server;
   const receiver = clientSends ? server : client;
-  const { records } = candidate;
   // What the receiver has acknowledged is there, whether or not the capture has it.
   const allThere =
     sender.finPacket !== 0 &&
@@ -77,6 +81,44 @@ export function progressOf(channel: ChannelFacts, session: SessionFacts): DataPr
     cutBy,
     tls: records.originator.state === "tls" || records.responder.state === "tls" || records.records.length > 0,
   };
+}
+
+/** A record's header, and a close_notify under TLS 1.2 with AES-GCM: type, nonce, two bytes and tag. */
+const CLOSE_NOTIFY_BYTES = 5 + 8 + 2 + 16;
+
+/**
+ * Who sends under TLS: hellos and certificates are larger than many a listing, and say nothing of it. A client that only receives says nothing after
+ * its Finished but goodbye; what a server says by then may be session tickets. Undefined where the handshake did not come to its end.
+ */
+function clientSendsUnderTls(
+  data: { readonly connection: Connection; readonly records: DataRecords },
+  clientOriginates: boolean,
+  session: SessionFacts,
+): boolean | undefined {
+  const { records, originator, responder, clientHello, serverHello } = data.records;
+  const [own, others] = clientOriginates ? [originator, responder] : [responder, originator];
+  if ((serverHello?.version ?? clientHello?.version ?? 0) < 0x0304)
+    return own.applicationBytes + others.applicationBytes > 0
+      ? own.applicationBytes > others.applicationBytes
+      : undefined;
+  const finished = records.find(
+    (record) =>
+      record.fromOriginator === clientOriginates && record.contentType === 23 && FINISHED_LENGTHS.has(record.length),
+  );
+  if (!finished) return undefined;
+  const client = clientOriginates ? data.connection.originator : data.connection.responder;
+  const server = clientOriginates ? data.connection.responder : data.connection.originator;
+  const said = client.highest - finished.endAt;
+  const answers = records.filter(
+    (record) => record.fromOriginator !== clientOriginates && wasSentAfter(record, finished) && !isCloseNotify(record),
+  );
+  const onlyTickets = areTickets(answers) || answers.length === 1;
+  if (said > CLOSE_NOTIFY_BYTES) return onlyTickets || said > others.applicationBytes;
+  if (!onlyTickets || lostOnTheWay(data, server)) return false;
+  // Nothing, then: the end that had to send it closes first. A client that closes after a long wait, and hears no more of it, may have waited for data.
+  if (!client.closedBefore(server)) return false;
+  const waited = client.finTime - Math.max(server.lastNewPayloadTime, finished.time);
+  return waited < HIDDEN_SILENCE_SECONDS || session.server.lastNewPayloadTime > client.finTime;
 }
 
 /**
@@ -216,4 +258,28 @@ export function endsInLongWords({ records }: DataProgress, session: SessionFacts
   const last = answers.slice(0, next < 0 ? undefined : next).at(-1);
   if (last?.kind !== "tls-record") return false;
   return last.length - (SEAL_BYTES[handshake.version] ?? Number.POSITIVE_INFINITY) >= COMPLAINT_BYTES;
+}
+
+/** The sender's bytes do not arrive any more. */
+export interface Starved extends LostBytes {
+  /** For how long, until the receiver gives up or the client leaves. */
+  readonly seconds: number;
+  /** The receiver's own last packets say so. */
+  readonly proven: boolean;
+}
+
+/**
+ * What the sender has sent never arrives, for long, and that is the end of it: the receiver closes without it, or the client leaves and the server has
+ * said nothing more either. Undefined where the session goes on: the capture may only lack how.
+ */
+export function starved(progress: DataProgress, { client, server }: SessionFacts): Starved | undefined {
+  const { sender, receiver, complete, cutBy } = progress;
+  if (complete || cutBy) return undefined;
+  const lost = lostOnTheWay(progress, sender);
+  if (!lost) return undefined;
+  const since = sender.lastNewPayloadTime || sender.synTime;
+  const proven = receiver.finPacket !== 0 && sender.finPacket === 0;
+  if (!proven && (client.finTime === 0 || server.lastNewPayloadTime > since)) return undefined;
+  const seconds = (proven ? receiver.lastTime : client.finTime) - since;
+  return seconds >= HIDDEN_SILENCE_SECONDS ? { ...lost, seconds, proven } : undefined;
 }

@@ -25,6 +25,7 @@ import {
   progressOf,
   SILENCE_SECONDS,
   STALL_SECONDS,
+  starved,
 } from "./data-progress.ts";
 import { oncePer } from "./once-per.ts";
 import { isForged } from "./packet-origin.ts";
@@ -217,6 +218,8 @@ function judgeEstablished(context: ChannelContext): Judgement {
     if (limit) return judged("undetermined", limit);
     return recordsUnseen ? fineBut("undetermined", "mtu-blackhole", "data-stalled") : judged("trouble");
   }
+  // Whatever the records would show that are on their way for ever, and whoever could not read what was said about it.
+  if (channel.hidden && !unsaid && starved(progress, session)) return fineBut("undetermined", "data-stalled");
   // Open and not a byte: either end may have waited for the other, and no reply that could be read says who had to begin.
   const mute = channel.hidden && progress.client.bytes + progress.server.bytes === 0;
   if (mute && (progress.cutBy || isSilent(context))) return judged("undetermined");
@@ -262,7 +265,8 @@ function judgeEstablished(context: ChannelContext): Judgement {
     if (!isGivenUp(context) || dataBlindness(progress)) return fineBut("undetermined", "control-idle-timeout");
     return fineBut("undetermined", "control-idle-timeout", "data-stalled");
   }
-  if (!progress.connection.closed) return judged("undetermined", "capture-ends");
+  if (!progress.connection.closed)
+    return isLeft(context, progress) ? judged("undetermined") : judged("undetermined", "capture-ends");
   return channel.hidden ? judged("ok") : judged("undetermined", "capture-ends");
 }
 
@@ -558,6 +562,12 @@ export function isSilent(context: ChannelContext): boolean {
 function isGivenUp({ session, channel }: ChannelContext): boolean {
   const { sender, receiver } = progressOf(channel, session)!;
   return sender.finPacket === 0 && (receiver.finAcked || receiver.finCount > 1);
+}
+
+/** The receiver or the client has closed, and the capture goes on long enough for what could answer that. */
+function isLeft({ session, capture }: ChannelContext, { connection, receiver }: DataProgress): boolean {
+  const left = receiver.finPacket !== 0 || session.client.finPacket !== 0;
+  return left && capture.now - connection.lastTime >= ANSWER_SECONDS;
 }
 
 /** A reset of the control connection this soon after the data has to do with it (seconds). */

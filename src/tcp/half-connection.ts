@@ -66,6 +66,10 @@ export class HalfConnection {
   lastNewPayloadTime = 0;
   retransmissions = 0;
 
+  /** The highest stream offset at which a packet without payload stands, and that packet: so much was sent, whether or not it came by here. */
+  standsAt = 0;
+  standsPacket = 0;
+
   // What is repeated in vain now: reset as soon as the other end acknowledges any of it
   stalledRetransmissions = 0;
   stalledFirstPacket = 0;
@@ -126,6 +130,7 @@ export class HalfConnection {
     this.highest -= offset;
     if (this.acked >= 0) this.acked = Math.max(0, this.acked - offset);
     if (this.finAt >= 0) this.finAt -= offset;
+    this.standsAt = Math.max(0, this.standsAt - offset);
     this.#stalledAt -= offset;
     this.#largerEnd -= offset;
     this.#holes = this.#holes?.map(({ from, to }) => ({ from: from - offset, to: to - offset })) ?? null;
@@ -244,6 +249,18 @@ export class HalfConnection {
     if (this.acked <= offset) return;
     this.finAcked = true;
     this.acked = offset;
+  }
+
+  /** Notes a packet without payload. */
+  stands(offset: number, packet: number): void {
+    if (offset <= this.standsAt) return;
+    this.standsAt = offset;
+    this.standsPacket = packet;
+  }
+
+  /** Stream offset up to which the capture has all: of the first hole, as far as the holes are known. */
+  get wholeUpTo(): number {
+    return this.#holes?.reduce((least, { from }) => Math.min(least, from), this.highest) ?? this.highest;
   }
 
   /** Whether this end closed its stream before it had seen the other end's FIN; of FINs that cross, the first in the file counts. */

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { sealed } from "../support/tls-records.ts";
+import { applicationRecord, sealed } from "../support/tls-records.ts";
 import { concatBytes } from "../support/wire.ts";
 import {
   CLIENT6,
@@ -332,4 +332,18 @@ test("a TLS transfer with a segment that comes late is whole, however many came 
     judges(channel, "ok");
     assert.deepEqual(channel.limits, [], `${places} segments late`);
   }
+});
+
+test("an empty TLS upload: the client closes at once, and a late session ticket draws a RST", () => {
+  const ftp = new Dialogue().secureLogin();
+  ftp.askSealed("EPSV", [ftp.texts.epsv(50000)]);
+  const data = ftp.dial(50000);
+  ftp.askSealed("STOR empty", ["150 Ok to send data."]);
+  data.tls({}, 3);
+  data.closeNotify("client");
+  data.fin("client");
+  data.say("server", applicationRecord(250));
+  data.segment("client", { flags: "R" });
+  ftp.control.sealed("server", "226 Transfer complete.\r\n");
+  judges(ftp.quitSealed().channel(), "ok");
 });

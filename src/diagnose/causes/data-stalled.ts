@@ -3,7 +3,13 @@ import { answerLostFact, isAnswerLost } from "../attempt.ts";
 import { neverArrived } from "../blind-spots.ts";
 import type { Situation } from "../cause.ts";
 import type { ChannelRule } from "../context.ts";
-import { HIDDEN_SILENCE_SECONDS, isRetransmittingInVain, progressOf, ZERO_WINDOW_SECONDS } from "../data-progress.ts";
+import {
+  HIDDEN_SILENCE_SECONDS,
+  isRetransmittingInVain,
+  progressOf,
+  starved,
+  ZERO_WINDOW_SECONDS,
+} from "../data-progress.ts";
 import { isSilent } from "../outcome.ts";
 import { resetOrigin } from "../packet-origin.ts";
 import type { Alternative, Fact } from "../verdict.ts";
@@ -35,6 +41,7 @@ export const rule: ChannelRule = (context) => {
   const facts: Fact[] = [];
   let situation: Situation | null = null;
   const inVain = [sender, receiver].find((half) => isRetransmittingInVain(half));
+  const unarrived = channel.hidden ? starved(progress, session) : undefined;
   const zero = Math.max(
     receiver.zeroWindowLongest,
     receiver.zeroWindowTime > 0 ? connection.lastTime - receiver.zeroWindowTime : 0,
@@ -49,6 +56,11 @@ export const rule: ChannelRule = (context) => {
     facts.push({
       packet: receiver.zeroWindowPacket,
       says: `${endpointText(receiver)} keeps its receive window at zero for ${secondsText(zero)}: the receiver stopped reading`,
+    });
+  } else if (unarrived) {
+    facts.push({
+      packet: unarrived.packet,
+      says: `${endpointText(sender)} has sent ${unarrived.bytes} bytes before this packet that never arrived; ${unarrived.proven ? `${endpointText(receiver)} closes without them` : "the client leaves"} after ${secondsText(unarrived.seconds)}`,
     });
   } else if (neverArrived(progress)) {
     facts.push({
@@ -77,7 +89,7 @@ export const rule: ChannelRule = (context) => {
   }
   if (final) facts.push({ packet: final.stamp.packet, says: replyText(final) });
   const alternatives: Alternative[] = [];
-  if (sender.bytes === 0 || sender.missing > 0)
+  if (sender.bytes === 0 || sender.missing > 0 || unarrived)
     alternatives.push({
       cause: "mtu-blackhole",
       missing: "a capture at the sender: whether it repeats full-size segments",
@@ -93,7 +105,7 @@ export const rule: ChannelRule = (context) => {
   return {
     outcome: "failed",
     cause: "data-stalled",
-    confidence: !inVain && (channel.hidden || gaveUp) ? "possible" : "likely",
+    confidence: !inVain && !unarrived?.proven && (channel.hidden || gaveUp) ? "possible" : "likely",
     facts,
     situation,
     alternatives,

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { applicationRecord, sealedAlert } from "../../support/tls-records.ts";
 import { Dialogue, judges, shows } from "../dialogue.ts";
 import {
   HIDDEN_SILENCE_SECONDS,
@@ -388,4 +389,115 @@ test("silent: bytes are missing before the sender's FIN, and 226 says that all c
   ftp.control.server("226 Transfer complete.\r\n");
   ftp.quit();
   judges(ftp.channel(), "ok");
+});
+
+/**
+ * A TLS transfer whose handshake passes and whose full-size segments do not; the client gives up. What arrives of them by the capture's end, and how far
+ * the server says it is when the client has left, is up to the test.
+ */
+function blackHole(options: {
+  readonly seconds: number;
+  readonly tail?: number;
+  readonly standsBehind?: number;
+  readonly saysAfter?: boolean;
+}) {
+  const ftp = new Dialogue().secureLogin();
+  ftp.askSealed("EPSV", [ftp.texts.epsv(50002)]);
+  const data = ftp.dial(50002);
+  ftp.askSealed("RETR big.bin", ["150 Opening BINARY mode data connection for big.bin (40000 bytes)."]);
+  data.tls({}, 3);
+  data.say("server", applicationRecord(250));
+  data.ack("client");
+  const at = { client: data.position("client").seq, server: data.position("server").seq };
+  const { tail = 0, standsBehind = 0 } = options;
+  const behind =
+    tail > 0
+      ? data.segment("server", { flags: "PA", seq: at.server + 1448, payload: new Uint8Array(tail).fill(1) })
+      : 0;
+  if (tail > 0) data.segment("client", { flags: "A", seq: at.client, ack: at.server });
+  ftp.pause(options.seconds);
+  data.segment("client", { flags: "PA", seq: at.client, ack: at.server, payload: sealedAlert() });
+  data.segment("client", { flags: "FA", seq: at.client + 24, ack: at.server });
+  ftp.control.closeNotify("client");
+  ftp.control.fin("client");
+  if (options.saysAfter) ftp.control.sealed("server", "226 Transfer complete.\r\n");
+  else ftp.control.ack("server");
+  const answer = data.segment("server", {
+    flags: "A",
+    seq: at.server + (tail > 0 ? 1448 + tail : standsBehind),
+    ack: at.client + 25,
+  });
+  return { channel: ftp.watch(5).channel(), behind, answer };
+}
+
+test("under TLS: what was sent and never arrived, as the sequence numbers behind it tell", () => {
+  const named = blackHole({ seconds: HIDDEN_SILENCE_SECONDS + 1, standsBehind: 18_824 });
+  shows(named.channel, {
+    outcome: "failed",
+    cause: CAUSE,
+    confidence: "likely",
+    evidence: [named.answer],
+    says: /203\.0\.113\.5:50002 has sent 18824 bytes before this packet that never arrived; 192\.0\.2\.10:\d+ closes without them after 11\.\d s/,
+    alternatives: ["mtu-blackhole"],
+  });
+  const hole = blackHole({ seconds: HIDDEN_SILENCE_SECONDS + 1, tail: 1188 });
+  shows(hole.channel, {
+    outcome: "failed",
+    cause: CAUSE,
+    confidence: "likely",
+    evidence: [hole.behind],
+    says: /has sent 1448 bytes before this packet that never arrived/,
+    alternatives: ["mtu-blackhole"],
+  });
+  assert.deepEqual(hole.channel.limits, []);
+  const brief = blackHole({ seconds: HIDDEN_SILENCE_SECONDS - 1, tail: 1188 }).channel;
+  judges(brief, "undetermined");
+  assert.deepEqual(brief.limits, [], "the capture has all that arrived, and goes on long enough");
+});
+
+test("silent under TLS: the client waits, gets nothing and leaves; only a server that goes on to confirm makes it an empty upload", () => {
+  judges(blackHole({ seconds: HIDDEN_SILENCE_SECONDS + 1 }).channel, "undetermined");
+  judges(blackHole({ seconds: HIDDEN_SILENCE_SECONDS + 1, saysAfter: true }).channel, "ok");
+  judges(blackHole({ seconds: 1 }).channel, "ok");
+});
+
+/** A TLS upload at the server: the Finished passes, the full-size segments behind it do not, and a tail does. */
+function lostUpload(seconds: number, leaves: boolean, confirmed = false) {
+  const ftp = new Dialogue({ vantage: "server" }).secureLogin();
+  ftp.askSealed("EPSV", [ftp.texts.epsv(50002)]);
+  const data = ftp.dial(50002);
+  ftp.askSealed("STOR big.bin", ["150 Ok to send data."]);
+  data.tls({ resumption: "psk" }, 3);
+  data.ack("server");
+  const at = { client: data.position("client").seq, server: data.position("server").seq };
+  const tail = data.segment("client", { flags: "PA", seq: at.client + 15_928, payload: new Uint8Array(478).fill(1) });
+  data.segment("server", { flags: "A", seq: at.server, ack: at.client });
+  if (confirmed) ftp.control.sealed("server", "226 Transfer complete.\r\n");
+  ftp.pause(seconds);
+  if (leaves) {
+    ftp.control.closeNotify("client");
+    ftp.control.fin("client");
+    ftp.control.ack("server");
+  }
+  return { channel: ftp.watch(5).channel(), tail };
+}
+
+test("under TLS at the receiver: a hole that stays, until the client leaves and the server has said nothing more", () => {
+  const { channel, tail } = lostUpload(HIDDEN_SILENCE_SECONDS + 1, true);
+  shows(channel, {
+    outcome: "failed",
+    cause: CAUSE,
+    confidence: "possible",
+    evidence: [tail],
+    says: /has sent 15928 bytes before this packet that never arrived; the client leaves after 11\.\d s/,
+    alternatives: ["mtu-blackhole"],
+  });
+  for (const other of [
+    lostUpload(HIDDEN_SILENCE_SECONDS - 1, true),
+    lostUpload(HIDDEN_SILENCE_SECONDS + 1, false),
+    lostUpload(HIDDEN_SILENCE_SECONDS + 1, true, true),
+  ]) {
+    judges(other.channel, "undetermined");
+    assert.ok(!other.channel.limits.includes("data-gap"), "the server has not got them either");
+  }
 });
