@@ -112,11 +112,12 @@ function clientSendsUnderTls(
   const answers = records.filter(
     (record) => record.fromOriginator !== clientOriginates && wasSentAfter(record, finished) && !isCloseNotify(record),
   );
-  const onlyTickets = areTickets(answers) || answers.length === 1;
+  const onlyTickets = areTickets(answers) || (answers.length === 1 && answers[0].length <= TICKET_BYTES);
   if (said > CLOSE_NOTIFY_BYTES) return onlyTickets || said > others.applicationBytes;
   if (!onlyTickets || lostOnTheWay(data, server)) return false;
   // Nothing, then: the end that had to send it closes first. A client that closes after a long wait, and hears no more of it, may have waited for data.
-  if (!client.closedBefore(server)) return false;
+  const cut = earliestReset(client, server);
+  if (!client.closedBefore(server) || (cut && cut.reset.packet < client.finPacket)) return false;
   const waited = client.finTime - Math.max(server.lastNewPayloadTime, finished.time);
   return waited < HIDDEN_SILENCE_SECONDS || session.server.lastNewPayloadTime > client.finTime;
 }
@@ -163,12 +164,17 @@ export interface DataHandshake {
 
 /** Lengths of a TLS 1.3 Finished record: 4 + hash + type + tag, for SHA-256 and SHA-384 (RFC 8446 section 4.4.4). */
 const FINISHED_LENGTHS: ReadonlySet<number> = new Set([4 + 32 + 1 + 16, 4 + 48 + 1 + 16]);
+/** No session ticket is longer, with a client's certificates in it. */
+const TICKET_BYTES = 4096;
 /**
  * Session tickets that a server sends after a full handshake: none, or two records of one length (OpenSSL, RFC 8446 section 4.6.1). A single
  * record may be data as well as a ticket, so it counts as data.
  */
 function areTickets(records: readonly DataRecord[]): boolean {
-  return records.length === 0 || (records.length === 2 && records[0].length === records[1].length);
+  return (
+    records.length === 0 ||
+    (records.length === 2 && records[0].length === records[1].length && records[0].length <= TICKET_BYTES)
+  );
 }
 
 /** Longer than all that belongs to a handshake: two certificate chains of the largest record each (RFC 8446 section 5.1). */

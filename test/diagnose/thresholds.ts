@@ -31,6 +31,8 @@ export const ZERO_WINDOW_SECONDS = 10;
 export const SMALL_SEGMENT = 1000;
 /** vsftpd's and z/OS's complaints have 48 bytes and more, confirmations of an empty listing at most 43 (Pure-FTPd). */
 export const COMPLAINT_BYTES = 48;
+/** Choice: above a ticket with a client's certificates in it (OpenSSL's have 250 bytes without), below a full record (RFC 8446 section 5.1). */
+export const TICKET_BYTES = 4096;
 /** RFC 6298: after a second what was sent before is acknowledged or repeated; what comes later is a sign of its own. */
 export const ALIVE_SECONDS = 1;
 /** Choice: above the round trips of a session, below any timer of a server. */

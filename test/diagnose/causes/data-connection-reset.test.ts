@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { DataChannel } from "../../../src/analysis.ts";
 import type { SegmentOptions } from "../../support/capture-builder.ts";
+import { applicationRecord } from "../../support/tls-records.ts";
 import { CLIENT6, Dialogue, FORGED, judges, SERVER6, shows } from "../dialogue.ts";
 import { HIDDEN_SILENCE_SECONDS, ZERO_WINDOW_SECONDS } from "../thresholds.ts";
 
@@ -77,6 +78,27 @@ test("under TLS: a middlebox's RST in the middle", () => {
   ftp.control.sealed("server", "426 Failure writing network stream.\r\n");
   ftp.quitSealed();
   shows(ftp.channel(), { outcome: "failed", cause: CAUSE, confidence: "likely", evidence: [reset] });
+});
+
+test("under TLS: a RST within the first record of a download, which is no session ticket, and the client's FIN behind it", () => {
+  for (const bytes of [16_389, 2 * 16_389]) {
+    const ftp = new Dialogue({ vantage: "server" }).secureLogin();
+    ftp.askSealed("EPSV", [ftp.texts.epsv(50002)]);
+    const data = ftp.dial(50002);
+    ftp.askSealed("RETR big", ["150 Opening BINARY mode data connection for big (900000 bytes)."]);
+    data.tls({}, 3);
+    const records = [applicationRecord(16_384), applicationRecord(16_384)];
+    const flow = new Uint8Array(records.flatMap((record) => [...record])).slice(0, bytes - 500);
+    data.say("server", flow);
+    data.ack("client");
+    data.reset("server", { ttl: 62, ipId: 7 });
+    data.closeNotify("client");
+    data.fin("client");
+    data.reset("server", { ttl: 62, ipId: 8 });
+    ftp.control.closeNotify("client");
+    ftp.control.finish("client");
+    judges(ftp.channel(), "failed", CAUSE);
+  }
 });
 
 test("silent: a RST after the last byte with 226, after close_notify, after both FINs", () => {
