@@ -311,16 +311,21 @@ function ends(client: HalfConnection, server: HalfConnection, session: SessionFa
         kind: "reset",
         from: who === "middlebox" ? "between" : from,
         to,
-        text: who === "middlebox" ? `RST in the ${from}'s name` : "RST",
+        text:
+          who === "middlebox"
+            ? `RST in the ${from}'s name`
+            : half.ttl === 0 && half.address !== known.address
+              ? `RST from ${half.address}`
+              : "RST",
       });
     }
   }
   return found;
 }
 
-/** The side of a connection whose packets tell how far away a host is: where one sent nothing but resets, that of the control connection. */
+/** The side of a connection whose packets tell how far away a host is: where it sent nothing but resets, the same host's of the control connection. */
 function comparable(half: HalfConnection, known: HalfConnection): HalfConnection {
-  return half.ttl === 0 ? known : half;
+  return half.ttl === 0 && half.address === known.address ? known : half;
 }
 
 /** @param dialler who sent the SYN */

@@ -4,6 +4,7 @@ import { describe, test } from "node:test";
 import { createAnalyzer } from "../src/analyze.ts";
 import type { Conversation } from "../src/conversation.ts";
 import { MAX_CONVERSATION_EVENTS } from "../src/conversation-record.ts";
+import { Dialogue, OTHER, SERVER } from "./diagnose/dialogue.ts";
 import { CaptureBuilder } from "./support/capture-builder.ts";
 
 /** The conversations of a recording, by session. Expected values were read off the packets with tshark. */
@@ -47,6 +48,18 @@ describe("what the ends of a session did", () => {
     ]);
     assert.deepEqual(conversation.leftOut, []);
     assert.ok(conversation.events.every(({ at }, i, all) => i === 0 || at >= all[i - 1].at));
+  });
+
+  test("a RST of a third host that PORT names is that host's: nothing tells how far away it is", () => {
+    const ftp = new Dialogue({ vantage: "server" }).login();
+    ftp.active(50110, OTHER);
+    ftp.ask("RETR data.bin");
+    const ends = { client: `${OTHER}:50110`, server: `${SERVER}:36551`, originator: "server" } as const;
+    const { syn, reset } = ftp.net.synRefused({ ...ends, ttl: 64 });
+    ftp.control.server("425 Unable to build data connection: Connection refused\r\n");
+    const lines = told(conversationsOf(ftp.quit().net.build())[0]);
+    assert.ok(lines.includes(`${syn} server>client 1 SYN to ${OTHER}:50110`), lines.join("\n"));
+    assert.ok(lines.includes(`${reset} client>server 1 RST from ${OTHER}`), lines.join("\n"));
   });
 
   test("a RST that a device between sent, and an ICMP error, come from between", () => {

@@ -38,6 +38,10 @@ const OPEN_AT_CLIENT =
   "The device that refuses stands nearer to the client than to the server: allow connections to the server's passive range there.";
 const ANSWER_LOST =
   "The SYN gets through and its answer does not: look for a firewall that sees only one direction of the connection (asymmetric route), and for a filter on the dialling host itself.";
+const THIRD_HOST =
+  "PORT names a third host. If that is another server (FXP), it has to let this server in: look at its passive range, its firewall and its NAT device.";
+const THIRD_HOST_OWN =
+  "If it is another address of the client's own, use passive mode: the client then opens the data connection itself.";
 const FORWARD_RANGE =
   "Give the server a fixed passive range, and open it on the firewall or forward it 1:1 to the server on the NAT device.";
 
@@ -186,12 +190,14 @@ export const CAUSE_TEXT = {
       USE_PASSIVE,
       "If active mode is needed: allow connections from the server to the client's port range (the source port need not be 20), or use a helper that reads the control connection.",
     ],
+    situations: { "third-host": { remedy: [THIRD_HOST, THIRD_HOST_OWN] } },
   },
   "active-inbound-rejected": {
     title: "the server's SYN to the client is refused",
     meaning:
       "In active mode the server connects to the client, and the client or a firewall before it answers with a reset or an ICMP error.",
     remedy: [USE_PASSIVE, "If active mode is needed: allow the server's connections on the client's firewall."],
+    situations: { "third-host": { remedy: [THIRD_HOST, THIRD_HOST_OWN] } },
   },
   "syn-not-seen": {
     title: "no SYN of the data connection is in this capture",
@@ -204,6 +210,13 @@ export const CAUSE_TEXT = {
       "seen-elsewhere": {
         remedy: [
           "The SYN is seen at one point and not at the other: look at what stands between the two, its rules and its address translation.",
+        ],
+      },
+      "third-host": {
+        remedy: [
+          "Capture at the server, which should send the SYN, or at the third host that PORT names, and analyse again.",
+          THIRD_HOST,
+          THIRD_HOST_OWN,
         ],
       },
       "at-dialler": {

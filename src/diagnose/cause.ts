@@ -64,6 +64,8 @@ export type Situation =
   | "at-dialler"
   /** Another point of the network shows the SYN that is missing here. */
   | "seen-elsewhere"
+  /** PORT or EPRT names neither end of the control connection: another server, it may be (FXP). */
+  | "third-host"
   /** The host itself resets. */
   | "own-reset";
 

@@ -29,7 +29,7 @@ import {
 } from "./data-progress.ts";
 import { oncePer } from "./once-per.ts";
 import { isForged } from "./packet-origin.ts";
-import { announcesOnly, confirmsAbort, isOwnReason, maySpeakOfConnection } from "./reply-text.ts";
+import { announcesOnly, cannotDial, confirmsAbort, isOwnReason, maySpeakOfConnection } from "./reply-text.ts";
 import type { ChannelOutcome } from "./verdict.ts";
 
 /**
@@ -320,6 +320,7 @@ function judgeUnseen(context: ChannelContext): Judgement {
     if (isPositive(transfer)) return judged("ok", ...limits);
     if (transfer.replyLost) return judged("undetermined", ...wordsUnseen(session));
     if (isOwnReason(transfer.final)) return judged("refused");
+    if (negotiation?.mode === "active" && cannotDial(transfer.final, transfer.command)) return judged("refused");
     // Its text decides who is to blame, and is not all there.
     if (transfer.final.cut) return judged("undetermined", ...wordsUnseen(session));
     // It speaks of a connection that came about: what became of it, only a capture of it can say.

@@ -173,6 +173,17 @@ export function isOwnReason(reply: ReplyEvent, command: CommandEvent | null = nu
   return !mayMean(reply, "protection-required", command) && !mayMean(reply, "session-reuse-required", command);
 }
 
+/**
+ * In active mode the server could not even bind the address and port that it dials from: vsftpd (`500 OOPS: vsf_sysutil_bind`, and it ends), and
+ * what strerror says of EADDRINUSE and EADDRNOTAVAIL. No SYN was sent, and nobody is to be asked but this server. @param command what it answers
+ */
+export function cannotDial(reply: ReplyEvent, command: CommandEvent): boolean {
+  return (
+    reply.code >= 400 &&
+    /vsf_sysutil_bind|address already in use|cannot assign requested address/i.test(ownWords(reply, command))
+  );
+}
+
 /** Reasons that are the server's own, whatever became of the connection: the file, the disk, a permission. */
 const NAMES_OWN_REASON = /no such|not found|exist|quota|storage|space|permission|denied|busy|\bnot a\b/i;
 

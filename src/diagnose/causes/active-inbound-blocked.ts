@@ -1,17 +1,19 @@
 import { attemptOf, attemptState, REPEATED_SYNS } from "../attempt.ts";
 import type { ChannelRule } from "../context.ts";
+import { NAMED_BY_PORT, thirdHostOf } from "../third-host.ts";
 import type { Fact } from "../verdict.ts";
 import { endpointText, replyText, synText } from "../wording.ts";
 
 /** Active: the server's SYN (from port 20 or any other) goes unanswered. */
 export const rule: ChannelRule = (context) => {
-  const { channel } = context;
+  const { channel, session } = context;
   const attempt = attemptOf(context, "active");
   if (!attempt || attemptState(attempt) !== "unanswered") return undefined;
+  const third = thirdHostOf(channel, session)?.address === attempt.responder.address;
   const facts: Fact[] = [
     {
       packet: attempt.firstPacket,
-      says: `the server's SYN from ${endpointText(attempt.originator)} to ${endpointText(attempt.responder)}, ${synText(attempt)}, never answered`,
+      says: `the server's SYN from ${endpointText(attempt.originator)} to ${endpointText(attempt.responder)}${third ? `, ${NAMED_BY_PORT}` : ""}, ${synText(attempt)}, never answered`,
     },
   ];
   const reply = channel.transfer?.final ?? (channel.negotiation?.granted === false ? channel.negotiation.reply : null);
@@ -21,6 +23,7 @@ export const rule: ChannelRule = (context) => {
     cause: "active-inbound-blocked",
     confidence: attempt.originator.synCount >= REPEATED_SYNS ? "likely" : "possible",
     facts,
+    situation: third ? "third-host" : null,
     contributing: channel.hidden ? ["control-encrypted"] : [],
     alternatives: channel.hidden
       ? [{ cause: "port-private-address", missing: "the PORT or EPRT command, which is encrypted" }]

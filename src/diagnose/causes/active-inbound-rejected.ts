@@ -1,6 +1,7 @@
 import { attemptOf, attemptState, cameTooLate, prohibition, prohibitionFact } from "../attempt.ts";
 import type { ChannelRule } from "../context.ts";
 import { resetOrigin } from "../packet-origin.ts";
+import { NAMED_BY_PORT, thirdHostOf } from "../third-host.ts";
 import type { Fact } from "../verdict.ts";
 import { endpointText } from "../wording.ts";
 
@@ -12,9 +13,10 @@ export const rule: ChannelRule = (context) => {
   const state = attemptState(attempt);
   if (state !== "rejected" && state !== "prohibited") return undefined;
   if (state === "rejected" && cameTooLate(context, attempt)) return undefined;
+  const third = thirdHostOf(channel, session)?.address === attempt.responder.address;
   const syn = {
     packet: attempt.firstPacket,
-    says: `the server's SYN from ${endpointText(attempt.originator)} to ${endpointText(attempt.responder)}`,
+    says: `the server's SYN from ${endpointText(attempt.originator)} to ${endpointText(attempt.responder)}${third ? `, ${NAMED_BY_PORT}` : ""}`,
   };
   const answer = state === "rejected" ? resetFact() : icmpFact();
   return {
@@ -23,6 +25,7 @@ export const rule: ChannelRule = (context) => {
     // What was encrypted may have named another address, from which a NAT device would have answered in the client's place.
     confidence: channel.hidden ? "likely" : "certain",
     facts: [syn, answer],
+    situation: third ? "third-host" : null,
     contributing: channel.hidden ? ["control-encrypted"] : [],
     alternatives: channel.hidden
       ? [{ cause: "port-private-address", missing: "the PORT or EPRT command, which is encrypted" }]

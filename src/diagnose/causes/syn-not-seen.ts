@@ -3,6 +3,7 @@ import { cameAbout } from "../attempt.ts";
 import type { ChannelContext, ChannelRule } from "../context.ts";
 import { attemptElsewhere, elsewhereFact } from "../elsewhere.ts";
 import { mayMean, reportsAttempt, tellsOfTls } from "../reply-text.ts";
+import { thirdHostOf } from "../third-host.ts";
 import { shareNetwork, vantageOf } from "../vantage.ts";
 import type { Fact } from "../verdict.ts";
 import { replyText, secondsText } from "../wording.ts";
@@ -65,23 +66,28 @@ export const rule: ChannelRule = (context) => {
       situation: capture.sawOtherTcp ? "seen-elsewhere" : null,
     };
   const atDialler = vantage.side === dialler;
+  // Its own words: there was a SYN, and a RST. (That there is no route its own host may have said.)
+  const answered = !passive && final != null && /connection refused/i.test(final.lines.join(" "));
   const where = vantage.side === "unknown" ? "the side is unknown" : `captured at the ${vantage.side}`;
+  const place = where === "captured at the middle" ? "captured between the two" : where;
   facts.push({
     packet: session.control.firstPacket,
     says: atDialler
-      ? `${where} (${vantage.reason}): the network did not stop it; the ${dialler} sent no SYN, or sent it by another interface or to itself`
-      : `${where === "captured at the middle" ? "captured between the two" : where} (${vantage.reason}): the ${dialler} sent none, or it was stopped before this point, or went another way`,
+      ? `${where} (${vantage.reason}): the network did not stop it; the ${dialler} sent no SYN, or sent it by another interface or to itself${passive && transfer ? ", or left it to another server to dial (FXP)" : ""}`
+      : answered
+        ? `${place} (${vantage.reason}): by its own words the server sent one, and it was turned away where this capture does not see it`
+        : `${place} (${vantage.reason}): the ${dialler} sent none, or it was stopped before this point, or went another way`,
   });
   facts.push(unfiltered);
   return {
     outcome: "failed",
     cause: "syn-not-seen",
-    situation: atDialler ? "at-dialler" : null,
+    situation: atDialler ? "at-dialler" : thirdHostOf(channel, session) ? "third-host" : null,
     confidence: final && capture.sawOtherTcp ? "likely" : "possible",
     facts,
     alternatives: [
       {
-        cause: passive ? "data-port-filtered" : "active-inbound-blocked",
+        cause: passive ? "data-port-filtered" : answered ? "active-inbound-rejected" : "active-inbound-blocked",
         missing: atDialler
           ? `the ${dialler}'s own firewall log: what is dropped there never reaches its capture`
           : `a capture at the ${dialler}`,

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { CLIENT6, Dialogue, judges, OTHER, SERVER6, SERVERS, type ServerName, shows } from "../dialogue.ts";
+import { CLIENT6, Dialogue, judges, OTHER, SERVER, SERVER6, SERVERS, type ServerName, shows } from "../dialogue.ts";
 
 const CAUSE = "active-inbound-blocked";
 
@@ -90,4 +90,21 @@ test("silent: passive mode where client and server are one host", () => {
   ftp.net.synUnanswered(ftp.ends(50002));
   ftp.quit();
   judges(ftp.channel(), "failed", "data-port-filtered");
+});
+
+test("a third host that PORT names does not answer (FXP)", () => {
+  const ftp = new Dialogue({ vantage: "server" }).login();
+  ftp.active(50110, OTHER);
+  ftp.ask("RETR data.bin");
+  const ends = { client: `${OTHER}:50110`, server: `${SERVER}:36551`, originator: "server" } as const;
+  const [first] = ftp.net.synUnanswered({ ...ends, retries: 3 });
+  const failed = ftp.control.server("425 Failed to establish connection.\r\n");
+  shows(ftp.quit().channel(), {
+    outcome: "failed",
+    cause: CAUSE,
+    confidence: "likely",
+    evidence: [first, failed],
+    says: /the third host that the negotiation names, not the client/,
+    remedy: /^PORT names a third host/,
+  });
 });

@@ -1,5 +1,5 @@
 import { test } from "node:test";
-import { CLIENT6, Dialogue, judges, ROUTER, SERVER6, shows } from "../dialogue.ts";
+import { CLIENT6, Dialogue, judges, OTHER, ROUTER, SERVER, SERVER6, shows } from "../dialogue.ts";
 
 const CAUSE = "active-inbound-rejected";
 
@@ -103,4 +103,21 @@ test("silent: the server has given up before its SYN, and the client does not li
   };
   judges(refused(true), "undetermined");
   judges(refused(false), "failed", CAUSE);
+});
+
+test("a third host that PORT names refuses: it is not said to be the client, and passive mode alone is no advice (FXP)", () => {
+  const ftp = new Dialogue({ vantage: "server" }).login();
+  ftp.active(50110, OTHER);
+  ftp.ask("RETR data.bin");
+  const ends = { client: `${OTHER}:50110`, server: `${SERVER}:36551`, originator: "server" } as const;
+  const { syn, reset } = ftp.net.synRefused({ ...ends, ttl: 60 });
+  ftp.control.server("425 Unable to build data connection: Connection refused\r\n");
+  shows(ftp.quit().channel(), {
+    outcome: "failed",
+    cause: CAUSE,
+    confidence: "certain",
+    evidence: [syn, reset],
+    says: [/198\.51\.100\.77:50110, the third host that the negotiation names, not the client/],
+    remedy: /^PORT names a third host\. If that is another server \(FXP\), it has to let this server in/,
+  });
 });

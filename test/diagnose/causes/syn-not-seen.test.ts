@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { CLIENT6, Dialogue, judges, SERVER6, SERVERS, type ServerName, shows } from "../dialogue.ts";
+import { CLIENT6, Dialogue, judges, OTHER, SERVER6, SERVERS, type ServerName, shows } from "../dialogue.ts";
 import { ANSWER_SECONDS } from "../thresholds.ts";
 
 const CAUSE = "syn-not-seen";
@@ -254,4 +254,46 @@ test("the server's own word that it failed stands, whatever else of the session 
   ftp.net.connect({ client: "192.0.2.11:40100", server: "203.0.113.9:443" }).finish("client");
   ftp.net.drop(reply);
   judges(ftp.channel(), "failed", "syn-not-seen");
+});
+
+test("the server's own words say that its SYN was refused, at the third host that PORT names (FXP)", () => {
+  const ftp = otherTraffic(new Dialogue({ software: "proftpd" })).login();
+  const granted = ftp.active(50110, OTHER);
+  const asked = ftp.ask("RETR data.bin", "425 Unable to build data connection: Connection refused");
+  const first = ftp.control.handshake.syn;
+  shows(ftp.quit().channel(), {
+    outcome: "failed",
+    cause: CAUSE,
+    confidence: "likely",
+    evidence: [granted.reply, asked.reply, first, first],
+    says: /by its own words the server sent one, and it was turned away where this capture does not see it/,
+    alternatives: ["active-inbound-rejected"],
+    remedy: /^Capture at the server, which should send the SYN, or at the third host/,
+  });
+});
+
+test("a client that hands the 227 on to another server does not dial itself (FXP)", () => {
+  const ftp = otherTraffic(new Dialogue()).login();
+  ftp.passive(50110);
+  ftp.ask("STOR data.bin");
+  const channel = ftp.pause(40).quit().channel();
+  judges(channel, "failed", CAUSE);
+  assert.match(channel.evidence.map(({ says }) => says).join(), /or left it to another server to dial \(FXP\)/);
+});
+
+test("silent: in active mode the server could not bind its own port, and says so", () => {
+  for (const words of [
+    "500 OOPS: vsf_sysutil_bind",
+    "425 Unable to build data connection: Address already in use",
+    "425 Unable to build data connection: Cannot assign requested address",
+  ]) {
+    const ftp = otherTraffic(new Dialogue()).login();
+    ftp.active(50110);
+    ftp.ask("RETR data.bin", words);
+    judges(ftp.quit().channel(), "refused");
+  }
+  const named = otherTraffic(new Dialogue()).login();
+  named.active(50110);
+  named.ask("RETR vsf_sysutil_bind.c", "425 vsf_sysutil_bind.c: Failed to establish connection.");
+  judges(named.quit().channel(), "failed", CAUSE);
 });
