@@ -29,7 +29,14 @@ import {
 } from "./data-progress.ts";
 import { oncePer } from "./once-per.ts";
 import { isForged } from "./packet-origin.ts";
-import { announcesOnly, cannotDial, confirmsAbort, isOwnReason, maySpeakOfConnection } from "./reply-text.ts";
+import {
+  announcesOnly,
+  cannotDial,
+  confirmsAbort,
+  endsSession,
+  isOwnReason,
+  maySpeakOfConnection,
+} from "./reply-text.ts";
 import type { ChannelOutcome } from "./verdict.ts";
 
 /**
@@ -202,6 +209,9 @@ function judgeEstablished(context: ChannelContext): Judgement {
     }
     if (transfer.replyLost) return judged("undetermined", ...wordsUnseen(session));
     if (isOwnReason(transfer.final) && !brokeBefore(progress, transfer.final)) return judged("refused");
+    // Where the data stood still the session may have lasted so long for that.
+    const moved = !isSilent(context) && !isInVainBefore(progress, transfer.final.stamp);
+    if (endsSession(transfer.final) && moved) return judged("refused");
     return judged("trouble");
   }
   if (isAnswerLost(progress.connection)) return fineBut("undetermined", "data-stalled", "data-port-translated");

@@ -184,6 +184,11 @@ export function cannotDial(reply: ReplyEvent, command: CommandEvent): boolean {
   );
 }
 
+/** ProFTPD's TimeoutSession: the session has lasted long enough, whatever it is at (`421 Session Timeout (15 seconds): closing control connection`). */
+export function endsSession({ code, lines }: ReplyEvent): boolean {
+  return code === 421 && /session timeout/i.test(lines.join(" "));
+}
+
 /** Reasons that are the server's own, whatever became of the connection: the file, the disk, a permission. */
 const NAMES_OWN_REASON = /no such|not found|exist|quota|storage|space|permission|denied|busy|\bnot a\b/i;
 

@@ -371,3 +371,23 @@ test("a server's last words, which only its FIN tells of, do not decide about a 
   ftp.net.drop(goodbye);
   judges(ftp.channel(), "not-attempted");
 });
+
+test("a server that ends the session by its own timer in mid-transfer has its own reason, unless the data stood still", () => {
+  const ended = (stall: boolean) => {
+    const ftp = new Dialogue({ vantage: "server", software: "proftpd" }).login();
+    ftp.passive(50002);
+    const data = ftp.dial(50002);
+    ftp.ask("RETR big", "150 Opening BINARY mode data connection for big (400000 bytes)");
+    data.serverData(163_840);
+    if (stall) {
+      const [lost] = data.serverData(1448, { acked: false });
+      data.retransmit(lost, { times: 5 });
+    }
+    ftp.control.server("421 Session Timeout (15 seconds): closing control connection\r\n");
+    if (!stall) data.finish("server");
+    ftp.control.finish("server");
+    return ftp.channel();
+  };
+  judges(ended(false), "refused");
+  judges(ended(true), "failed", "data-stalled");
+});
