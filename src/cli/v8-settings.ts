@@ -10,7 +10,7 @@ const INTERRUPT_BUDGET = 400_000;
  * By so much (per cent) the old generation may grow before it is collected; V8 lets a small one grow fourfold. Of thousands of short sessions a second
  * nearly all is garbage soon: a session outlives the small young generation.
  */
-const HEAP_GROWING_PERCENT = 80;
+const HEAP_GROWING_PERCENT = 70;
 
 /**
  * Settings of V8 that suit a long packet loop and much code that runs seldom: a tenth less CPU time in all, and on a capture of 2 GB 88 MiB

@@ -16,16 +16,18 @@ export const FAILING_CLIENTS = 2;
 const MAX_PORTS = 8192;
 const MAX_CLIENTS = 1024;
 
-interface ClientPorts {
-  /** Whether any data connection of the client came about. */
-  worked: boolean;
+/** A client with failures: what each port cost it. */
+interface FailingClient {
+  readonly address: string;
   readonly closed: Map<number, number>;
   readonly tally: SessionTally;
 }
 
 interface ServerPorts {
   readonly open: Set<number>;
-  readonly clients: Map<string, ClientPorts>;
+  /** Clients of which any data connection came about. */
+  readonly working: Set<string>;
+  readonly failing: Map<string, FailingClient>;
   /** Ports kept in all. */
   kept: number;
 }
@@ -55,24 +57,23 @@ export class PassiveRange implements AcrossRule {
         continue;
       const ports = keptAt(this.#servers, session.server.address, () => ({
         open: new Set<number>(),
-        clients: new Map<string, ClientPorts>(),
+        working: new Set<string>(),
+        failing: new Map<string, FailingClient>(),
         kept: 0,
       }));
-      const client = ports && clientOf(ports, session.client.address);
-      if (!client) continue;
+      if (!ports) continue;
       const { port } = attempt.responder;
       if (cameAbout(attempt)) {
-        client.worked = true;
+        if (ports.working.size < MAX_CLIENTS) ports.working.add(session.client.address);
         if (!ports.open.has(port) && ports.kept < MAX_PORTS) {
           ports.open.add(port);
           ports.kept++;
         }
       } else if (isClosed(channel)) {
-        const known = client.closed.get(port);
-        if (known === undefined) {
-          if (ports.kept >= MAX_PORTS) continue;
-          ports.kept++;
-        }
+        const client = failingClient(ports, session.client.address);
+        const known = client?.closed.get(port);
+        if (!client || (known === undefined && ports.kept >= MAX_PORTS)) continue;
+        if (known === undefined) ports.kept++;
         client.closed.set(port, (known ?? 0) + 1);
         client.tally.add(session.id, {
           packet: attempt.firstPacket,
@@ -91,7 +92,7 @@ export class PassiveRange implements AcrossRule {
   /** Whether a range of which only a part lets connections through explains that none of this client's came about. */
   explains(server: string, client: string): boolean {
     const ports = this.#servers.get(server);
-    const closed = ports?.clients.get(client)?.closed;
+    const closed = ports?.failing.get(client)?.closed;
     const range = ports && rangeOf(ports);
     if (!closed?.size || !range) return false;
     const { works, fails } = range;
@@ -99,11 +100,12 @@ export class PassiveRange implements AcrossRule {
   }
 }
 
-function clientOf({ clients }: ServerPorts, address: string): ClientPorts | undefined {
-  let client = clients.get(address);
-  if (!client && clients.size < MAX_CLIENTS) {
-    client = { worked: false, closed: new Map(), tally: new SessionTally() };
-    clients.set(address, client);
+/** Made with its first failure: most clients of a server never have one. */
+function failingClient({ failing }: ServerPorts, address: string): FailingClient | undefined {
+  let client = failing.get(address);
+  if (!client && failing.size < MAX_CLIENTS) {
+    client = { address, closed: new Map(), tally: new SessionTally() };
+    failing.set(address, client);
   }
   return client;
 }
@@ -113,10 +115,10 @@ function isClosed({ verdict }: ChannelDiagnosis): boolean {
 }
 
 /** The clients whose failures tell of the server's ports: those that got through on others, and those that fail together. */
-function witnesses({ clients }: ServerPorts): ClientPorts[] {
-  const failed = [...clients.values()].filter(({ closed }) => closed.size > 0);
-  const alone = failed.filter(({ worked }) => !worked).length < FAILING_CLIENTS;
-  return failed.filter(({ worked }) => worked || !alone);
+function witnesses({ working, failing }: ServerPorts): FailingClient[] {
+  const failed = [...failing.values()].filter(({ closed }) => closed.size > 0);
+  const alone = failed.filter(({ address }) => !working.has(address)).length < FAILING_CLIENTS;
+  return failed.filter(({ address }) => working.has(address) || !alone);
 }
 
 /** How often each port failed that never worked, in their order. */
@@ -130,7 +132,7 @@ function failuresOf(ports: ServerPorts): Map<number, number> {
 
 /** All ports that work lie on one side of all that do not. */
 function rangeOf(ports: ServerPorts): Range | undefined {
-  const closed = new Set([...ports.clients.values()].flatMap((client) => [...client.closed.keys()]));
+  const closed = new Set([...ports.failing.values()].flatMap((client) => [...client.closed.keys()]));
   const works = [...ports.open].filter((port) => !closed.has(port)).sort((a, b) => a - b);
   const fails = [...failuresOf(ports).keys()];
   if (works.length < RANGE_PORTS || fails.length < RANGE_PORTS) return undefined;
