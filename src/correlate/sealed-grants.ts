@@ -18,11 +18,13 @@ export class SealedGrants {
   /** Times of the replies that may be grants, in order; null: the lengths of words are not known. */
   readonly #grants: readonly number[] | null;
   readonly #serverWords: readonly number[];
+  readonly #losesWords: boolean;
   /** When connections to the server itself began, and those of them that came about. */
   readonly #own: readonly number[];
   readonly #ownEstablished: readonly number[];
 
   constructor(session: SessionFacts) {
+    this.#losesWords = session.lostBytes || session.control.midstream;
     const words = sealedWords(session);
     this.#grants =
       words &&
@@ -38,6 +40,8 @@ export class SealedGrants {
   mayAnswer({ connection, foreign, contested }: Candidate): boolean {
     // Several sessions under way, and none of them negotiated this where it can be seen: it is as likely no one's.
     if (foreign && contested) return false;
+    // Words that the capture lost may have been the grant of what met another, or none at all.
+    if (this.#losesWords && (foreign || !this.#grants?.length)) return false;
     if (this.#grants === null) return true;
     // The grants of some server may be longer than any known; to another host a client dials for none but one that is seen.
     if (this.#grants.length === 0) return !foreign;

@@ -182,3 +182,18 @@ describe("parallel sessions under TLS: a connection is of the one that was grant
     assert.deepEqual(ports, { 40000: [50001, 50003], 40900: [50002], 40902: [] });
   });
 });
+
+test("where words are lost, an attempt behind no grant is not taken for the session's", () => {
+  for (const [lost, expected] of [
+    [false, ["failed data-port-rejected"]],
+    [true, []],
+  ] as const) {
+    const ftp = new Dialogue().secureLogin();
+    const asked = ftp.askSealed("NOOP", ["200 NOOP ok."]);
+    ftp.net.synRefused(ftp.ends(8443));
+    ftp.askSealed("NOOP", ["200 NOOP ok."]);
+    ftp.quitSealed();
+    if (lost) ftp.net.drop(asked.reply);
+    assert.deepEqual(told(ftp), expected);
+  }
+});
