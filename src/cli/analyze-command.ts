@@ -83,9 +83,11 @@ async function analyzeInto(
 ): Promise<ExitCode> {
   const outputs: ReportOutput[] = [];
   const stops: (() => void)[] = [];
-  const opened = (output: ReportOutput) => {
+  const opened = (open: () => ReportOutput) => {
+    let output: ReportOutput | null = null;
+    stops.push(discardOnSignal(() => output?.discard()));
+    output = open();
     outputs.push(output);
-    stops.push(discardOnSignal(output));
     return output;
   };
   try {
@@ -93,14 +95,14 @@ async function analyzeInto(
     const reports = [
       new ReportStream(
         await createWriter(request, inputs, redacted),
-        opened(request.output === null ? standardOutput() : fileOutput(request.output, request.force)),
+        opened(() => (request.output === null ? standardOutput() : fileOutput(request.output, request.force))),
       ),
     ];
     if (request.htmlReport !== null)
       reports.push(
         new ReportStream(
           redacted(await createHtmlReport(inputs)),
-          opened(fileOutput(request.htmlReport, request.force)),
+          opened(() => fileOutput(request.htmlReport!, request.force)),
         ),
       );
     return await reportOn(request, inputs, open, reports, complaints);

@@ -96,7 +96,7 @@ async function writeWhole(
   writer: EvidenceWriter,
   tellProgress: (bytesRead: number) => void,
 ): Promise<void> {
-  const stopListening = discardOnSignal(output);
+  const stopListening = discardOnSignal(() => output.discard());
   let pending: Uint8Array[] = [writer.begin()];
   let pendingBytes = 0;
   const flush = async () => {

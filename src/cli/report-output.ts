@@ -106,11 +106,15 @@ function attempt<T>(path: string, action: () => T): T {
   }
 }
 
-/** An interrupted run leaves no temporary file; the signal then does what it would have done. @returns what ends the watch */
-export function discardOnSignal(output: ReportOutput): () => void {
+/**
+ * An interrupted run leaves no temporary file; the signal then does what it would have done. To be called before the file is made: a signal between the
+ * two would leave it.
+ * @returns what ends the watch
+ */
+export function discardOnSignal(discard: () => void): () => void {
   const signals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
   const onSignal = (signal: NodeJS.Signals) => {
-    output.discard();
+    discard();
     stopListening();
     process.kill(process.pid, signal);
   };
