@@ -207,6 +207,29 @@ describe("two vantage points of one session", () => {
     assert.match(atClient.remedy[0], /The SYN gets through and its answer does not/);
   });
 
+  it("accuse nobody of a SYN that is answered at the other, though this capture lacks the answer", () => {
+    const conversation = (net: CaptureBuilder, vantage: Side) => {
+      const control = greeting(net);
+      passive(control);
+      const data = net.uncaptured(() => net.connect(DATA));
+      const seq = { client: data.position("client").seq - 1, server: data.position("server").seq - 1 };
+      for (const seconds of [1, 2, 4]) {
+        data.segment("client", { flags: "S", seq: seq.client, ack: 0 });
+        net.wait(seconds * 1000);
+      }
+      if (vantage === "server") {
+        data.segment("server", { flags: "SA", seq: seq.server });
+        data.ack("client");
+      }
+      control.finish("client");
+    };
+    const { sessions } = analyzeCaptures([view("client", conversation), later(view("server", conversation), 20)]);
+    assert.deepEqual(
+      sessions.map(({ dataChannels: [{ cause }] }) => cause),
+      [null, null],
+    );
+  });
+
   it("accuse nobody where the connection comes about at the other, and this one is filtered to the control port", () => {
     const conversation = (net: CaptureBuilder, vantage: Side) => {
       const control = greeting(net);

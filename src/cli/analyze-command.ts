@@ -21,7 +21,7 @@ import {
 import { Complaints } from "./complaints.ts";
 import { EXIT_CODES, type ExitCode } from "./exit-code.ts";
 import { openCapture } from "./open-capture.ts";
-import { discardOnSignal, fileOutput, type ReportOutput, ReportOutputError, standardOutput } from "./report-output.ts";
+import { fileOutput, type ReportOutput, ReportOutputError, standardOutput, watchedOutput } from "./report-output.ts";
 import { wantsColour, widthOf } from "./terminal.ts";
 import { UsageError } from "./usage-error.ts";
 import { tuneV8 } from "./v8-settings.ts";
@@ -83,11 +83,10 @@ async function analyzeInto(
 ): Promise<ExitCode> {
   const outputs: ReportOutput[] = [];
   const stops: (() => void)[] = [];
-  const opened = (open: () => ReportOutput) => {
-    let output: ReportOutput | null = null;
-    stops.push(discardOnSignal(() => output?.discard()));
-    output = open();
+  const opened = (make: () => ReportOutput) => {
+    const { output, stopListening } = watchedOutput(make);
     outputs.push(output);
+    stops.push(stopListening);
     return output;
   };
   try {
@@ -98,11 +97,12 @@ async function analyzeInto(
         opened(() => (request.output === null ? standardOutput() : fileOutput(request.output, request.force))),
       ),
     ];
-    if (request.htmlReport !== null)
+    const { htmlReport } = request;
+    if (htmlReport !== null)
       reports.push(
         new ReportStream(
           redacted(await createHtmlReport(inputs)),
-          opened(() => fileOutput(request.htmlReport!, request.force)),
+          opened(() => fileOutput(htmlReport, request.force)),
         ),
       );
     return await reportOn(request, inputs, open, reports, complaints);

@@ -20,7 +20,7 @@ import { EXIT_CODES, type ExitCode } from "./exit-code.ts";
 import { eachFrame, type PlacedFrame } from "./frames-in-time-order.ts";
 import { CaptureOpenError } from "./open-capture.ts";
 import { Progress } from "./progress.ts";
-import { discardOnSignal, fileOutput, type ReportOutput, ReportOutputError, standardOutput } from "./report-output.ts";
+import { fileOutput, type ReportOutput, ReportOutputError, standardOutput, watchedOutput } from "./report-output.ts";
 import { UsageError } from "./usage-error.ts";
 import { tuneV8 } from "./v8-settings.ts";
 
@@ -61,9 +61,9 @@ export async function extractCommand(request: ExtractRequest): Promise<ExitCode>
   complaints.progress = progress;
   const bytesTotal = totalBytes(inputs);
   try {
-    const output = request.output === null ? standardOutput() : fileOutput(request.output, request.force);
+    const make = () => (request.output === null ? standardOutput() : fileOutput(request.output, request.force));
     // Where nothing failed a capture without packets is written, as tcpdump -w and tshark -w do: who reads the file gets no other run's.
-    await writeWhole(output, plan.sessions === 0 ? [] : inputs, masks, writer, (bytesRead) =>
+    await writeWhole(make, plan.sessions === 0 ? [] : inputs, masks, writer, (bytesRead) =>
       progress?.update(performance.now(), () => ({
         bytesRead,
         bytesTotal: bytesTotal === null ? null : 2 * bytesTotal,
@@ -90,13 +90,13 @@ export async function extractCommand(request: ExtractRequest): Promise<ExitCode>
 const FLUSH_BYTES = 1024 * 1024;
 
 async function writeWhole(
-  output: ReportOutput,
+  make: () => ReportOutput,
   inputs: readonly Input[],
   masks: SecretMasks,
   writer: EvidenceWriter,
   tellProgress: (bytesRead: number) => void,
 ): Promise<void> {
-  const stopListening = discardOnSignal(() => output.discard());
+  const { output, stopListening } = watchedOutput(make);
   let pending: Uint8Array[] = [writer.begin()];
   let pendingBytes = 0;
   const flush = async () => {

@@ -107,14 +107,18 @@ function attempt<T>(path: string, action: () => T): T {
 }
 
 /**
- * An interrupted run leaves no temporary file; the signal then does what it would have done. To be called before the file is made: a signal between the
- * two would leave it.
- * @returns what ends the watch
+ * Makes an output of which an interrupted run leaves no temporary file; the signal then does what it would have done.
+ * @param make called once the watch has begun: a signal between the two would leave the file
+ * @returns the output, and what ends the watch
  */
-export function discardOnSignal(discard: () => void): () => void {
+export function watchedOutput(make: () => ReportOutput): {
+  readonly output: ReportOutput;
+  readonly stopListening: () => void;
+} {
   const signals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+  let made: ReportOutput | null = null;
   const onSignal = (signal: NodeJS.Signals) => {
-    discard();
+    made?.discard();
     stopListening();
     process.kill(process.pid, signal);
   };
@@ -122,5 +126,11 @@ export function discardOnSignal(discard: () => void): () => void {
     for (const signal of signals) process.off(signal, onSignal);
   };
   for (const signal of signals) process.on(signal, onSignal);
-  return stopListening;
+  try {
+    made = make();
+    return { output: made, stopListening };
+  } catch (error) {
+    stopListening();
+    throw error;
+  }
 }

@@ -1,7 +1,9 @@
+import { isTransfer } from "../ftp/command.ts";
 import type { CommandEvent, ReplyEvent } from "../ftp/control-event.ts";
 import type { Exchange } from "../ftp/exchange.ts";
-import { NEGOTIATION_VERBS, TRANSFER_VERBS } from "../ftp/exchange.ts";
+import { NEGOTIATION_VERBS } from "../ftp/exchange.ts";
 import {
+  isEpsvAll,
   type ParsedEndpoint,
   parse227,
   parse228,
@@ -86,7 +88,7 @@ export function correlate(session: SessionFacts): ChannelFacts[] {
 
 /** Whether an exchange negotiates a data connection, or asks for a transfer. */
 function concernsData({ command, replies }: Exchange): boolean {
-  if (command) return NEGOTIATION_VERBS.has(command.verb) || TRANSFER_VERBS.has(command.verb);
+  if (command) return NEGOTIATION_VERBS.has(command.verb) || isTransfer(command.verb);
   return verbOfReply(replies[0]) !== undefined;
 }
 
@@ -126,7 +128,7 @@ function draftChannels(session: SessionFacts): Draft[] {
   exchanges.forEach((exchange, at) => {
     const facts = negotiationOf(exchange, running !== null && overlaps(running, exchange));
     if (facts) negotiations.push({ at, facts });
-    if (isTransfer(exchange)) running = exchange;
+    if (asksForTransfer(exchange)) running = exchange;
   });
   const untils = nextGrants(negotiations);
   const drafts: Draft[] = [];
@@ -169,15 +171,15 @@ function draftChannels(session: SessionFacts): Draft[] {
  * @returns -1 when there is none
  */
 function transferIn(followedBy: readonly Exchange[], missed: number): number {
-  const first = followedBy.findIndex(isTransfer);
+  const first = followedBy.findIndex(asksForTransfer);
   if (first < 0 || !wasTurnedDown(followedBy[first])) return first;
-  const next = followedBy.findIndex((exchange) => isTransfer(exchange) && !wasTurnedDown(exchange));
+  const next = followedBy.findIndex((exchange) => asksForTransfer(exchange) && !wasTurnedDown(exchange));
   if (next < 0 || followedBy[next].command!.stamp.packet >= missed) return first;
   return followedBy[next].replies.some(({ code }) => code < 300) ? next : first;
 }
 
-function isTransfer({ command }: Exchange): boolean {
-  return command !== null && TRANSFER_VERBS.has(command.verb);
+function asksForTransfer({ command }: Exchange): boolean {
+  return command !== null && isTransfer(command.verb);
 }
 
 /** The command itself or its file (RFC 959 section 4.2): no word of the data connection (425, 426) nor of its protection (52x, 53x). */
@@ -202,7 +204,7 @@ function unserved(
   const drafts: Omit<Draft, "until">[] = [];
   for (let at = begin; at < end; at++) {
     const { command, final } = exchanges[at];
-    if (command === null || !isTransfer(exchanges[at]) || final?.code !== 425) continue;
+    if (command === null || !asksForTransfer(exchanges[at]) || final?.code !== 425) continue;
     drafts.push({
       negotiation,
       transfer: transferOf(exchanges, at, end),
@@ -230,7 +232,7 @@ const MAX_FOLLOWING = 64;
 function transfersWithout(exchanges: readonly Exchange[], missed: number): Draft[] {
   const drafts: Draft[] = [];
   exchanges.forEach((exchange, at) => {
-    if (!exchange.command || !isTransfer(exchange)) return;
+    if (!exchange.command || !asksForTransfer(exchange)) return;
     if (exchange.command.stamp.packet >= missed) return;
     // Only "no negotiation" itself is told here (425, 503): a transfer after a negotiation that the capture missed is not.
     if (exchange.final === null || (exchange.final.code !== 425 && exchange.final.code !== 503)) return;
@@ -283,7 +285,7 @@ function transferOf(exchanges: readonly Exchange[], at: number, end = exchanges.
   let restartAt = 0;
   for (let i = at - 1; i >= 0; i--) {
     const earlier = exchanges[i].command;
-    if (earlier && TRANSFER_VERBS.has(earlier.verb)) break;
+    if (earlier && isTransfer(earlier.verb)) break;
     if (earlier?.verb === "REST") {
       restartAt = Number.parseInt(earlier.argument ?? "0", 10) || 0;
       break;
@@ -326,7 +328,7 @@ function negotiationOf(exchange: Exchange, duringTransfer: boolean): Negotiation
 
 function normalVerb(command: CommandEvent, final: ReplyEvent | null): NegotiationVerb | undefined {
   if (!NEGOTIATION_VERBS.has(command.verb)) return undefined;
-  if (command.verb === "EPSV" && /^\s*all\s*$/i.test(command.argument ?? "")) return undefined; // RFC 2428 section 4: no negotiation
+  if (command.verb === "EPSV" && isEpsvAll(command.argument)) return undefined;
   if (command.verb === "CPSV") return "PASV";
   if (command.verb === "SPSV") return final?.code === 229 ? "EPSV" : "PASV";
   return command.verb as NegotiationVerb;

@@ -1,6 +1,5 @@
-import type { TlsRecordEvent } from "../ftp/control-event.ts";
 import type { ChannelMode, InferredNegotiation } from "./data-channel.ts";
-import { ALERT_BYTES, looksPassive, recordOverhead, type SealedWord, wordOf } from "./sealed-word.ts";
+import { ALERT_BYTES, looksPassive, type SealedWord, sealedWords } from "./sealed-word.ts";
 import type { SessionFacts } from "./session-facts.ts";
 
 /** Bytes of the shortest transfer command, `LIST`, with its line end. */
@@ -24,11 +23,8 @@ const PORT_REPLY_BYTES: ReadonlySet<number> = new Set([29, 30, 51]);
  */
 export function inferNegotiation(session: SessionFacts): InferredNegotiation | undefined {
   if (session.lostBytes || session.cutBytes || session.hidden.length === 0) return undefined;
-  const overhead = overheadOf(session);
-  if (overhead === undefined) return undefined;
-  const words = session.events
-    .filter((event) => event.kind === "tls-record" && event.contentType === 23)
-    .map((event) => wordOf(event as TlsRecordEvent, overhead));
+  const words = sealedWords(session);
+  if (words === undefined) return undefined;
   const replyAt = words.findLastIndex((word) => !word.fromClient && word.bytes !== ALERT_BYTES);
   const reply = words[replyAt];
   const command = words[replyAt - 1];
@@ -95,11 +91,4 @@ function portCommandBytes(address: string): { readonly least: number; readonly m
   if (address.includes(":")) return undefined;
   const upToPort = "PORT ".length + address.length + ",".length;
   return { least: upToPort + "4,0\r\n".length, most: upToPort + "255,255\r\n".length };
-}
-
-/** What the cipher adds to the plaintext of a record; undefined where that is not known, or the suite was not seen. */
-function overheadOf(session: SessionFacts): number | undefined {
-  for (const event of session.events)
-    if (event.kind === "tls-hello" && event.hello.role === "server") return recordOverhead(event.hello);
-  return undefined;
 }

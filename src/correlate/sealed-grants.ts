@@ -1,6 +1,6 @@
 import type { TlsRecordEvent } from "../ftp/control-event.ts";
 import { REORDER_SECONDS } from "../tcp/early-packets.ts";
-import { ALERT_BYTES, looksPassive, recordOverhead, type SealedWord, wordOf } from "./sealed-word.ts";
+import { ALERT_BYTES, looksPassive, type SealedWord, sealedWords, wordOf } from "./sealed-word.ts";
 import type { Candidate, SessionFacts } from "./session-facts.ts";
 
 /** Server's words behind a grant after which a client no longer dials for it: a 150 may come before, and a further line of it. */
@@ -25,7 +25,7 @@ export class SealedGrants {
 
   constructor(session: SessionFacts) {
     this.#losesWords = session.lostBytes || session.control.midstream;
-    const words = sealedWords(session);
+    const words = sealedWords(session)?.filter(({ bytes }) => bytes !== ALERT_BYTES) ?? null;
     this.#grants =
       words &&
       inOrder(words.filter((word, at) => looksPassive(words[at - 1], word) && !isFollowed(word, words[at + 1])));
@@ -104,18 +104,4 @@ function countUpTo(times: readonly number[], time: number): number {
     else high = middle;
   }
   return low;
-}
-
-/** The words under TLS, alerts left out; null where their lengths are not known. */
-function sealedWords({ events }: SessionFacts): readonly SealedWord[] | null {
-  const hello = events.find((event) => event.kind === "tls-hello" && event.hello.role === "server");
-  const overhead = hello?.kind === "tls-hello" ? recordOverhead(hello.hello) : undefined;
-  if (overhead === undefined) return null;
-  const words: SealedWord[] = [];
-  for (const event of events) {
-    if (event.kind !== "tls-record" || event.contentType !== 23) continue;
-    const word = wordOf(event, overhead);
-    if (word.bytes !== ALERT_BYTES) words.push(word);
-  }
-  return words;
 }

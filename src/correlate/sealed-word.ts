@@ -1,6 +1,6 @@
 import type { TlsRecordEvent } from "../ftp/control-event.ts";
 import type { TlsHello } from "../tls/hello.ts";
-import { timeOf } from "./session-facts.ts";
+import { type SessionFacts, timeOf } from "./session-facts.ts";
 
 /** What the lengths of TLS records tell of the words in them, each line being a record of its own. */
 
@@ -24,6 +24,16 @@ export interface SealedWord {
 /** @param overhead what the cipher adds, by {@link recordOverhead} */
 export function wordOf({ direction, length, stamp }: TlsRecordEvent, overhead: number): SealedWord {
   return { fromClient: direction === "client", bytes: length - overhead, packet: stamp.packet, time: timeOf(stamp) };
+}
+
+/** The records of application data of a session, as words; undefined where the cipher pads, or its choice is not in the capture. */
+export function sealedWords({ events }: SessionFacts): SealedWord[] | undefined {
+  const hello = events.find((event) => event.kind === "tls-hello" && event.hello.role === "server");
+  const overhead = hello?.kind === "tls-hello" ? recordOverhead(hello.hello) : undefined;
+  if (overhead === undefined) return undefined;
+  return events.flatMap((event) =>
+    event.kind === "tls-record" && event.contentType === 23 ? [wordOf(event, overhead)] : [],
+  );
 }
 
 /** Whether these two words are a command and a reply as long as PASV or EPSV and their grant. LIST and the 150 of some servers are as long. */

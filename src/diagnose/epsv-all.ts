@@ -1,5 +1,6 @@
 import type { NegotiationFacts } from "../correlate/data-channel.ts";
 import type { SessionFacts } from "../correlate/session-facts.ts";
+import { isEpsvAll } from "../ftp/negotiation.ts";
 import type { Fact } from "./verdict.ts";
 
 /**
@@ -10,7 +11,7 @@ export function epsvAllBefore({ exchanges }: SessionFacts, { command: refused }:
   const agreed = exchanges.find(
     ({ command, final }) =>
       command?.verb === "EPSV" &&
-      /^\s*all\s*$/i.test(command.argument ?? "") &&
+      isEpsvAll(command.argument) &&
       final !== null &&
       final.code < 300 &&
       refused !== null &&

@@ -1,20 +1,17 @@
-import { formatEndpoint, isUnusable } from "../address.ts";
+import { isUnusable } from "../address.ts";
 import type { ChannelFacts } from "../correlate/data-channel.ts";
 import type { SessionFacts } from "../correlate/session-facts.ts";
 
 /**
- * The target that PORT or EPRT names, where it is a third host: neither end of the control connection. A transfer between two servers (FXP) is
+ * The address that PORT or EPRT names, where it is a third host: neither end of the control connection. A transfer between two servers (FXP) is
  * negotiated so; a client whose NAT's address it is, or that has several, looks the same, and what is said must fit all of them.
  */
-export function thirdHostOf(
-  { negotiation }: ChannelFacts,
-  { client, server }: SessionFacts,
-): { readonly address: string; readonly text: string } | undefined {
+export function thirdHostOf({ negotiation }: ChannelFacts, { client, server }: SessionFacts): string | undefined {
   if (negotiation?.mode !== "active" || !negotiation.advertised) return undefined;
-  const { address, port } = negotiation.advertised;
+  const { address } = negotiation.advertised;
   if (address === null || isUnusable(address) || address === client.address || address === server.address)
     return undefined;
-  return { address, text: formatEndpoint({ address, port }) };
+  return address;
 }
 
 /** Said beside a SYN to that host. */

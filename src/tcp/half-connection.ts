@@ -66,7 +66,7 @@ export class HalfConnection {
   lastNewPayloadTime = 0;
   retransmissions = 0;
 
-  /** The highest stream offset at which a packet without payload stands, and that packet: so much was sent, whether or not it came by here. */
+  /** On data connections: the highest stream offset at which a packet without payload stands, and that packet. So much was sent, whether or not it came by here. */
   standsAt = 0;
   standsPacket = 0;
 

@@ -91,3 +91,14 @@ test("a transfer that nobody answers takes nothing over, nor one behind a refusa
     "RETR first",
   ]);
 });
+
+test("a refusal behind a hole in what the server said may be of a transfer that had begun", () => {
+  const ftp = new Dialogue().login();
+  ftp.passive(50001);
+  ftp.dial(50001);
+  const first = ftp.ask("RETR first", "150 Opening BINARY mode data connection.", "550 Failed to open file.");
+  ftp.ask("RETR second", "150 Opening BINARY mode data connection.", "226 Transfer complete.");
+  ftp.quit();
+  ftp.net.drop(first.replies[0]);
+  assert.deepEqual(told(ftp)[0].slice(0, 2), ["RETR first", [550]]);
+});

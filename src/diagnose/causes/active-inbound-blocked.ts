@@ -9,7 +9,7 @@ export const rule: ChannelRule = (context) => {
   const { channel, session } = context;
   const attempt = attemptOf(context, "active");
   if (!attempt || attemptState(attempt) !== "unanswered") return undefined;
-  const third = thirdHostOf(channel, session)?.address === attempt.responder.address;
+  const third = thirdHostOf(channel, session) === attempt.responder.address;
   const facts: Fact[] = [
     {
       packet: attempt.firstPacket,

@@ -13,7 +13,7 @@ export const rule: ChannelRule = (context) => {
   const state = attemptState(attempt);
   if (state !== "rejected" && state !== "prohibited") return undefined;
   if (state === "rejected" && cameTooLate(context, attempt)) return undefined;
-  const third = thirdHostOf(channel, session)?.address === attempt.responder.address;
+  const third = thirdHostOf(channel, session) === attempt.responder.address;
   const syn = {
     packet: attempt.firstPacket,
     says: `the server's SYN from ${endpointText(attempt.originator)} to ${endpointText(attempt.responder)}${third ? `, ${NAMED_BY_PORT}` : ""}`,

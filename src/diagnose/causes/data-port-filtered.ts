@@ -1,4 +1,4 @@
-import { attemptOf, attemptState, REPEATED_SYNS } from "../attempt.ts";
+import { attemptOf, attemptState, cameAbout, REPEATED_SYNS } from "../attempt.ts";
 import type { ChannelRule } from "../context.ts";
 import { controlEnd } from "../control-end.ts";
 import { elsewhereFact, sameAttemptElsewhere } from "../elsewhere.ts";
@@ -14,6 +14,9 @@ export const rule: ChannelRule = (context) => {
   const { channel, session } = context;
   const attempt = attemptOf(context, "passive");
   if (!attempt || attemptState(attempt) !== "unanswered") return undefined;
+  const elsewhere = sameAttemptElsewhere(attempt, session);
+  // At another point it comes about: this one only lacks the answer.
+  if (elsewhere && cameAbout(elsewhere)) return undefined;
   const heard = session.server.lastTime > attempt.firstTime;
   // The control connection went silent as well: not this port is at fault but the server, or the whole path.
   if (!heard && controlEnd(session).kind === "client-unheard") return undefined;
@@ -40,7 +43,6 @@ export const rule: ChannelRule = (context) => {
       packet: attempt.firstPacket,
       says: `captured at the server (${vantage.reason}): the SYN gets there, and what drops it is the server's own firewall or stands right before it`,
     });
-  const elsewhere = sameAttemptElsewhere(attempt, session);
   if (elsewhere) facts.push(elsewhereFact(elsewhere));
   return {
     outcome: "failed",

@@ -82,7 +82,7 @@ export const rule: ChannelRule = (context) => {
   return {
     outcome: "failed",
     cause: "syn-not-seen",
-    situation: atDialler ? "at-dialler" : thirdHostOf(channel, session) ? "third-host" : null,
+    situation: atDialler ? "at-dialler" : thirdHostOf(channel, session) !== undefined ? "third-host" : null,
     confidence: final && capture.sawOtherTcp ? "likely" : "possible",
     facts,
     alternatives: [

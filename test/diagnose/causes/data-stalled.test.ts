@@ -233,7 +233,7 @@ test("silent: SYNs and SYN-ACKs that are not repeated in vain", () => {
       heard.pause(seconds);
       open.segment("server", { flags: "SA", seq: open.position("server").seq - 1 });
     }
-    if (speaks) open.serverData(500);
+    if (speaks) open.segment("server", { flags: "PA", payload: "x".repeat(500) });
     heard.pause(8).quit();
     assert.equal(heard.channel().cause, null);
   }
