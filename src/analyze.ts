@@ -20,12 +20,14 @@ import { SessionTracker } from "./correlate/session-tracker.ts";
 import { PacketDecoder } from "./decode/decode-packet.ts";
 import { isReadableLinkType } from "./decode/link.ts";
 import { emptyPacketView, PacketKind } from "./decode/packet-view.ts";
+import { markTunnelPorts } from "./decode/tunnel.ts";
 import { createAcrossRules } from "./diagnose/across-rules.ts";
 import type { CauseId, LimitId } from "./diagnose/cause.ts";
 import { diagnose } from "./diagnose/diagnose.ts";
 import { findingRecord, floodFinding, scanFinding } from "./finding-record.ts";
 import { CONTROL_SIGNATURE } from "./ftp/signature.ts";
 import { compareInstants, formatInstant, type Instant } from "./instant.ts";
+import { type CapturePrefilter, Prefilter } from "./prefilter/prefilter.ts";
 import { sessionRecord } from "./session-record.ts";
 import { ConnectionTable } from "./tcp/connection-table.ts";
 import { ANY_POINT, VantagePoints } from "./tcp/vantage-points.ts";
@@ -59,6 +61,11 @@ export interface AnalyzeOptions {
 export interface OpenedCapture {
   /** The analyzer waits for bytes of this capture; while it is false, neither push nor end may be called. */
   readonly hungry: boolean;
+  /**
+   * Where chunks are best put before they are pushed: others are copied there. Null where there is none. It is this capture's until its end, and holds
+   * what was pushed until the capture is hungry again.
+   */
+  readonly room: Uint8Array | null;
   /**
    * The next bytes. They are borrowed until the capture is hungry again.
    * @throws CaptureFormatError when they are not a capture; the capture is then over, others go on
@@ -99,6 +106,7 @@ export function analyzeCapture(bytes: Uint8Array, options: AnalyzeOptions & { re
 class CaptureAnalyzer implements Analyzer {
   readonly #options: AnalyzeOptions;
   readonly #anomalies = new AnomalyLog();
+  readonly #prefilter = new Prefilter();
   readonly #decoder: PacketDecoder;
   readonly #view = emptyPacketView();
   readonly #tracker: SessionTracker;
@@ -131,17 +139,25 @@ class CaptureAnalyzer implements Analyzer {
       (client, server, packet, time) => this.#ledger.notFollowed(client, server, packet, time),
     );
     const ports = [...CONTROL_PORTS, ...(options.ftpPorts ?? [])];
-    this.#table = new ConnectionTable(ports, CONTROL_SIGNATURE, this.#tracker, this.#anomalies, this.#points);
+    this.#table = new ConnectionTable(ports, CONTROL_SIGNATURE, this.#tracker, this.#anomalies, {
+      points: this.#points,
+      tables: this.#prefilter.tables,
+    });
     this.#tracker.attach(this.#table);
-    this.#decoder = new PacketDecoder(this.#anomalies, { ...options, interest: this.#table.interest });
+    this.#decoder = new PacketDecoder(this.#anomalies, options);
+    markTunnelPorts(this.#prefilter.tables.tunnelPorts);
   }
 
   beginCapture(name: string, { startsAt }: { readonly startsAt?: Instant } = {}): OpenedCapture {
+    const index = this.#captures.length;
+    // A packet of which it has to be told whether its checksum is wrong has to be looked at.
+    const prefilter = this.#options.verifyChecksums ? null : this.#prefilter.forCapture(index);
     const source = new CaptureSource(
       name,
-      this.#captures.length,
+      index,
       startsAt ?? null,
-      createCaptureReader(name, this.#captures.length, this.#anomalies, this.#options),
+      createCaptureReader(name, index, this.#anomalies, { ...this.#options, prefilter }),
+      prefilter,
       () => this.#run(),
     );
     this.#captures.push(source);
@@ -219,14 +235,12 @@ class CaptureAnalyzer implements Analyzer {
       if (other === capture || other.state === "over") continue;
       if (limit === undefined || other.isBefore(limit)) limit = other;
     }
+    capture.prefilter?.setUntil(limit === undefined ? null : limit.due);
     do {
       if (limit?.isBefore(capture)) return;
       if (frame.seconds > this.#seconds || frame.nanoseconds >= this.#nextTick) this.#tick(frame);
       const kind = this.#decoder.decode(frame, index, this.#view);
-      if (kind === PacketKind.otherTcp) {
-        this.#sawTcp = true;
-        this.#table.sawOtherTcp = true;
-      } else if (kind === PacketKind.tcp) {
+      if (kind === PacketKind.tcp) {
         this.#sawTcp = true;
         this.#table.segment(this.#view);
       } else if (kind === PacketKind.icmpError || frame.linkType !== this.#readableLinkType)
@@ -261,6 +275,7 @@ class CaptureAnalyzer implements Analyzer {
   /** Capture time went on. */
   #tick({ seconds, nanoseconds }: Instant): void {
     this.#nextTick = nanoseconds + TICK_NANOSECONDS;
+    this.#prefilter.setTick(Math.max(seconds, this.#seconds), this.#nextTick);
     this.#lastTime = Math.max(this.#lastTime, seconds + nanoseconds / 1e9);
     // Clocks step back; time here does not.
     if (seconds < this.#seconds) return;
@@ -287,7 +302,10 @@ class CaptureAnalyzer implements Analyzer {
   }
 
   #sawOtherTcp(captures: readonly CaptureSource[]): boolean {
-    return captures.some((capture) => (capture === this.#current ? this.#table : capture).sawOtherTcp);
+    return captures.some(
+      (capture) =>
+        (capture === this.#current ? this.#table : capture).sawOtherTcp || capture.prefilter?.sawTcp === true,
+    );
   }
 
   #emit(settled: SessionFacts): void {
@@ -311,6 +329,7 @@ class CaptureAnalyzer implements Analyzer {
   #summaryOf({ name, reader }: CaptureSource): CaptureSummary {
     const { format, linkTypes, packets, bytes, first, last, truncated } = reader.summary;
     const limits: LimitId[] = [];
+    // What the prefilter saw of TCP is other TCP.
     if (this.#sawTcp && !this.#sawOtherTcp(this.#captures) && packets > 0) limits.push("capture-filtered");
     if (truncated) limits.push("truncated-file");
     return {
@@ -335,11 +354,15 @@ function endOf(captures: readonly CaptureSource[]): number {
   return Math.max(...ends);
 }
 
+/** Before all packets: which of several captures comes next is not known yet. */
+const NOTHING_YET: Instant = { seconds: 0, nanoseconds: 0 };
+
 /** One capture among those being merged. */
 class CaptureSource implements OpenedCapture {
   readonly name: string;
   readonly index: number;
   readonly reader: CaptureReader;
+  readonly prefilter: CapturePrefilter | null;
   readonly frame = emptyFrame();
   hungry = false;
   /** TCP of its own that belongs to no control connection was seen. */
@@ -350,17 +373,31 @@ class CaptureSource implements OpenedCapture {
   #bound: Instant | null;
   readonly #advance: () => void;
 
-  constructor(name: string, index: number, startsAt: Instant | null, reader: CaptureReader, advance: () => void) {
+  constructor(
+    name: string,
+    index: number,
+    startsAt: Instant | null,
+    reader: CaptureReader,
+    prefilter: CapturePrefilter | null,
+    advance: () => void,
+  ) {
     this.name = name;
     this.index = index;
     this.reader = reader;
+    this.prefilter = prefilter;
     this.#bound = startsAt;
     this.#advance = advance;
+  }
+
+  get room(): Uint8Array | null {
+    if (this.prefilter !== null && this.prefilter.room === null && this.state !== "over") this.prefilter.open();
+    return this.prefilter?.room ?? null;
   }
 
   push(chunk: Uint8Array): void {
     if (!this.hungry) throw new Error(`${this.name}: push while the analyzer wants no bytes of it`);
     try {
+      if (this.room !== null) this.prefilter?.setUntil(NOTHING_YET);
       this.reader.push(chunk);
       if (this.reader.next(this.frame)) this.state = "ready";
     } catch (error) {
@@ -382,6 +419,12 @@ class CaptureSource implements OpenedCapture {
   /** The analysis is over before this capture was. */
   abandon(): void {
     this.state = "over";
+    this.prefilter?.close();
+  }
+
+  /** When its next packet is due, or a time before that; nothing is known to be before the earliest time. */
+  get due(): Instant {
+    return this.#time() ?? NOTHING_YET;
   }
 
   /** All frames of the bytes so far have been used. */
@@ -404,7 +447,7 @@ class CaptureSource implements OpenedCapture {
   }
 
   #over(): void {
-    this.state = "over";
+    this.abandon();
     this.#advance();
   }
 }

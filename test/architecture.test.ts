@@ -13,6 +13,7 @@ import { CHANNEL_RULES, SESSION_RULES } from "../src/diagnose/rules.ts";
 /** What stands upstream comes first: a file imports its own part and those before it. */
 const RANK = [
   ["address.ts", "text-memory.ts", "instant.ts", "anomaly.ts", "limits.ts"],
+  ["prefilter"],
   ["capture"],
   ["decode"],
   ["tcp"],

@@ -1,6 +1,8 @@
+const EMPTY: Uint8Array = new Uint8Array(0);
+
 /**
- * Chunks in, records out in place. The window `bytes[at … limit)` is either the pushed chunk itself, or the carry: a small
- * buffer of our own in which a record that straddles chunks is put together.
+ * Chunks in, records out in place. The window `bytes[at … limit)` is either the pushed chunk itself (or its next piece, copied to the room
+ * where chunks are wanted), or the carry: a small buffer of our own in which a record that straddles chunks is put together.
  *
  * ```
  * chunk 1  [rec][rec][re          the tail "re" is copied into the carry when more() finds it too short
@@ -16,16 +18,21 @@ export class ByteFeed {
   view: DataView;
   at = 0;
   limit = 0;
+  /** Where in the memory of the room `bytes` begins; negative where it does not lie there. */
+  memoryAt = -1;
 
   #carry = new Uint8Array(1024);
   #carryView = viewOf(this.#carry);
   #inCarry = true;
-  #chunk: Uint8Array = new Uint8Array(0);
+  #chunk = EMPTY;
   /** First byte of the chunk that is not in the window yet. */
   #chunkAt = 0;
   /** Stream offset of the chunk's first byte: a double, so captures above 4 GiB are no special case. */
   #chunkOffset = 0;
   #stopped = false;
+  /** What of a chunk that is taken in pieces has not been taken yet, and where its pieces go. */
+  #rest: Uint8Array = EMPTY;
+  #room: Uint8Array | null = null;
 
   constructor() {
     this.bytes = this.#carry;
@@ -34,7 +41,7 @@ export class ByteFeed {
 
   /** Bytes pushed so far. */
   get received(): number {
-    return this.#chunkOffset + this.#chunk.length;
+    return this.#chunkOffset + this.#chunk.length + this.#rest.length;
   }
 
   /** Offset in the stream of the byte at `at`. */
@@ -45,13 +52,41 @@ export class ByteFeed {
   /**
    * Takes the next chunk. It is borrowed: it must stay as it is until {@link more} or {@link skip} has said that all of it
    * is used up, and may be overwritten afterwards.
+   * @param room the window's place: a chunk that lies elsewhere is copied there piece by piece. Null: it may lie anywhere
    * @throws Error when the chunk before has not been used up (a bug of the caller: its bytes may be overwritten already)
    */
-  push(chunk: Uint8Array): void {
-    if (!this.#stopped && (!this.#inCarry || this.#chunkAt < this.#chunk.length)) {
+  push(chunk: Uint8Array, room: Uint8Array | null = null): void {
+    if (!this.#stopped && (!this.#inCarry || this.#chunkAt < this.#chunk.length || this.#rest.length > 0)) {
       throw new Error("push() before next() has returned false: the last chunk is not used up");
     }
+    this.#chunkOffset = this.received;
+    this.#rest = EMPTY;
+    this.#chunk = EMPTY;
+    this.#chunkAt = 0;
+    this.#room = room;
+    if (room === null || chunk.buffer === room.buffer) {
+      this.#take(chunk);
+      return;
+    }
+    this.#rest = chunk;
+    if (this.#stopped) return;
+    this.#takePiece();
+  }
+
+  /** The next piece of a chunk that is taken in pieces; false when there is none. */
+  #takePiece(): boolean {
+    const rest = this.#rest;
+    const room = this.#room;
+    if (rest.length === 0 || room === null) return false;
+    const length = Math.min(rest.length, room.length);
+    room.set(length === rest.length ? rest : rest.subarray(0, length));
     this.#chunkOffset += this.#chunk.length;
+    this.#rest = rest.subarray(length);
+    this.#take(length === room.length ? room : room.subarray(0, length));
+    return true;
+  }
+
+  #take(chunk: Uint8Array): void {
     // Never a Buffer: the hot loops are compiled for one class of bytes, and the carry is a Uint8Array.
     this.#chunk =
       chunk.constructor === Uint8Array ? chunk : new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.byteLength);
@@ -68,6 +103,11 @@ export class ByteFeed {
    * whatever it returns. False: push more. The carry grows with the bytes that came, never with what a header promises.
    */
   more(needed: number): boolean {
+    while (!this.#reach(needed)) if (this.#stopped || !this.#takePiece()) return false;
+    return true;
+  }
+
+  #reach(needed: number): boolean {
     if (this.#stopped) return false;
     if (this.#inCarry && this.at === this.limit) this.#enterChunk();
     const have = this.limit - this.at;
@@ -86,6 +126,12 @@ export class ByteFeed {
 
   /** Drops up to `count` bytes and returns how many are still to be dropped: push more, and call again. */
   skip(count: number): number {
+    let left = this.#drop(count);
+    while (left > 0 && !this.#stopped && this.#takePiece()) left = this.#drop(left);
+    return left;
+  }
+
+  #drop(count: number): number {
     let left = count - this.#advance(count);
     if (left > 0 && this.#inCarry && !this.#stopped) {
       this.#enterChunk();
@@ -97,7 +143,7 @@ export class ByteFeed {
 
   /** Bytes that arrived and were neither consumed nor skipped. */
   get pending(): number {
-    return this.limit - this.at + (this.#inCarry ? this.#chunk.length - this.#chunkAt : 0);
+    return this.limit - this.at + (this.#inCarry ? this.#chunk.length - this.#chunkAt : 0) + this.#rest.length;
   }
 
   /** Reads no further: what is left and what is still pushed only counts as received. */
@@ -106,6 +152,7 @@ export class ByteFeed {
     this.#inCarry = true;
     this.bytes = this.#carry;
     this.view = this.#carryView;
+    this.memoryAt = -1;
     this.at = 0;
     this.limit = 0;
     this.#chunkAt = this.#chunk.length;
@@ -121,6 +168,7 @@ export class ByteFeed {
     this.#inCarry = false;
     this.bytes = this.#chunk;
     this.view = viewOf(this.#chunk);
+    this.memoryAt = this.#room === null ? -1 : this.#chunk.byteOffset;
     this.at = this.#chunkAt;
     this.limit = this.#chunk.length;
     this.#chunkAt = this.#chunk.length;
@@ -135,6 +183,7 @@ export class ByteFeed {
     this.#carry.set(tail);
     this.bytes = this.#carry;
     this.view = this.#carryView;
+    this.memoryAt = -1;
     this.limit = tail.length;
   }
 

@@ -1,5 +1,6 @@
 import type { AnomalyLog } from "../anomaly.ts";
-import type { Instant } from "../instant.ts";
+import { compareInstants, type Instant } from "../instant.ts";
+import type { CapturePrefilter } from "../prefilter/prefilter.ts";
 import { ByteFeed } from "./byte-feed.ts";
 import { CaptureFormatError } from "./capture-format-error.ts";
 import { type Frame, packetReference } from "./frame.ts";
@@ -16,7 +17,7 @@ export interface CaptureReaderSummary {
   readonly linkTypes: readonly string[];
   /** The interfaces of all sections in the order described; one without a name for classic pcap. */
   readonly interfaces: readonly { readonly name: string | null; readonly linkType: string }[];
-  /** Frames handed out. pcapng may have greater packet numbers: Wireshark numbers custom blocks too. */
+  /** Frames handed out or stepped over. pcapng may have greater packet numbers: Wireshark numbers custom blocks too. */
   readonly packets: number;
   /** Bytes pushed. */
   readonly bytes: number;
@@ -68,14 +69,18 @@ export interface CaptureReader {
  * @param anomalies gets `truncated-file`, `record-length-invalid`, `block-length-invalid`, `section-invalid`,
  *   `timestamp-invalid`, `no-timestamp`, `captured-exceeds-original`, `interface-unknown`, `interface-limit`, `option-invalid`
  * @param options.strict damage ends the capture; else reading goes on where a plausible record stands behind it
+ * @param options.prefilter steps over packets that nobody is to see; they are in the summary only
  */
 export function createCaptureReader(
   name: string,
   captureIndex: number,
   anomalies: AnomalyLog,
-  { strict = false }: { readonly strict?: boolean } = {},
+  {
+    strict = false,
+    prefilter = null,
+  }: { readonly strict?: boolean; readonly prefilter?: CapturePrefilter | null } = {},
 ): CaptureReader {
-  return new FormatDetectingReader({ name, index: captureIndex, anomalies, strict });
+  return new FormatDetectingReader({ name, index: captureIndex, anomalies, strict, prefilter });
 }
 
 /** Formats that people hand in for a capture, by their first bytes (as latin1). */
@@ -112,7 +117,7 @@ class FormatDetectingReader implements CaptureReader {
   }
 
   push(chunk: Uint8Array): void {
-    this.#feed.push(chunk);
+    this.#feed.push(chunk, this.#context.prefilter?.room ?? null);
   }
 
   next(frame: Frame): boolean {
@@ -211,14 +216,24 @@ class FormatDetectingReader implements CaptureReader {
       name: known.name,
       linkType: linkTypeName(known.linkType),
     }));
+    const { prefilter } = this.#context;
+    const skipped = prefilter?.skipped ?? 0;
+    const times: Instant[] = [];
+    if (this.#timeKnown)
+      times.push(
+        { seconds: this.#firstSeconds, nanoseconds: this.#firstNanoseconds },
+        { seconds: this.#lastSeconds, nanoseconds: this.#lastNanoseconds },
+      );
+    if (prefilter !== null && skipped > 0) times.push(prefilter.first, prefilter.last);
+    times.sort(compareInstants);
     return {
       format: source?.format ?? null,
       linkTypes: [...new Set(interfaces.map((known) => known.linkType))],
       interfaces,
-      packets: this.#packets,
+      packets: this.#packets + skipped,
       bytes: this.#feed.received,
-      first: this.#timeKnown ? { seconds: this.#firstSeconds, nanoseconds: this.#firstNanoseconds } : null,
-      last: this.#timeKnown ? { seconds: this.#lastSeconds, nanoseconds: this.#lastNanoseconds } : null,
+      first: times.at(0) ?? null,
+      last: times.at(-1) ?? null,
       truncated: this.#truncated,
       damaged: source?.damaged ?? false,
     };

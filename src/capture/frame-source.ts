@@ -1,5 +1,7 @@
 import type { AnomalyLog } from "../anomaly.ts";
 import { LIMITS } from "../limits.ts";
+import type { CapturePrefilter } from "../prefilter/prefilter.ts";
+import type { ByteFeed } from "./byte-feed.ts";
 import type { Frame } from "./frame.ts";
 
 /** Which capture is being read, and where its oddities are noted. */
@@ -11,6 +13,8 @@ export interface CaptureContext {
   readonly anomalies: AnomalyLog;
   /** Damage ends the capture, instead of being stepped over to where a plausible record stands. */
   readonly strict: boolean;
+  /** Steps over packets that nobody is to see; null: all are handed out. */
+  readonly prefilter: CapturePrefilter | null;
 }
 
 /** An interface that a capture describes. Classic pcap has one, without a name. */
@@ -35,6 +39,17 @@ export interface FrameSource {
    * @returns what the stream breaks off in, e.g. `packet 7`; null when it ends behind a whole record, or in damage that was noted
    */
   unfinished(): string | null;
+}
+
+/**
+ * Steps over the records at the feed's `at` that nobody is to see.
+ * @param packetNumber of the packet before
+ * @returns whether there were any; the prefilter tells number and time of the last
+ */
+export function stepOver(feed: ByteFeed, prefilter: CapturePrefilter, packetNumber: number): boolean {
+  const length = prefilter.skip(feed.memoryAt + feed.at, feed.limit - feed.at, packetNumber);
+  feed.at += length;
+  return length > 0;
 }
 
 /** Bytes in which the next record is searched for at once. */

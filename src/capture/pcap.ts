@@ -1,3 +1,4 @@
+import type { CapturePrefilter } from "../prefilter/prefilter.ts";
 import type { ByteFeed } from "./byte-feed.ts";
 import { CaptureFormatError } from "./capture-format-error.ts";
 import type { Frame } from "./frame.ts";
@@ -8,6 +9,7 @@ import {
   type FrameSource,
   maxFrameBytes,
   SEARCH_BYTES,
+  stepOver,
 } from "./frame-source.ts";
 import { canonicalLinkType } from "./link-type.ts";
 
@@ -120,6 +122,10 @@ export class PcapSource implements FrameSource {
     this.#originalAt = swapped ? 8 : 12;
     this.#lengthsMaySwap = major === 2 && minor === 3;
     this.interfaces = [{ name: null, linkType: this.#linkType }];
+    if (this.#fcsLength === 0 && !swapped && !this.#lengthsMaySwap) {
+      context.prefilter?.expectPcap(!littleEndian, variant.recordHeaderLength, this.#maxFrameBytes);
+      context.prefilter?.addInterface(0, this.#linkType, this.#fractionsPerSecond);
+    }
     feed.at = at + variant.fileHeaderLength;
   }
 
@@ -127,6 +133,7 @@ export class PcapSource implements FrameSource {
     const feed = this.#feed;
     const headerLength = this.#recordHeaderLength;
     if (this.#damage !== null && !this.#resume(this.#damage)) return false;
+    if (feed.memoryAt >= 0) this.#skip(this.#context.prefilter!);
     if (feed.limit - feed.at < headerLength && !feed.more(headerLength)) return false;
     let view = feed.view;
     let at = feed.at;
@@ -161,6 +168,13 @@ export class PcapSource implements FrameSource {
     this.#seconds = frame.seconds;
     feed.at = at + length;
     return true;
+  }
+
+  /** Steps over what nobody is to see. */
+  #skip(prefilter: CapturePrefilter): void {
+    if (!stepOver(this.#feed, prefilter, this.#packetNumber)) return;
+    this.#packetNumber = prefilter.packetNumber;
+    this.#seconds = prefilter.seconds;
   }
 
   unfinished(): string | null {

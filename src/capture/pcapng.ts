@@ -1,5 +1,6 @@
 import type { AnomalyCode } from "../anomaly.ts";
 import { LIMITS } from "../limits.ts";
+import type { CapturePrefilter } from "../prefilter/prefilter.ts";
 import type { ByteFeed } from "./byte-feed.ts";
 import { CaptureFormatError } from "./capture-format-error.ts";
 import type { Frame } from "./frame.ts";
@@ -11,6 +12,7 @@ import {
   MAX_FRAME_BYTES,
   maxFrameBytes,
   SEARCH_BYTES,
+  stepOver,
 } from "./frame-source.ts";
 import { canonicalLinkType } from "./link-type.ts";
 
@@ -139,6 +141,7 @@ export class PcapngSource implements FrameSource {
         if (this.#damage === null) return false;
         continue;
       }
+      if (feed.memoryAt >= 0) this.#skip(this.#context.prefilter!);
       if (feed.limit - feed.at < MIN_BLOCK_BYTES && !feed.more(MIN_BLOCK_BYTES)) return false;
       const type = feed.view.getUint32(feed.at, this.#littleEndian);
       if (type === BLOCK.sectionHeader && !this.#setByteOrder()) return false;
@@ -176,6 +179,15 @@ export class PcapngSource implements FrameSource {
         feed.at = at + length;
       }
     }
+  }
+
+  /** Steps over what nobody is to see. */
+  #skip(prefilter: CapturePrefilter): void {
+    if (!stepOver(this.#feed, prefilter, this.#packetNumber)) return;
+    this.#packetNumber = prefilter.packetNumber;
+    this.#seconds = prefilter.seconds;
+    this.#nanoseconds = prefilter.nanoseconds;
+    this.timeKnown = true;
   }
 
   /** @throws CaptureFormatError when not even the first section header is complete */
@@ -283,6 +295,7 @@ export class PcapngSource implements FrameSource {
     if (major !== 1) return this.#stop(`pcapng version ${major}.${minor} is not supported`, "section-invalid");
     this.#sections++;
     this.#sectionInterfaces = [];
+    this.#context.prefilter?.expectPcapng(!this.#littleEndian, MAX_FRAME_BYTES);
     return true;
   }
 
@@ -326,6 +339,8 @@ export class PcapngSource implements FrameSource {
       option = value + valueLength + (-valueLength & 3);
     }
     const decimal = resolution <= 9;
+    if (decimal && fcsLength === 0 && secondsOffset === 0)
+      this.#context.prefilter?.addInterface(this.#sectionInterfaces.length, linkType, 10 ** resolution);
     this.#sectionInterfaces.push({
       index: this.interfaces.length,
       linkType,

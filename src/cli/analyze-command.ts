@@ -130,8 +130,8 @@ async function reportOn(
       tally.add(session);
       for (const report of reports) report.add(session, conversation);
     },
-    afterChunk: async () => {
-      for (const report of reports) await report.flush();
+    afterChunk: async (mayWait) => {
+      for (const report of reports) await report.writeOn(mayWait);
     },
     open,
     showProgress: wantsProgress(request.loudness, request.output === null && request.format !== "table"),
@@ -252,11 +252,17 @@ async function sha256Of(path: string): Promise<string> {
   return hash.digest("hex");
 }
 
+/** So many characters of a report are worth a system call, or what there is after so long. */
+const WORTH_WRITING = 65_536;
+const WRITE_MS = 100;
+
 /** A report being written: sessions settle in the middle of a chunk, where nobody can wait, and are written after it. */
 class ReportStream {
   readonly #writer: ReportWriter;
   readonly #output: ReportOutput;
   #pending: string[] = [];
+  #pendingLength = 0;
+  #writtenAt = performance.now();
   #begun = false;
 
   constructor(writer: ReportWriter, output: ReportOutput) {
@@ -266,15 +272,27 @@ class ReportStream {
 
   add(session: Session, conversation: () => Conversation): void {
     this.#begin();
-    const text = this.#writer.session(session, conversation);
-    if (text !== "") this.#pending.push(text);
+    this.#keep(this.#writer.session(session, conversation));
   }
 
-  async flush(): Promise<void> {
-    if (this.#pending.length === 0) return;
+  /** Writes what there is if it is worth that. @param mayWait nobody knows when the next will come */
+  async writeOn(mayWait: boolean): Promise<void> {
+    if (this.#pendingLength === 0) return;
+    if (mayWait || this.#pendingLength >= WORTH_WRITING || performance.now() - this.#writtenAt >= WRITE_MS)
+      await this.#write();
+  }
+
+  async #write(): Promise<void> {
     const text = this.#pending.join("");
     this.#pending = [];
+    this.#pendingLength = 0;
+    this.#writtenAt = performance.now();
     if (text !== "") await this.#output.write(text);
+  }
+
+  #keep(text: string): void {
+    if (text !== "") this.#pending.push(text);
+    this.#pendingLength += text.length;
   }
 
   /** The file takes its name. */
@@ -288,13 +306,13 @@ class ReportStream {
 
   async end(summary: AnalysisSummary): Promise<void> {
     this.#begin();
-    this.#pending.push(this.#writer.end(summary));
-    await this.flush();
+    this.#keep(this.#writer.end(summary));
+    await this.#write();
   }
 
   /** Not before there is something to report: an input that is no capture must leave no beginning of a report. */
   #begin(): void {
-    if (!this.#begun) this.#pending.push(this.#writer.begin());
+    if (!this.#begun) this.#keep(this.#writer.begin());
     this.#begun = true;
   }
 }

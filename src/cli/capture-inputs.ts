@@ -131,8 +131,8 @@ export interface RunOptions {
   readonly strict?: boolean;
   readonly verifyChecksums?: boolean;
   readonly onSession: (session: Session, conversation: () => Conversation) => void;
-  /** Between two chunks, when there is time to write. */
-  readonly afterChunk?: () => Promise<void>;
+  /** Between two chunks, when there is time to write. @param mayWait whether the next bytes may take their time, as those of a pipe do */
+  readonly afterChunk?: (mayWait: boolean) => Promise<void>;
   readonly open?: OpenInput;
   /** False: no progress line, e.g. where the report is being written to the same terminal. */
   readonly showProgress: boolean;
@@ -167,8 +167,8 @@ export async function analyzeInputs(
   const bytesRead = () => inputs.reduce((sum, input) => sum + input.bytesRead, 0);
   const bytesTotal = totalBytes(inputs);
   try {
-    await feed(inputs, complaints, open, async () => {
-      await afterChunk?.();
+    await feed(inputs, complaints, open, async (mayWait) => {
+      await afterChunk?.(mayWait);
       progress?.update(performance.now(), () => ({ bytesRead: bytesRead(), bytesTotal, ...tally }));
     });
   } finally {
@@ -232,7 +232,7 @@ async function feed(
   inputs: readonly Input[],
   complaints: Complaints,
   open: OpenInput,
-  afterChunk: () => Promise<void>,
+  afterChunk: (mayWait: boolean) => Promise<void>,
 ): Promise<void> {
   const turn = letOthersRun();
   for (let reading = true; reading; ) {
@@ -240,22 +240,24 @@ async function feed(
     for (const input of inputs) {
       if (input.state !== "waiting" || !input.opened?.hungry) continue;
       reading = true;
-      await feedOne(input, input.opened, complaints, open);
-      await afterChunk();
+      await afterChunk(await feedOne(input, input.opened, complaints, open));
       await turn();
     }
   }
 }
 
-async function feedOne(input: Input, opened: OpenedCapture, complaints: Complaints, open: OpenInput): Promise<void> {
+/** @returns whether the bytes had to be waited for */
+async function feedOne(input: Input, opened: OpenedCapture, complaints: Complaints, open: OpenInput): Promise<boolean> {
+  let waited = false;
   try {
     input.file ??= await open(input.path);
-    const answer = input.file.read();
+    const answer = input.file.read(opened.room);
+    waited = answer instanceof Promise;
     const chunk = answer instanceof Promise ? await answer : answer;
     input.bytesRead = input.file.position;
     if (chunk !== null) {
       opened.push(chunk);
-      return;
+      return waited;
     }
     input.state = "ended";
     const { problem } = input.file;
@@ -272,6 +274,7 @@ async function feedOne(input: Input, opened: OpenedCapture, complaints: Complain
     input.file?.close();
     if (!(error instanceof CaptureFormatError)) opened.end();
   }
+  return waited;
 }
 
 /** Anomalies that mean that a part of the input was not analysed. */

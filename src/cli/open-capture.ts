@@ -33,8 +33,9 @@ export interface OpenCapture {
   /**
    * The next bytes, never empty; null at the end and after a {@link problem}. A plain file answers at once, everything else by
    * a promise. The chunk may be overwritten by the next call.
+   * @param room where a plain file may put it
    */
-  read(): Uint8Array | null | Promise<Uint8Array | null>;
+  read(room?: Uint8Array | null): Uint8Array | null | Promise<Uint8Array | null>;
   /** Gives the file back, also halfway. */
   close(): void;
 }
@@ -127,8 +128,8 @@ interface ByteSource {
   readonly position: number;
   /** At least the first four bytes, without taking them; fewer only when there are no more. */
   peek(): Uint8Array | Promise<Uint8Array>;
-  /** Up to `length` bytes; `reuse`: they may lie where those of the last call did. */
-  read(length: number, reuse: boolean): Uint8Array | null | Promise<Uint8Array | null>;
+  /** The next bytes. @param into where a file puts them, as many as there is room for */
+  read(into: Uint8Array): Uint8Array | null | Promise<Uint8Array | null>;
   /** The same bytes from the beginning, as long as this is open; null when they are gone. */
   again(): ByteSource | null;
   close(): void;
@@ -161,7 +162,6 @@ class FileSource implements ByteSource {
   readonly size: number | null;
   position = 0;
   readonly #descriptor: number;
-  #buffer: Uint8Array = new Uint8Array(0);
   #open = true;
 
   constructor(descriptor: number, size: number | null) {
@@ -174,13 +174,11 @@ class FileSource implements ByteSource {
     return head.subarray(0, readSync(this.#descriptor, head, 0, MAGIC_BYTES, 0));
   }
 
-  read(length: number, reuse: boolean): Uint8Array | null {
-    if (!reuse || this.#buffer.length !== length) this.#buffer = Buffer.allocUnsafeSlow(length);
-    const buffer = this.#buffer;
-    const count = readSync(this.#descriptor, buffer, 0, length, this.position);
+  read(into: Uint8Array): Uint8Array | null {
+    const count = readSync(this.#descriptor, into, 0, into.length, this.position);
     this.position += count;
     if (count === 0) return null;
-    return count === length ? buffer : buffer.subarray(0, count);
+    return count === into.length ? into : into.subarray(0, count);
   }
 
   again(): ByteSource {
@@ -242,6 +240,8 @@ class PlainCapture implements OpenCapture {
   readonly compressed = false;
   problem: string | null = null;
   readonly #source: ByteSource;
+  /** For callers without a place of their own. */
+  #buffer: Uint8Array | null = null;
 
   constructor(name: string, source: ByteSource) {
     this.name = name;
@@ -256,10 +256,11 @@ class PlainCapture implements OpenCapture {
     return this.#source.position;
   }
 
-  read(): Uint8Array | null | Promise<Uint8Array | null> {
+  read(room?: Uint8Array | null): Uint8Array | null | Promise<Uint8Array | null> {
     if (this.problem !== null) return null;
     try {
-      const chunk = this.#source.read(CHUNK_BYTES, true);
+      if (!room) this.#buffer ??= Buffer.allocUnsafeSlow(CHUNK_BYTES);
+      const chunk = this.#source.read(room ?? this.#buffer!);
       return chunk instanceof Promise ? chunk.catch((error) => this.#fail(error)) : chunk;
     } catch (error) {
       return this.#fail(error);
@@ -323,7 +324,7 @@ class StreamedCapture implements OpenCapture {
 /** Compressed chunks, each in memory of its own, since the decompressors hold on to them. */
 async function* compressedChunks(source: ByteSource): AsyncGenerator<Uint8Array> {
   for (;;) {
-    const chunk = await source.read(COMPRESSED_CHUNK_BYTES, false);
+    const chunk = await source.read(Buffer.allocUnsafeSlow(COMPRESSED_CHUNK_BYTES));
     if (chunk === null) return;
     yield chunk;
   }

@@ -1,13 +1,14 @@
 import type { AnomalyLog } from "../anomaly.ts";
 import { type Frame, packetReference } from "../capture/frame.ts";
 import { LIMITS } from "../limits.ts";
+import { ETHERTYPE_PLACES } from "../prefilter/ethertype-place.ts";
 import { wrongChecksum } from "./checksum.ts";
 import { FragmentTable } from "./fragments.ts";
 import { readIcmpv4, readIcmpv6 } from "./icmp.ts";
 import { IpProtocol, readIpv4, readIpv6, skipExtensionHeaders } from "./ip.ts";
 import { emptyLayerCursor, Stop } from "./layer-cursor.ts";
 import { EtherType, isNetlink, linkDecoder, readEtherType } from "./link.ts";
-import { PacketKind, type PacketView, TcpFlag } from "./packet-view.ts";
+import { PacketKind, type PacketView } from "./packet-view.ts";
 import { readTcp } from "./tcp.ts";
 import { isTunnelPort, readGre, readL2tpSession, readUdpTunnel } from "./tunnel.ts";
 
@@ -28,24 +29,18 @@ import { isTunnelPort, readGre, readL2tpSession, readUdpTunnel } from "./tunnel.
  *                data offset 1 · flags 1 · window 2 · checksum 2 · urgent 2 · options, payload
  *
  * Whatever is odd there (options in IPv4, a fragment, a cut header, …) starts again on the general route, where the files of
- * the layers read one header each. What nobody follows is told by its ports, flags and first byte, and not read any further.
+ * the layers read one header each. Most of what nobody follows does not come here at all (`prefilter/`).
  */
 
 const maxNesting = LIMITS.nesting.most;
 
-/** Where the fast route finds the EtherType and the IP header of the link types that it takes, by LINKTYPE_ value. */
-const FAST_LINKS = [
-  { linkType: 1, typeAt: 12, ipAt: 14, arphrdAt: 0 }, // Ethernet
-  { linkType: 113, typeAt: 14, ipAt: 16, arphrdAt: 2 }, // Linux cooked
-  { linkType: 276, typeAt: 0, ipAt: 20, arphrdAt: 8 }, // Linux cooked v2
-] as const;
-const MAX_FAST_LINK = 276;
+const MAX_FAST_LINK = Math.max(...ETHERTYPE_PLACES.map(({ linkType }) => linkType));
 const typeAtOf = new Uint8Array(MAX_FAST_LINK + 1);
 /** 0: not a link type of the fast route. */
 const ipAtOf = new Uint8Array(MAX_FAST_LINK + 1);
 /** 0: not a Linux cooked header. */
 const arphrdAtOf = new Uint8Array(MAX_FAST_LINK + 1);
-for (const { linkType, typeAt, ipAt, arphrdAt } of FAST_LINKS) {
+for (const { linkType, typeAt, ipAt, arphrdAt } of ETHERTYPE_PLACES) {
   arphrdAtOf[linkType] = arphrdAt;
   typeAtOf[linkType] = typeAt;
   ipAtOf[linkType] = ipAt;
@@ -57,15 +52,6 @@ const MIN_IPV6_AND_TCP = 40 + 20;
 
 /** What is no kind: the general route has to find it. */
 const NOT_FAST = -1;
-const SYN_OR_RST = TcpFlag.syn | TcpFlag.rst;
-
-/** Which TCP segments without SYN and RST are decoded at all, the first packets of a capture excepted. */
-export interface SegmentInterest {
-  /** 1 for ports whose segments all are; by port. */
-  readonly ports: Uint8Array;
-  /** Not 0 for bytes with which a payload of at least four bytes makes any segment be decoded; by byte. */
-  readonly firstBytes: Uint8Array;
-}
 
 /**
  * So many packets of a capture are decoded layer by layer, whatever they are: code that meets the first packet which has to be when it has
@@ -79,23 +65,14 @@ export class PacketDecoder {
   readonly #fragments: FragmentTable;
   readonly #cursor = emptyLayerCursor();
   readonly #verifyChecksums: boolean;
-  readonly #interest: SegmentInterest | null;
 
   /**
    * @param anomalies where malformed, cut and dropped packets are noted
    * @param options.verifyChecksums leaves out TCP packets whose IP or TCP checksum is wrong, as the receiving host did
-   * @param options.interest null: all segments are decoded
    */
-  constructor(
-    anomalies: AnomalyLog,
-    {
-      verifyChecksums = false,
-      interest = null,
-    }: { readonly verifyChecksums?: boolean; readonly interest?: SegmentInterest | null } = {},
-  ) {
+  constructor(anomalies: AnomalyLog, { verifyChecksums = false }: { readonly verifyChecksums?: boolean } = {}) {
     this.#anomalies = anomalies;
     this.#verifyChecksums = verifyChecksums;
-    this.#interest = interest;
     this.#fragments = new FragmentTable(anomalies);
   }
 
@@ -103,7 +80,7 @@ export class PacketDecoder {
    * Decodes one frame into `view`, whose bytes stay the frame's (or a reassembly buffer's) and are valid until the next call.
    * Never throws and never reads outside the frame; what is malformed is noted as an anomaly.
    * @param captureIndex of the capture that the frame comes from, for `view.packet`
-   * @returns a PacketKind; for `other` and `otherTcp` the content of the view is undefined
+   * @returns a PacketKind; for `other` the content of the view is undefined
    */
   decode(frame: Frame, captureIndex: number, view: PacketView): number {
     if (this.#verifyChecksums) return this.#decodeVerified(frame, captureIndex, view);
@@ -147,14 +124,6 @@ export class PacketDecoder {
     const sourcePort = (bytes[tcp] << 8) | bytes[tcp + 1];
     const flags = bytes[tcp + 13];
     const payloadCaptured = Math.min(payloadLength, present);
-    const interest = this.#interest;
-    if (
-      interest !== null &&
-      (interest.ports[sourcePort] | interest.ports[destinationPort] | (flags & SYN_OR_RST)) === 0 &&
-      (payloadCaptured < 4 || interest.firstBytes[bytes[payloadAt]] === 0)
-    )
-      return PacketKind.otherTcp;
-
     // Numbers beyond 31 bits are worked out here: as results of calls they would be allocated.
     if (view.bytes !== bytes) view.bytes = bytes;
     view.packet = captureIndex * 2 ** 32 + frame.packetNumber;

@@ -54,11 +54,8 @@ export interface PacketView {
   quotedSequence: number;
 }
 
-/**
- * What a decoded packet is to us; `other` covers all that is not TCP or an ICMP error about TCP, and all that is broken, `otherTcp` segments that the
- * decoder was told nobody is interested in.
- */
-export const PacketKind = { other: 0, tcp: 1, icmpError: 2, otherTcp: 3 } as const;
+/** What a decoded packet is to us; `other` covers all that is not TCP or an ICMP error about TCP, and all that is broken. */
+export const PacketKind = { other: 0, tcp: 1, icmpError: 2 } as const;
 
 /** TCP flag bits (RFC 9293 section 3.1). */
 export const TcpFlag = { fin: 1, syn: 2, rst: 4, psh: 8, ack: 16, urg: 32 } as const;

@@ -45,6 +45,11 @@ export function isTunnelPort(port: number): boolean {
   return isTunnel[port] === 1;
 }
 
+/** Marks the ports that {@link isTunnelPort} knows. @param marks a byte for each port */
+export function markTunnelPorts(marks: Uint8Array): void {
+  marks.set(isTunnel);
+}
+
 /** VXLAN-GPE's next protocol numbers, from 0. */
 const gpeEtherTypes = [Stop.notRead, EtherType.ipv4, EtherType.ipv6, EtherType.ethernet] as const;
 

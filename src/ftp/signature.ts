@@ -169,6 +169,9 @@ for (const verb of Object.keys(COMMAND_SIGNS)) {
   }
 }
 
+/** What makes two bytes of a folded key those that it was folded from. */
+const SPELLINGS = [0x0000, 0x0020, 0x2000, 0x2020] as const;
+
 /** Four bytes as one integer, lower-case letters as capitals. */
 function foldedKey(b0: number, b1: number, b2: number, b3: number): number {
   return ((b0 << 24) | (b1 << 16) | (b2 << 8) | b3) & 0xdfdfdfdf;
@@ -275,11 +278,18 @@ export function isOtherProtocol(event: ControlEvent): boolean {
 
 /** The signatures as the connection table asks for them, once for each first payload of an unknown connection. */
 export const CONTROL_SIGNATURE: PayloadSignature = {
-  firstByte: Uint8Array.from({ length: 256 }, (_, byte) =>
-    (byte >= 0x31 && byte <= 0x35) ||
-    Object.keys(COMMAND_SIGNS).some((verb) => (byte & 0xdf) === verb.charCodeAt(0) && byte < 0x80)
-      ? 1
-      : 0,
-  ),
+  markPairs(first, second, bit) {
+    for (let digit = 0x30; digit <= 0x39; digit++) {
+      for (let hundreds = 0x31; hundreds <= 0x35; hundreds++) first[(hundreds << 8) | digit] |= bit;
+      for (const end of [0x20, 0x2d]) second[(digit << 8) | end] |= bit;
+    }
+    for (const key of VERB_KEYS) {
+      if (key === 0) continue;
+      for (const spelling of SPELLINGS) {
+        first[(key >>> 16) | spelling] |= bit;
+        second[(key & 0xffff) | spelling] |= bit;
+      }
+    }
+  },
   recognise: (bytes, at, length) => controlSignature(bytes, at, length)?.side,
 };

@@ -1,10 +1,11 @@
 import { type Endpoint, formatAddress } from "../address.ts";
 import type { AnomalyLog } from "../anomaly.ts";
 import { captureIndexOf } from "../capture/frame.ts";
-import type { SegmentInterest } from "../decode/decode-packet.ts";
 import { type PacketView, TcpFlag } from "../decode/packet-view.ts";
 import { maximumSegmentSize, windowScale } from "../decode/tcp.ts";
 import { LIMITS } from "../limits.ts";
+import { ALL, BUCKET_COUNT, SEVERAL_CAPTURES, SOME } from "../prefilter/layout.ts";
+import { Prefilter, type PrefilterTables, plainSynTables } from "../prefilter/prefilter.ts";
 import { ClosedMemory } from "./closed-memory.ts";
 import { Connection, MAX_ICMP_ERRORS } from "./connection.ts";
 import { COPY_SECONDS, CopyMemory } from "./copy-memory.ts";
@@ -36,15 +37,20 @@ export interface ConnectionObserver {
 
 /** Recognises control connections on any port by a first payload; implemented by `ftp/signature.ts`. */
 export interface PayloadSignature {
-  /** 1 for every byte with which a payload of interest can begin. */
-  readonly firstByte: Uint8Array;
+  /**
+   * Sets a bit in both tables for the first and the second two bytes of every payload of interest, by their number in network byte order. What has the
+   * bit in both need not be one.
+   */
+  markPairs(first: Uint8Array, second: Uint8Array, bit: number): void;
   /** Who speaks here if it looks like a control connection. */
   recognise(bytes: Uint8Array, at: number, length: number): "client" | "server" | undefined;
 }
 
-/** First byte of a TLS handshake record (RFC 8446 section 5.1), and how the table of first bytes marks it. */
-const TLS_HANDSHAKE = 22;
+/** Bits of the tables of pairs: what a payload may be. */
+const SIGNATURE = 1;
 const HELLO = 2;
+/** How a TLS handshake record begins: its type, and the major version (RFC 8446 section 5.1). */
+const TLS_HANDSHAKE = 0x1603;
 /** Bytes of a hello that are kept: all that is read of it. */
 const MAX_HELLO = 2048;
 /**
@@ -63,8 +69,6 @@ const Belongs = { here: 0, elsewhere: 1, later: 2 } as const;
 
 const NOBODY: readonly Watcher[] = [];
 
-/** Buckets of the connection table. */
-const BUCKETS = 65_536;
 /** So many connections are asked whether an ICMP error that quotes none of them quotes a translation of their SYN. */
 const DIALLED_CONNECTIONS = 16;
 
@@ -73,10 +77,10 @@ const DIALLED_CONNECTIONS = 16;
  * other packets leave nothing behind but, for SYNs, an entry in a memory of fixed size.
  */
 export class ConnectionTable {
-  readonly watchlist = new Watchlist();
-  readonly synMemory = new SynMemory(LIMITS.synMemory.most);
+  readonly watchlist: Watchlist;
+  readonly synMemory: SynMemory;
   /** SYNs to control ports that are not followed yet. */
-  readonly #waiting = new SynMemory(LIMITS.waitingSyns.most);
+  readonly #waiting = new SynMemory(plainSynTables(LIMITS.waitingSyns.most));
   #halfOpen = 0;
   readonly #copies = new CopyMemory();
   /** The followed connections whose SYNs came last, a ring. */
@@ -92,34 +96,47 @@ export class ConnectionTable {
   readonly #signature: PayloadSignature;
   readonly #anomalies: AnomalyLog;
   readonly #points: VantagePoints | null;
-  #severalCaptures = false;
-  readonly #buckets: (Connection | null)[] = new Array(BUCKETS).fill(null);
-  /** 1 for a port that a followed connection or the control service uses. */
-  readonly #interest = new Uint8Array(65_536);
-  /** What {@link segment} has to see; other segments without SYN and RST set {@link sawOtherTcp} and leave nothing else behind. */
-  readonly interest: SegmentInterest;
+  readonly #shared: Uint32Array;
+  readonly #buckets: (Connection | null)[] = new Array(BUCKET_COUNT).fill(null);
+  /** `SOME` for a port that a followed connection uses, `ALL` for one of the control service; both where it is both. */
+  readonly #interest: Uint8Array;
   readonly #portUses = new Uint16Array(65_536);
   readonly #controlPort = new Uint8Array(65_536);
-  readonly #firstByte: Uint8Array;
+  readonly #firstPairs: Uint8Array;
+  readonly #secondPairs: Uint8Array;
+  readonly #bucketUses: Uint8Array;
   /** Connections followed now. */
   size = 0;
   /** TCP that belongs to no control connection was seen: the capture is not filtered to them. */
   sawOtherTcp = false;
 
-  /** @param points null: what several captures show is not told apart */
+  /**
+   * @param options.points null: what several captures show is not told apart
+   * @param options.tables those of the prefilter through which the segments come; by default of one that nobody uses
+   */
   constructor(
     controlPorts: readonly number[],
     signature: PayloadSignature,
     observer: ConnectionObserver,
     anomalies: AnomalyLog,
-    points: VantagePoints | null = null,
+    {
+      points = null,
+      tables = new Prefilter().tables,
+    }: { readonly points?: VantagePoints | null; readonly tables?: PrefilterTables } = {},
   ) {
     this.#points = points;
+    this.watchlist = new Watchlist(tables.sessionEnds);
+    this.synMemory = new SynMemory(tables.syns);
+    this.#interest = tables.ports;
+    this.#shared = tables.shared;
     this.#observer = observer;
     this.#signature = signature;
-    this.#firstByte = signature.firstByte.slice();
-    if (this.#firstByte[TLS_HANDSHAKE] === 0) this.#firstByte[TLS_HANDSHAKE] = HELLO;
-    this.interest = { ports: this.#interest, firstBytes: this.#firstByte };
+    this.#bucketUses = tables.buckets;
+    this.#firstPairs = tables.firstPairs;
+    this.#secondPairs = tables.secondPairs;
+    signature.markPairs(this.#firstPairs, this.#secondPairs, SIGNATURE);
+    this.#firstPairs[TLS_HANDSHAKE] |= HELLO;
+    for (let pair = 0; pair < this.#secondPairs.length; pair++) this.#secondPairs[pair] |= HELLO;
     this.#anomalies = anomalies;
     this.#earlySyns = new EarlyPackets(anomalies);
     this.#earlyResets = new EarlyPackets(anomalies);
@@ -127,7 +144,7 @@ export class ConnectionTable {
     this.#earlyHellos = new EarlyPackets(anomalies, MAX_HELLO);
     for (const port of controlPorts) {
       this.#controlPort[port] = 1;
-      this.#interest[port] = 1;
+      this.#interest[port] = ALL;
     }
   }
 
@@ -145,9 +162,13 @@ export class ConnectionTable {
     // What still comes of a control connection that is followed no more is no other traffic.
     if ((this.#controlPort[view.sourcePort] | this.#controlPort[view.destinationPort]) === 0) this.sawOtherTcp = true;
     if (view.payloadCaptured < 4) return;
-    const firstByte = this.#firstByte[view.bytes[view.payloadAt]];
-    if (firstByte === 1) this.#unknownPayload(view);
-    else if (firstByte === HELLO && this.watchlist.watchesHosts) this.#earlyHello(view);
+    const { bytes, payloadAt } = view;
+    const marks =
+      this.#firstPairs[(bytes[payloadAt] << 8) | bytes[payloadAt + 1]] &
+      this.#secondPairs[(bytes[payloadAt + 2] << 8) | bytes[payloadAt + 3]];
+    if (marks === 0) return;
+    if ((marks & SIGNATURE) !== 0) this.#unknownPayload(view);
+    else if (this.watchlist.watchesHosts) this.#earlyHello(view);
   }
 
   /** @returns whether the segment was one of a followed connection, or of a control connection joined midstream */
@@ -156,7 +177,7 @@ export class ConnectionTable {
     const destinationKey = addressKey(view.bytes, view.destinationAt, view.ipVersion);
     const hash = connectionHash(sourceKey, view.sourcePort, destinationKey, view.destinationPort);
     // The next one is asked for before it is needed, as it seldom is: a load that comes first later would discard the optimized code.
-    for (let next = this.#buckets[hash & (BUCKETS - 1)]; next !== null; ) {
+    for (let next = this.#buckets[hash & (BUCKET_COUNT - 1)]; next !== null; ) {
       const connection = next;
       next = connection.next;
       if (connection.hash !== hash || connection.ipVersion !== view.ipVersion) continue;
@@ -216,7 +237,6 @@ export class ConnectionTable {
 
   /** What may be the ClientHello of a data connection whose SYN stands behind it: without it nothing else of its TLS can be read. */
   #earlyHello(view: PacketView): void {
-    if (view.bytes[view.payloadAt + 1] !== 3) return;
     const sourceKey = addressKey(view.bytes, view.sourceAt, view.ipVersion);
     const destinationKey = addressKey(view.bytes, view.destinationAt, view.ipVersion);
     this.#earlyHellos.keep(connectionHash(sourceKey, view.sourcePort, destinationKey, view.destinationPort), view);
@@ -330,7 +350,7 @@ export class ConnectionTable {
       one.address === originator.address &&
       two.port === responder.port &&
       two.address === responder.address;
-    for (let other = this.#buckets[hash & (BUCKETS - 1)]; other !== null; other = other.next) {
+    for (let other = this.#buckets[hash & (BUCKET_COUNT - 1)]; other !== null; other = other.next) {
       if (other === connection || other.hash !== hash || other.point === ANY_POINT) continue;
       if (hasEnds(other.originator, other.responder) || hasEnds(other.responder, other.originator)) found.push(other);
     }
@@ -467,8 +487,9 @@ export class ConnectionTable {
     if (answered) return;
     this.synMemory.remember(hash, sourceKey, destinationKey, view);
     const capture = captureIndexOf(view.packet);
-    if (capture > 0) this.#severalCaptures = true;
-    if (this.#severalCaptures) this.synMemory.remember(hashIn(capture, hash), sourceKey, destinationKey, view);
+    if (capture > 0) this.#shared[SEVERAL_CAPTURES] = 1;
+    if (this.#shared[SEVERAL_CAPTURES] !== 0)
+      this.synMemory.remember(hashIn(capture, hash), sourceKey, destinationKey, view);
   }
 
   /** Who wants this new connection as a data connection; empty for a control connection, unless its port was negotiated. */
@@ -650,14 +671,15 @@ export class ConnectionTable {
       connection.addressBytes = both;
     }
     if (this.#elsewhere(connection).length > 0) this.#bind(connection, this.#points!.of(captureIndexOf(view.packet)));
-    const bucket = hash & (BUCKETS - 1);
+    const bucket = hash & (BUCKET_COUNT - 1);
     connection.next = this.#buckets[bucket];
     this.#buckets[bucket] = connection;
+    this.#bucketUses[bucket] = 1;
     this.size++;
     // One of its two ports makes its packets interesting: the less common one
     const port = this.#controlPort[responderPort] === 1 ? -1 : responderPort >= 1024 ? responderPort : originatorPort;
     connection.markedPort = port;
-    if (port >= 0 && this.#portUses[port]++ === 0) this.#interest[port] = 1;
+    if (port >= 0 && this.#portUses[port]++ === 0) this.#interest[port] |= SOME;
     return connection;
   }
 
@@ -669,7 +691,7 @@ export class ConnectionTable {
 
   /** Stops following a connection; its facts stay with whoever holds it. */
   remove(connection: Connection): void {
-    const bucket = connection.hash & (BUCKETS - 1);
+    const bucket = connection.hash & (BUCKET_COUNT - 1);
     let previous: Connection | null = null;
     for (let at = this.#buckets[bucket]; at !== null; at = at.next) {
       if (at !== connection) {
@@ -678,11 +700,12 @@ export class ConnectionTable {
       }
       if (previous === null) this.#buckets[bucket] = at.next;
       else previous.next = at.next;
+      if (this.#buckets[bucket] === null) this.#bucketUses[bucket] = 0;
       connection.next = null;
       this.size--;
       this.#noLongerHalfOpen(connection);
       const port = connection.markedPort;
-      if (port >= 0 && --this.#portUses[port] === 0 && this.#controlPort[port] === 0) this.#interest[port] = 0;
+      if (port >= 0 && --this.#portUses[port] === 0) this.#interest[port] &= ~SOME;
       return;
     }
   }
@@ -862,7 +885,7 @@ export class ConnectionTable {
     const sourceKey = addressKey(view.bytes, view.quotedSourceAt, view.ipVersion);
     const destinationKey = addressKey(view.bytes, view.quotedDestinationAt, view.ipVersion);
     const hash = connectionHash(sourceKey, view.quotedSourcePort, destinationKey, view.quotedDestinationPort);
-    for (let connection = this.#buckets[hash & (BUCKETS - 1)]; connection !== null; connection = connection.next) {
+    for (let connection = this.#buckets[hash & (BUCKET_COUNT - 1)]; connection !== null; connection = connection.next) {
       if (connection.hash !== hash || connection.ipVersion !== view.ipVersion) continue;
       const forward = connection.addressKeyA === sourceKey && connection.originator.port === view.quotedSourcePort;
       const backward = connection.addressKeyB === sourceKey && connection.responder.port === view.quotedSourcePort;

@@ -1,14 +1,13 @@
 import { captureIndexOf, packetNumberOf, packetReference } from "../capture/frame.ts";
 import type { PacketView } from "../decode/packet-view.ts";
+import { FLOOD_SYNS as FLOOD_SYNS_AT, RATE_COUNTERS, RATE_SECOND, WAS_FLOODED } from "../prefilter/layout.ts";
+import type { SynTables } from "../prefilter/prefilter.ts";
 
 /**
  * From one host, or to one endpoint, so many SYNs within a second are a scan or a flood and are not remembered: each would cost a cache miss
  * and push out the SYN of a session. A busy NAT stays below (256 new connections a second).
  */
 export const FLOOD_SYNS = 256;
-/** Counters of SYNs in the current second, by host and by endpoint; two that share one only make a flood of both. */
-const RATE_COUNTERS = 4096;
-
 /**
  * One entry is eight integers in a row, so that it touches one cache line (seven arrays side by side cost three times as much on a SYN
  * flood): originator key, responder key, both ports, sequence number, seconds, nanoseconds, packet number (0: empty), capture index.
@@ -30,15 +29,18 @@ const CAPTURE = 7;
 export class SynMemory {
   readonly #entries: Int32Array;
   readonly #mask: number;
-  readonly #originatorRate = new Uint16Array(RATE_COUNTERS);
-  readonly #responderRate = new Uint16Array(RATE_COUNTERS);
-  #second = 0;
-  #wasFlooded = false;
+  readonly #originatorRate: Uint16Array;
+  readonly #responderRate: Uint16Array;
+  readonly #rates: Uint32Array;
 
-  /** @param entries how many; a power of two */
-  constructor(entries: number) {
-    this.#entries = new Int32Array(entries * FIELDS);
-    this.#mask = entries - 1;
+  /** @param tables with room for as many SYNs as a power of two; the prefilter may use them as well (`assembly/prefilter.ts`) */
+  constructor({ entries, originatorRate, responderRate, rates }: SynTables) {
+    this.#entries = entries;
+    this.#mask = entries.length / FIELDS - 1;
+    this.#originatorRate = originatorRate;
+    this.#responderRate = responderRate;
+    this.#rates = rates;
+    rates[FLOOD_SYNS_AT] = FLOOD_SYNS;
   }
 
   /**
@@ -67,8 +69,8 @@ export class SynMemory {
 
   /** Counts the SYN; true when its source or its target has had too many in this second, so that it is better not remembered. */
   isFlood(originatorKey: number, responderKey: number, view: PacketView): boolean {
-    if (view.seconds !== this.#second) {
-      this.#second = view.seconds;
+    if (view.seconds !== this.#rates[RATE_SECOND]) {
+      this.#rates[RATE_SECOND] = view.seconds;
       this.#originatorRate.fill(0);
       this.#responderRate.fill(0);
     }
@@ -79,13 +81,13 @@ export class SynMemory {
     if (fromOne === 0xffff) this.#originatorRate[originator] = FLOOD_SYNS + 1;
     if (toOne === 0xffff) this.#responderRate[responder] = FLOOD_SYNS + 1;
     const isFlood = fromOne > FLOOD_SYNS || toOne > FLOOD_SYNS;
-    if (isFlood) this.#wasFlooded = true;
+    if (isFlood) this.#rates[WAS_FLOODED] = 1;
     return isFlood;
   }
 
   /** Whether a SYN that {@link recall} does not know may have been one: another has its place, or some were not remembered. */
   mayHaveLost(hash: number): boolean {
-    return this.#wasFlooded || this.#entries[(hash & this.#mask) * FIELDS + PACKET] !== 0;
+    return this.#rates[WAS_FLOODED] !== 0 || this.#entries[(hash & this.#mask) * FIELDS + PACKET] !== 0;
   }
 
   /** The SYN of this connection if it is still remembered. */

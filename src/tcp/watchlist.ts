@@ -58,13 +58,18 @@ export class Watchlist {
   readonly #pairBits = new Uint16Array(65_536);
   readonly #hostBits = new Uint16Array(65_536);
   /** Hosts that are an end of a watched pair. */
-  readonly #endBits = new Uint16Array(65_536);
+  readonly #endBits: Uint16Array;
   readonly #portCounts = new Uint16Array(65_536);
   /** Times that a host is watched: asked for every SYN. */
   #watchedHosts = 0;
   readonly #pairs = new WatcherIndex();
   readonly #hosts = new WatcherIndex();
   readonly #ports = new Map<number, Watcher[]>();
+
+  /** @param endBits counters by host hash, all 0 */
+  constructor(endBits: Uint16Array) {
+    this.#endBits = endBits;
+  }
 
   /** Follow all connections between two hosts. Keys are the table's 32-bit address keys. */
   watchPair(a: string, keyA: number, b: string, keyB: number, watcher: Watcher): void {

@@ -19,7 +19,11 @@ describe("byte feed", () => {
       fc.property(
         fc.array(fc.integer({ min: 0, max: 40 }), { maxLength: 60 }),
         fc.array(step, { minLength: 1, maxLength: 20 }),
-        (chunkSizes, steps) => {
+        // Bytes of the room to which chunks are copied piece by piece; 0: there is none.
+        fc.constantFrom(0, 1, 7, 16, 64),
+        (chunkSizes, steps, roomLength) => {
+          const memory = new Uint8Array(100);
+          const room = roomLength === 0 ? null : memory.subarray(20, 20 + roomLength);
           const feed = new ByteFeed();
           const buffer = new Uint8Array(40);
           let pushed = 0;
@@ -37,6 +41,8 @@ describe("byte feed", () => {
               } else {
                 if (feed.limit - feed.at < next.take && !feed.more(next.take)) return;
                 assert.equal(feed.offset, consumed);
+                if (feed.memoryAt >= 0) assert.equal(memory[feed.memoryAt + feed.at], consumed & 0xff);
+                assert.ok(roomLength > 0 || feed.memoryAt < 0);
                 for (let index = 0; index < next.take; index++) {
                   assert.equal(feed.bytes[feed.at + index], (consumed + index) & 0xff);
                   assert.equal(feed.view.getUint8(feed.at + index), (consumed + index) & 0xff);
@@ -49,7 +55,7 @@ describe("byte feed", () => {
           };
           for (const size of chunkSizes) {
             for (let index = 0; index < size; index++) buffer[index] = (pushed + index) & 0xff;
-            feed.push(buffer.subarray(0, size));
+            feed.push(buffer.subarray(0, size), room);
             pushed += size;
             run();
             buffer.fill(0xee);

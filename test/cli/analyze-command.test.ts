@@ -4,6 +4,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSy
 import { join } from "node:path";
 import { describe, test } from "node:test";
 import { gzipSync } from "node:zlib";
+import { CaptureBuilder } from "../support/capture-builder.ts";
 import { runCli, temporaryFolder } from "./run-cli.ts";
 
 const FAILING = "fixtures/pasv-cleartext-private-address-client.pcap";
@@ -310,6 +311,27 @@ describe("ftptrace analyze", { concurrency: 4 }, () => {
     child.kill("SIGINT");
     assert.deepEqual(await closed, [null, "SIGINT"]);
     assert.deepEqual(readdirSync(folder), []);
+  });
+
+  test("a session that has settled is written while a pipe still waits for the next packet", async () => {
+    const net = new CaptureBuilder();
+    const control = net.connect({ client: "192.0.2.10:40000", server: "203.0.113.5:21" });
+    control.server("220 ready\r\n");
+    control.client("QUIT\r\n");
+    control.server("221 Goodbye.\r\n");
+    control.finish("server");
+    net.wait(10_000);
+    net.segment({ flags: "A", from: "192.0.2.77:50123", to: "203.0.113.80:443" });
+    const words = ["--import", "tsx", "src/cli/main.ts", "analyze", "--format", "ndjson", "-"];
+    const child = spawn(process.execPath, words);
+    child.stdin.write(net.build());
+    let line = "";
+    for await (const chunk of child.stdout) {
+      line += chunk;
+      if (line.includes("\n")) break;
+    }
+    assert.match(line, /"type":"session"/);
+    child.kill();
   });
 
   test("--color always colours, --width widens", async () => {

@@ -235,38 +235,3 @@ test("a million packets leave nothing behind on the heap", () => {
   const median = growths.sort((a, b) => a - b)[50];
   assert.ok(median < 50_000, `heap grew by ${median} bytes in 10000 packets`);
 });
-
-/** Each layout of the fast route. */
-const layouts: readonly [what: string, linkType: number, wrap: (segment: Bytes) => Bytes][] = [
-  ["Ethernet, IPv4", 1, (inner) => ethernet(0x0800, ipv4({}, inner))],
-  ["Ethernet, VLAN, IPv4", 1, (inner) => ethernet(0x8100, vlan(0x0800, ipv4({}, inner)))],
-  ["Ethernet, IPv6", 1, (inner) => ethernet(0x86dd, ipv6({}, inner))],
-  ["Linux cooked, IPv4", 113, (inner) => [...zeros(14), ...u16(0x0800), ...ipv4({}, inner)]],
-  ["Linux cooked v2, IPv6", 276, (inner) => [...u16(0x86dd), ...zeros(18), ...ipv6({}, inner)]],
-];
-
-for (const [what, linkType, wrap] of layouts)
-  test(`tells segments that nobody is interested in: ${what}`, () => {
-    const interest = { ports: new Uint8Array(65_536), firstBytes: new Uint8Array(256) };
-    interest.ports[21] = 1;
-    interest.firstBytes["2".charCodeAt(0)] = 1;
-    const kindOf = (fields: Parameters<typeof tcp>[0], payload: string, of: typeof interest | null = interest) =>
-      new PacketDecoder(new AnomalyLog(), { interest: of }).decode(
-        frameOf(wrap(tcp(fields, payload)), { linkType }),
-        0,
-        emptyPacketView(),
-      );
-    const ack = { sourcePort: 40_000, destinationPort: 50_000, flags: 0x10 };
-    assert.equal(kindOf(ack, ""), PacketKind.otherTcp);
-    assert.equal(kindOf(ack, "GET / HTTP/1.1\r\n"), PacketKind.otherTcp);
-    assert.equal(kindOf(ack, "220"), PacketKind.otherTcp, "three bytes tell nothing");
-    for (const [why, fields, payload] of [
-      ["a first byte of interest", ack, "220 ready\r\n"],
-      ["SYN", { ...ack, flags: 0x02 }, ""],
-      ["RST", { ...ack, flags: 0x04 }, ""],
-      ["a source port of interest", { ...ack, sourcePort: 21 }, ""],
-      ["a destination port of interest", { ...ack, destinationPort: 21 }, ""],
-    ] as const)
-      assert.equal(kindOf(fields, payload), PacketKind.tcp, why);
-    assert.equal(kindOf(ack, "GET / HTTP/1.1\r\n", null), PacketKind.tcp, "without an interest all are decoded");
-  });

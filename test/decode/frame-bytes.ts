@@ -62,6 +62,8 @@ export interface Ipv6Fields {
   readonly next?: number;
   readonly payloadLength?: number;
   readonly hopLimit?: number;
+  readonly source?: Bytes;
+  readonly destination?: Bytes;
 }
 
 export function ipv6(fields: Ipv6Fields, payload: Bytes): Bytes {
@@ -73,8 +75,8 @@ export function ipv6(fields: Ipv6Fields, payload: Bytes): Bytes {
     ...u16(fields.payloadLength ?? payload.length),
     fields.next ?? 6,
     fields.hopLimit ?? 60,
-    ...clientIpv6,
-    ...serverIpv6,
+    ...(fields.source ?? clientIpv6),
+    ...(fields.destination ?? serverIpv6),
     ...payload,
   ];
 }

@@ -1,0 +1,90 @@
+/**
+ * What lies where in the memory that `assembly/prefilter.ts` and TypeScript share. Both import this file, so it holds nothing but integers: offsets and
+ * lengths in bytes, indices in words of 32 bits. Numbers are little-endian.
+ */
+
+/** A byte for each port: one of these where a connection on it may be followed, else 0. */
+export const PORTS = 0;
+/** Only those between certain addresses: {@link BUCKETS} tells. */
+export const SOME = 1;
+export const ALL = 2;
+/** A byte for each port: not 0 where UDP to it may be a tunnel. */
+export const TUNNEL_PORTS = 65_536;
+/** A byte for each two bytes, big-endian: a payload of which the first and the second two have a bit in common is looked at. */
+export const FIRST_PAIRS = 131_072;
+export const SECOND_PAIRS = 196_608;
+/** A byte for each hash of a connection, modulo their number: not 0 where a connection that is followed may have it. */
+export const BUCKETS = 262_144;
+export const BUCKET_COUNT = 65_536;
+/** What is the same for all captures. */
+export const SHARED = 327_680;
+/** Two bytes for each host hash: how many ends of sessions have it. */
+export const SESSION_ENDS = 327_936;
+/** Counters of SYNs in the current second, two bytes each, by host and by endpoint; two that share one only make a flood of both. */
+export const RATE_COUNTERS = 4096;
+export const ORIGINATOR_RATE = 459_008;
+export const RESPONDER_RATE = 467_200;
+/** The SYNs that are remembered, a power of two. */
+export const SYNS = 475_392;
+export const MAX_SYNS = 65_536;
+export const SYN_BYTES = 32;
+/** For each of the captures that are open at once: a chunk, and what is known of the capture. */
+export const ROOMS = 2_572_544;
+export const MAX_ROOMS = 16;
+/** 256 KiB to 1 MiB are equally fast, 4 MiB no longer fit the second-level cache. */
+export const ROOM_BYTES = 524_288;
+export const STATE_BYTES = 512;
+/** All of it, in WebAssembly's pages of 64 KiB. It is never grown: that would take it away from whoever has views on it. */
+export const PAGES = 168;
+
+// Words of SHARED.
+
+/** The second in which SYNs were counted last. */
+export const RATE_SECOND = 0;
+/** Not 0: SYNs of a flood were not remembered. */
+export const WAS_FLOODED = 1;
+/** More SYNs a second, from one host or to one endpoint, are a flood. */
+export const FLOOD_SYNS = 2;
+/** Not 0: a SYN of a capture other than the first was seen; from then on SYNs are remembered by capture as well. */
+export const SEVERAL_CAPTURES = 3;
+/** A packet behind this second, or from this nanosecond of any second on, is not stepped over: something is due. */
+export const TICK_SECONDS = 4;
+export const TICK_NANOSECONDS = 5;
+export const SHARED_WORDS = 6;
+
+// Words of what is known of a capture.
+
+/** One of these formats; of 0 nothing is stepped over. */
+export const FORMAT = 0;
+export const PCAP = 1;
+export const PCAPNG = 2;
+/** Not 0: the numbers in its headers are big-endian. */
+export const BIG_ENDIAN = 1;
+/** Bytes of a record header of classic pcap. */
+export const HEADER_LENGTH = 2;
+/** Largest captured length of a packet that is stepped over. */
+export const MAX_LENGTH = 3;
+/** Index of the capture in the report. */
+export const CAPTURE_INDEX = 4;
+/** How many packets were stepped over, and the number of the last. */
+export const SKIPPED = 5;
+export const PACKET_NUMBER = 6;
+/** Not 0: among them was TCP. */
+export const SAW_TCP = 7;
+/** Its time, and the earliest and the latest among them. A time has two words, nanoseconds and then seconds, so that both together are in order. */
+export const TIME = 8;
+export const FIRST_TIME = 10;
+export const LAST_TIME = 12;
+/** Packets from this time on are not stepped over: another capture's comes first. */
+export const UNTIL = 14;
+/** The interfaces with the lowest ids; classic pcap has one. */
+export const INTERFACES = 16;
+export const MAX_INTERFACES = 16;
+export const INTERFACE_WORDS = 4;
+
+// Words of an interface.
+
+/** Offsets in a frame: of the IP header, of the EtherType × 2⁸ and of ARPHRD_ × 2¹⁶, if there is one. 0: its packets are not stepped over. */
+export const LINK = 0;
+export const TICKS_PER_SECOND = 1;
+export const NANOSECONDS_PER_TICK = 2;
