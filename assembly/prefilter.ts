@@ -191,7 +191,7 @@ function settle(
     if (etherType !== IPV6 || end < ip + 60 || load<u8>(ip) >> 4 !== 6) return WANTED;
     protocol = load<u8>(ip, 6);
     const length = u16be(ip + 4);
-    ipLength = length === 0 ? 0 : length + 40;
+    ipLength = length + 40;
     tcp = ip + 40;
   }
   const destinationPort = u16be(tcp + 2);

@@ -557,8 +557,11 @@ test("pcapng: packets of interfaces whose times and frames are plain are stepped
     assert.equal(seenOf([writer.section(), ...many], { id: MAX_INTERFACES - 1 }), 0);
     assert.equal(seenOf([writer.section(), ...many], { id: MAX_INTERFACES }), 50, "more interfaces than are known");
     // Left to the reader, which hands out none of them.
-    const own = handedOut(concat(...begin(), writer.packet({ data, captured: data.length + 40 })));
-    assert.deepEqual(own, { seen: 0, all: 0 });
+    const beyond = data.length + 40;
+    const longer = handedOut(concat(...begin(), writer.packet({ data, captured: beyond, original: beyond })));
+    assert.deepEqual(longer, { seen: 0, all: 0 });
+    const farOff = handedOut(concat(...begin(), writer.packet({ data, id: 0x0fff_ffff })));
+    assert.deepEqual(farOff, { seen: 0, all: 0 });
     const body = writer.packet({ data }).subarray(8, -4);
     const wrongTrailer = writer.block(6, body, { trailer: 4711 });
     assert.deepEqual(handedOut(concat(...begin(), wrongTrailer)), { seen: 0, all: 0 });
