@@ -4,6 +4,7 @@ import type { Connection } from "../tcp/connection.ts";
 import { earliestReset, type HalfConnection, type Reset } from "../tcp/half-connection.ts";
 import { type DataRecord, type DataRecords, type RecordWalk, wasSentAfter } from "../tls/data-records.ts";
 import { type LostBytes, lostOnTheWay } from "./blind-spots.ts";
+import { oncePer } from "./once-per.ts";
 import { acknowledgedBy } from "./packet-origin.ts";
 
 /** Retransmissions of the same unacknowledged data, and the time they span, that make a stall rather than a loss. */
@@ -40,7 +41,10 @@ export interface DataProgress {
 const UPLOADS: ReadonlySet<string> = new Set(["STOR", "STOU", "APPE"]);
 
 /** @returns undefined when the channel has no established connection */
-export function progressOf(channel: ChannelFacts, session: SessionFacts): DataProgress | undefined {
+export const progressOf: (channel: ChannelFacts, session: SessionFacts) => DataProgress | undefined =
+  oncePer(readProgress);
+
+function readProgress(channel: ChannelFacts, session: SessionFacts): DataProgress | undefined {
   if (!channel.connection?.connection.established) return undefined;
   const { connection, candidate } = channel.connection;
   const clientOriginates =
