@@ -194,6 +194,7 @@ function settle(
     ipLength = length + 40;
     tcp = ip + 40;
   }
+  if (ipLength < 20) return WANTED;
   const destinationPort = u16be(tcp + 2);
   if (protocol !== TCP) return protocol === UDP && load<u8>(TUNNEL_PORTS + destinationPort) === 0 ? OTHER : WANTED;
   const headerLength = (<u32>load<u8>(tcp, 12) >>> 4) << 2;

@@ -59,18 +59,25 @@ export class ByteFeed {
     if (!this.#stopped && (!this.#inCarry || this.#chunkAt < this.#chunk.length || this.#rest.length > 0)) {
       throw new Error("push() before next() has returned false: the last chunk is not used up");
     }
-    this.#chunkOffset = this.received;
-    this.#rest = EMPTY;
-    this.#chunk = EMPTY;
-    this.#chunkAt = 0;
-    this.#room = room;
-    if (room === null || chunk.buffer === room.buffer) {
-      this.#take(chunk);
+    this.#forget();
+    if (this.#stopped) {
+      this.#chunkOffset += chunk.length;
       return;
     }
-    this.#rest = chunk;
-    if (this.#stopped) return;
-    this.#takePiece();
+    this.#room = room;
+    if (room === null || chunk.buffer === room.buffer) this.#take(chunk);
+    else {
+      this.#rest = chunk;
+      this.#takePiece();
+    }
+  }
+
+  /** Lets go of the last chunk, which counts as received. */
+  #forget(): void {
+    this.#chunkOffset = this.received;
+    this.#chunk = EMPTY;
+    this.#rest = EMPTY;
+    this.#chunkAt = 0;
   }
 
   /** The next piece of a chunk that is taken in pieces; false when there is none. */
@@ -90,12 +97,8 @@ export class ByteFeed {
     // Never a Buffer: the hot loops are compiled for one class of bytes, and the carry is a Uint8Array.
     this.#chunk =
       chunk.constructor === Uint8Array ? chunk : new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.byteLength);
-    if (this.#stopped) {
-      this.#chunkAt = chunk.length;
-    } else {
-      this.#chunkAt = 0;
-      if (this.at === this.limit) this.#enterChunk();
-    }
+    this.#chunkAt = 0;
+    if (this.at === this.limit) this.#enterChunk();
   }
 
   /**
@@ -103,7 +106,7 @@ export class ByteFeed {
    * whatever it returns. False: push more. The carry grows with the bytes that came, never with what a header promises.
    */
   more(needed: number): boolean {
-    while (!this.#reach(needed)) if (this.#stopped || !this.#takePiece()) return false;
+    while (!this.#reach(needed)) if (!this.#takePiece()) return false;
     return true;
   }
 
@@ -127,7 +130,7 @@ export class ByteFeed {
   /** Drops up to `count` bytes and returns how many are still to be dropped: push more, and call again. */
   skip(count: number): number {
     let left = this.#drop(count);
-    while (left > 0 && !this.#stopped && this.#takePiece()) left = this.#drop(left);
+    while (left > 0 && this.#takePiece()) left = this.#drop(left);
     return left;
   }
 
@@ -155,7 +158,7 @@ export class ByteFeed {
     this.memoryAt = -1;
     this.at = 0;
     this.limit = 0;
-    this.#chunkAt = this.#chunk.length;
+    this.#forget();
   }
 
   #advance(count: number): number {

@@ -285,6 +285,7 @@ export class PcapngSource implements FrameSource {
     if (view.getUint32(at + 8, true) === BYTE_ORDER_MAGIC) this.#littleEndian = true;
     else if (view.getUint32(at + 8, false) === BYTE_ORDER_MAGIC) this.#littleEndian = false;
     else return this.#stop("a pcapng section header without byte-order magic", "section-invalid");
+    this.#context.prefilter?.expectPcapng(!this.#littleEndian, MAX_FRAME_BYTES);
     return true;
   }
 
@@ -295,7 +296,6 @@ export class PcapngSource implements FrameSource {
     if (major !== 1) return this.#stop(`pcapng version ${major}.${minor} is not supported`, "section-invalid");
     this.#sections++;
     this.#sectionInterfaces = [];
-    this.#context.prefilter?.expectPcapng(!this.#littleEndian, MAX_FRAME_BYTES);
     return true;
   }
 

@@ -110,11 +110,12 @@ export class PacketDecoder {
     const protocol = bytes[isIpv4 ? ip + 9 : ip + 6];
     const tcp = isIpv4 ? ip + 20 : ip + 40;
     const destinationPort = (bytes[tcp + 2] << 8) | bytes[tcp + 3];
+    const lengthField = isIpv4 ? (bytes[ip + 2] << 8) | bytes[ip + 3] : (bytes[ip + 4] << 8) | bytes[ip + 5];
+    const ipLength = isIpv4 || lengthField === 0 ? lengthField : 40 + lengthField;
+    if (ipLength < 20) return NOT_FAST;
     if (protocol !== IpProtocol.tcp) {
       return protocol === IpProtocol.udp && !isTunnelPort(destinationPort) ? PacketKind.other : NOT_FAST;
     }
-    const lengthField = isIpv4 ? (bytes[ip + 2] << 8) | bytes[ip + 3] : (bytes[ip + 4] << 8) | bytes[ip + 5];
-    const ipLength = isIpv4 || lengthField === 0 ? lengthField : 40 + lengthField;
     const headerLength = (bytes[tcp + 12] >> 4) << 2;
     const payloadAt = tcp + headerLength;
     const payloadLength = ip + ipLength - payloadAt;

@@ -71,17 +71,22 @@ describe("byte feed", () => {
     );
   });
 
-  it("gives no more bytes once it is stopped, but counts them", () => {
-    const feed = new ByteFeed();
-    feed.push(new Uint8Array(10));
-    feed.stop();
-    assert.equal(feed.more(1), false);
-    assert.equal(feed.pending, 0);
-    feed.push(new Uint8Array(5));
-    feed.push(new Uint8Array(5));
-    assert.equal(feed.more(1), false);
-    assert.equal(feed.skip(3), 3);
-    assert.equal(feed.skip(0), 0);
-    assert.equal(feed.received, 20);
-  });
+  for (const [where, room] of [
+    ["anywhere", null],
+    ["in a room smaller than they are", new Uint8Array(4)],
+  ] as const)
+    it(`gives no more bytes once it is stopped, but counts them: ${where}`, () => {
+      const feed = new ByteFeed();
+      feed.push(new Uint8Array(10), room);
+      feed.stop();
+      assert.equal(feed.more(1), false);
+      assert.equal(feed.pending, 0);
+      feed.push(new Uint8Array(5), room);
+      feed.push(new Uint8Array(5), room);
+      assert.equal(feed.more(1), false);
+      assert.equal(feed.skip(3), 3);
+      assert.equal(feed.skip(0), 0);
+      assert.equal(feed.pending, 0);
+      assert.equal(feed.received, 20);
+    });
 });

@@ -205,6 +205,8 @@ describe("the prefilter", () => {
     assert.equal(carried(17, udp(40_000, 4789, zeros(32))).skipped, false);
     for (const protocol of [1, 4, 47, 51, 132])
       assert.equal(carried(protocol, zeros(64)).skipped, false, `protocol ${protocol}`);
+    const short = ipv4({ protocol: 17, totalLength: 19 }, udp(40_000, 53, zeros(32)));
+    assert.equal(fateOf(ethernet(0x0800, short)).skipped, false, "an IPv4 packet that is shorter than its header");
     assert.deepEqual(fateOf(ethernet(0x0806, zeros(46))), { skipped: false, sawTcp: false }, "ARP");
     const netlink = [...zeros(2), ...u16(824), ...zeros(10), ...u16(0x0800), ...zeros(60)];
     assert.deepEqual(fateOf(netlink, { linkType: 113 }), { skipped: true, sawTcp: false });
@@ -571,6 +573,21 @@ test("pcapng: packets of interfaces whose times and frames are plain are stepped
     const sections = [...begin(), writer.packet({ data }), writer.section(), writer.interface({ linkType: 127 })];
     assert.equal(seenOf(sections, {}), 50);
   }
+});
+
+test("a section header of the other byte order that is damaged leaves no packet stepped over that is damage", () => {
+  const [little, big] = BYTE_ORDERS.map((order) => new PcapngWriter(order));
+  const data = Uint8Array.from(ethernet(0x0800, ipv4({}, tcp(OF_NOBODY, "GET / HTTP/1.1\r\n"))));
+  const tooShort = big.write().uint32(0x0a0d0d0a, 8, 0x1a2b3c4d).finish();
+  // More bytes than are searched at once for what comes behind damage.
+  const packets = Array.from({ length: 100 }, () => little.packet({ data }));
+  // Behind the damage a packet of the new byte order, and then what is damage again.
+  const bytes = concat(little.section(), little.interface(), ...packets, tooShort, big.packet({ data }), ...packets);
+  assert.deepEqual(
+    analyzeCapture(bytes),
+    withoutWebAssembly(() => analyzeCapture(bytes)),
+  );
+  assert.deepEqual(handedOut(bytes), { seen: 1, all: 101 });
 });
 
 test("classic pcap with a frame check sequence, and versions whose lengths may be swapped, are not stepped over", () => {
