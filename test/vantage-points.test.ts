@@ -127,6 +127,48 @@ describe("two vantage points of one session", () => {
     }
   });
 
+  it("tell of the server's SYN in active mode what became of it at the other", () => {
+    const ends = { client: "192.0.2.10:40001", server: "203.0.113.5:20", originator: "server" } as const;
+    const active = (dial: (net: CaptureBuilder) => void) => (net: CaptureBuilder) => {
+      const control = greeting(net);
+      control.client("PORT 192,0,2,10,156,65\r\n");
+      control.server("200 PORT command successful.\r\n");
+      control.client("RETR notes.txt\r\n");
+      dial(net);
+      net.wait(5000);
+      control.server("425 Failed to establish connection.\r\n");
+      control.finish("client");
+    };
+    const unanswered = active((net) => net.synUnanswered({ ...ends, isn: 77 }));
+    // The client answers each of them, and no answer gets back.
+    const answered = active((net) => {
+      for (const wait of [0, 1000, 2000]) {
+        net.wait(wait);
+        const [from, to] = [ends.server, ends.client];
+        net.segment({ from, to, flags: "S", seq: 77, options: Uint8Array.of(2, 4, 5, 180) });
+        net.segment({ from: to, to: from, flags: "SA", seq: 9000, ack: 78, options: Uint8Array.of(2, 4, 5, 180) });
+      }
+    });
+    const atServer = view("server", unanswered);
+    const toldWith = (atClient: RawPacket[]) => {
+      const { sessions } = analyzeCaptures([atServer, later(atClient, 20)]);
+      const [{ dataChannels }] = sessions;
+      assert.equal(sessions.length, 2);
+      assert.equal(dataChannels[0].cause, "active-inbound-blocked");
+      const fact = dataChannels[0].evidence.find(({ capture }) => capture === 1);
+      return { says: fact?.says ?? "", remedy: dataChannels[0].remedy.join(" ") };
+    };
+    const stopped = toldWith(view("client", unanswered));
+    assert.match(
+      stopped.says,
+      /^at another point of the network: SYN to 192\.0\.2\.10:40001, .* never answered there$/,
+    );
+    assert.doesNotMatch(stopped.remedy, /its answer does not/);
+    const lost = toldWith(view("client", answered));
+    assert.match(lost.says, /answered there by a SYN-ACK that is never acknowledged$/);
+    assert.match(lost.remedy, /The SYN gets through and its answer does not/);
+  });
+
   it("give the channel whose SYN only one shows the cause that each gives alone", () => {
     const captures = [view("client", filtered), later(view("server", filtered), 20)];
     const analysis = analyzeCaptures(captures);

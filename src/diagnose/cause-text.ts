@@ -190,7 +190,10 @@ export const CAUSE_TEXT = {
       USE_PASSIVE,
       "If active mode is needed: allow connections from the server to the client's port range (the source port need not be 20), or use a helper that reads the control connection.",
     ],
-    situations: { "third-host": { remedy: [THIRD_HOST, THIRD_HOST_OWN] } },
+    situations: {
+      "third-host": { remedy: [THIRD_HOST, THIRD_HOST_OWN] },
+      "answer-lost": { remedy: [ANSWER_LOST] },
+    },
   },
   "active-inbound-rejected": {
     title: "the server's SYN to the client is refused",

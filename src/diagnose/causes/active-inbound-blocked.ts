@@ -1,5 +1,6 @@
-import { attemptOf, attemptState, REPEATED_SYNS } from "../attempt.ts";
+import { attemptOf, attemptState, cameAbout, REPEATED_SYNS } from "../attempt.ts";
 import type { ChannelRule } from "../context.ts";
+import { elsewhereFact, sameAttemptElsewhere } from "../elsewhere.ts";
 import { NAMED_BY_PORT, thirdHostOf } from "../third-host.ts";
 import type { Fact } from "../verdict.ts";
 import { endpointText, replyText, synText } from "../wording.ts";
@@ -9,6 +10,9 @@ export const rule: ChannelRule = (context) => {
   const { channel, session } = context;
   const attempt = attemptOf(context, "active");
   if (!attempt || attemptState(attempt) !== "unanswered") return undefined;
+  const elsewhere = sameAttemptElsewhere(attempt, session);
+  // At another point it comes about: this one only lacks the answer.
+  if (elsewhere && cameAbout(elsewhere)) return undefined;
   const third = thirdHostOf(channel, session) === attempt.responder.address;
   const facts: Fact[] = [
     {
@@ -18,12 +22,13 @@ export const rule: ChannelRule = (context) => {
   ];
   const reply = channel.transfer?.final ?? (channel.negotiation?.granted === false ? channel.negotiation.reply : null);
   if (reply) facts.push({ packet: reply.stamp.packet, says: replyText(reply) });
+  if (elsewhere) facts.push(elsewhereFact(elsewhere));
   return {
     outcome: "failed",
     cause: "active-inbound-blocked",
     confidence: attempt.originator.synCount >= REPEATED_SYNS ? "likely" : "possible",
     facts,
-    situation: third ? "third-host" : null,
+    situation: third ? "third-host" : elsewhere?.established ? "answer-lost" : null,
     contributing: channel.hidden ? ["control-encrypted"] : [],
     alternatives: channel.hidden
       ? [{ cause: "port-private-address", missing: "the PORT or EPRT command, which is encrypted" }]
