@@ -107,6 +107,9 @@ export function plainSynTables(syns: number): SynTables {
   };
 }
 
+/** Seconds, or nanoseconds, later than all that are told in 32 bits. */
+const NEVER = 0xffff_ffff;
+
 /** The prefilter of one analysis. */
 export class Prefilter {
   readonly tables: PrefilterTables;
@@ -140,8 +143,9 @@ export class Prefilter {
 
   /** Packets behind this second, or from this nanosecond of any second on, are not stepped over. */
   setTick(seconds: number, nanoseconds: number): void {
-    this.tables.shared[TICK_SECONDS] = seconds;
-    this.tables.shared[TICK_NANOSECONDS] = nanoseconds;
+    // Of times before 1970 the module knows nothing: then it steps over none.
+    this.tables.shared[TICK_SECONDS] = Math.min(seconds, NEVER);
+    this.tables.shared[TICK_NANOSECONDS] = seconds < 0 ? 0 : nanoseconds;
   }
 
   /** A prefilter for one capture. @param index of the capture in the report */
@@ -149,9 +153,6 @@ export class Prefilter {
     return new CapturePrefilter(this.#module, this.#buffer, this.#rooms, index);
   }
 }
-
-/** A time later than all. */
-const NEVER = 0xffff_ffff;
 
 /** Steps over the packets of one capture, while it has a room. */
 export class CapturePrefilter {
@@ -226,8 +227,9 @@ export class CapturePrefilter {
 
   /** Packets from this time on are not stepped over; null: all may be. */
   setUntil(until: Instant | null): void {
-    this.#state[UNTIL] = until?.nanoseconds ?? NEVER;
-    this.#state[UNTIL + 1] = until?.seconds ?? NEVER;
+    const { seconds, nanoseconds } = until ?? { seconds: NEVER, nanoseconds: NEVER };
+    this.#state[UNTIL] = seconds < 0 ? 0 : nanoseconds;
+    this.#state[UNTIL + 1] = Math.max(0, Math.min(seconds, NEVER));
   }
 
   /**

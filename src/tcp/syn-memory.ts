@@ -69,7 +69,8 @@ export class SynMemory {
 
   /** Counts the SYN; true when its source or its target has had too many in this second, so that it is better not remembered. */
   isFlood(originatorKey: number, responderKey: number, view: PacketView): boolean {
-    if (view.seconds !== this.#rates[RATE_SECOND]) {
+    // The word has 32 bits; pcapng has times beyond them.
+    if (view.seconds >>> 0 !== this.#rates[RATE_SECOND]) {
       this.#rates[RATE_SECOND] = view.seconds;
       this.#originatorRate.fill(0);
       this.#responderRate.fill(0);

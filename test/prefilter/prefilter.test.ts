@@ -244,6 +244,13 @@ describe("the prefilter", () => {
     assert.equal(until(SECONDS, 20_000_001), true);
     assert.equal(until(SECONDS, 20_000_000), false, "another capture's packet has the same time");
     assert.equal(until(SECONDS - 1, 999_999_999), false);
+    // Times that 32 bits do not hold: pcapng has them.
+    assert.equal(until(-5, 0), false, "another capture's packet is of before 1970");
+    assert.equal(until(2 ** 32 + 5, 0), true);
+    const ticking = (seconds: number) =>
+      fateOf(plain, { prepare: (prefilter) => prefilter.setTick(seconds, 900_000_000) }).skipped;
+    assert.equal(ticking(-5), false, "the tick is of before 1970");
+    assert.equal(ticking(2 ** 32 + 5), true);
     assert.equal(fateOf(plain, { fraction: 29_999 }).skipped, true);
     assert.equal(fateOf(plain, { fraction: 30_000 }).skipped, false, "the tick");
     assert.equal(fateOf(plain, { seconds: SECONDS + 1, fraction: 0 }).skipped, false, "the next second");
