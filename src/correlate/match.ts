@@ -171,8 +171,9 @@ function scoreOf(
   }
   if (value < 7) return undefined;
   // Of several negotiations of one port the latest before the SYN counts; one already followed by another fits less well, and so
-  // does one that already has its connection: a listener accepts one.
-  if (time >= window.from) value += 1;
+  // does one that already has its connection: a listener accepts one. That a SYN stands before its grant is the exception, and weighs more than an
+  // address that a NAT translates.
+  if (time >= window.from) value += 2;
   if (time < window.until) value += 2;
   if (taken.some(({ connection: other }) => other.established)) value -= 2;
   value += window.from / 1e12;

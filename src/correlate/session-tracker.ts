@@ -299,17 +299,23 @@ function isAlone(sessions: readonly TrackedSession[]): boolean {
 }
 
 function isLikelier(session: TrackedSession, rival: TrackedSession, { originator, responder }: Connection): boolean {
-  const expects = session.expects(responder.port);
-  if (expects !== rival.expects(responder.port)) return expects;
-  if (expects) return true;
-  if (session.isLeaving !== rival.isLeaving) return rival.isLeaving;
+  const { port } = responder;
+  if (session.awaits(port) || rival.awaits(port)) return session.awaits(port);
   const isDialled = originator.address === session.clientAddress;
+  // Neither awaits it: one under TLS that may have been granted it since comes before one that has had its connection.
+  const isGranted = (one: TrackedSession) => isDialled && Number.isFinite(one.grantedAt);
+  if (isGranted(session) === isGranted(rival)) {
+    const expects = session.expects(port);
+    if (expects !== rival.expects(port)) return expects;
+    if (expects) return true;
+  }
+  if (session.isLeaving !== rival.isLeaving) return rival.isLeaving;
   if (isDialled && session.grantedAt !== rival.grantedAt) return session.grantedAt < rival.grantedAt;
   return session.lastServerTime >= rival.lastServerTime;
 }
 
 /** Of a session that has negotiated nothing; nothing is ever added. */
-const NO_PORTS = new Set<number>();
+const NO_PORTS = new Map<number, Connection | null>();
 
 /** What most sessions have none of, the same array for all of them; nothing is ever added to it. */
 const NONE: never[] = [];
@@ -338,6 +344,7 @@ class TrackedSession implements ControlStream, Watcher {
   readonly #anomalies: AnomalyLog;
   #events: ControlEvent[] = NONE;
   #candidates: Candidate[] = NONE;
+  /** The ports negotiated, and the latest connection to each since. */
   #expectedPorts = NO_PORTS;
   /** What has been said while there is no parser. */
   readonly #deferred: DeferredDialogue;
@@ -524,8 +531,8 @@ class TrackedSession implements ControlStream, Watcher {
     if (!parsed || !("port" in parsed) || parsed.port === 0) return;
     // Negotiated again: the latest session that did so comes last, and is preferred.
     if (this.#expectedPorts.has(parsed.port)) this.#table.watchlist.unexpectPort(parsed.port, this);
-    if (this.#expectedPorts === NO_PORTS) this.#expectedPorts = new Set();
-    this.#expectedPorts.add(parsed.port);
+    if (this.#expectedPorts === NO_PORTS) this.#expectedPorts = new Map();
+    this.#expectedPorts.set(parsed.port, null);
     this.#table.watchlist.expectPort(parsed.port, this);
     this.#table.followEarlySyns(parsed.port, event.stamp.time);
     this.#tracker.claimEarly(this, parsed.port, event.stamp.time);
@@ -558,6 +565,11 @@ class TrackedSession implements ControlStream, Watcher {
     return this.#expectedPorts.has(port);
   }
 
+  awaits(port: number): boolean {
+    const connection = this.#expectedPorts.get(port);
+    return connection !== undefined && !connection?.established;
+  }
+
   /** How many of the connection's ends are its client or its server. */
   hostsOf({ originator, responder }: Connection): number {
     const hosts = [this.clientAddress, this.controlAddress];
@@ -579,7 +591,9 @@ class TrackedSession implements ControlStream, Watcher {
     const hosts = [this.clientAddress, this.controlAddress];
     const foreign = !(hosts.includes(connection.originator.address) && hosts.includes(connection.responder.address));
     if (!foreign && connection.originator.address === this.clientAddress) this.#openGrant?.met();
-    if (foreign && !this.#expectedPorts.has(connection.responder.port)) this.#foreignCount++;
+    const { port } = connection.responder;
+    if (this.#expectedPorts.has(port)) this.#expectedPorts.set(port, connection);
+    else if (foreign) this.#foreignCount++;
     this.#candidates = added(this.#candidates, { connection, records, foreign, contested });
   }
 
@@ -695,7 +709,7 @@ class TrackedSession implements ControlStream, Watcher {
     const keys = this.#hostKeys();
     if (this.#watching) watchlist.unwatchPair(this.clientAddress, keys.client, this.controlAddress, keys.server, this);
     if (this.#watchingHost) watchlist.unwatchHost(this.clientAddress, keys.client, this);
-    for (const port of this.#expectedPorts) watchlist.unexpectPort(port, this);
+    for (const port of this.#expectedPorts.keys()) watchlist.unexpectPort(port, this);
     for (const { connection } of this.#candidates) {
       const holders = connection.owner as TrackedSession[];
       holders.splice(holders.indexOf(this), 1);

@@ -520,9 +520,12 @@ export class ConnectionTable {
     };
     // Negotiated: the port, and at least one of the two hosts of the session. Where a session has both, it is meant and not one that has one:
     // on a NAT's own interfaces each session is seen twice, and all four hosts are known.
+    // A listener accepts one connection: who has had it negotiated no other, and the port may have been granted to somebody who cannot be read.
     const expecting = negotiators.filter(
       (watcher) =>
-        (responder !== watcher.controlAddress || responderPort !== watcher.controlPort) && this.#isHere(watcher, view),
+        watcher.awaits(responderPort) &&
+        (responder !== watcher.controlAddress || responderPort !== watcher.controlPort) &&
+        this.#isHere(watcher, view),
     );
     const hostsOf = ({ clientAddress, controlAddress }: Watcher) =>
       Number(originator === clientAddress || originator === controlAddress) +

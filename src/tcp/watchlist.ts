@@ -14,6 +14,8 @@ export interface Watcher {
   readonly point: number;
   /** How many connections it may still be given; at 0 they are counted, not followed. */
   room: number;
+  /** Whether it negotiated this port, and no connection to it has come about since. */
+  awaits(port: number): boolean;
   /** Whether a SYN by the client to a host that is not its server may belong to it at this moment (seconds). */
   wantsForeign(time: number): boolean;
 }

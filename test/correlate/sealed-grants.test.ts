@@ -71,6 +71,39 @@ describe("under TLS a client's other business is none of the session's", () => {
   });
 });
 
+test("a port that a session in the clear has had its connection on goes to the session under TLS that is granted it next", () => {
+  for (const becomes of ["filtered", "rejected"] as const) {
+    const ftp = new Dialogue().login();
+    ftp.ask("PASV", `227 Entering Passive Mode (${ftp.server.replaceAll(".", ",")},195,80).`);
+    const data = ftp.dial(50000);
+    ftp.ask("RETR notes.txt", "150 here it comes");
+    data.data("server", 4000);
+    data.finish("server");
+    ftp.control.server("226 done\r\n");
+    const sealed = ftp.net.connect({ client: `${ftp.client}:40900`, server: `${ftp.server}:21` });
+    sealed.server("220 ready\r\n");
+    sealed.client("AUTH TLS\r\n");
+    sealed.server("234 go\r\n");
+    sealed.tls({});
+    sealed.sealed("client", "PASV\r\n");
+    sealed.sealed("server", "227 Entering Passive Mode (198,51,100,77,195,80).\r\n");
+    if (becomes === "filtered") ftp.net.synUnanswered({ ...ftp.ends(50000), client: `${ftp.client}:41000` });
+    else ftp.net.synRefused({ ...ftp.ends(50000), client: `${ftp.client}:41000` });
+    ftp.pause(6);
+    sealed.finish("client");
+    ftp.quit();
+    const { sessions } = analyzeCapture(ftp.net.build());
+    const channels = sessions.map(({ control, dataChannels }) => [
+      control.security,
+      ...dataChannels.map(({ cause, outcome }) => cause ?? outcome),
+    ]);
+    assert.deepEqual(channels.sort(), [
+      ["cleartext", "ok"],
+      ["explicit-tls", `data-port-${becomes}`],
+    ]);
+  }
+});
+
 describe("what the words before it allow is one of the session's", () => {
   test("behind a grant: a stale address, a closed port", () => {
     const stale = new Dialogue().secureLogin();

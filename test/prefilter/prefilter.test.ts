@@ -170,6 +170,7 @@ describe("the prefilter", () => {
       clientAddress: "b",
       point: -1,
       room: 1,
+      awaits: () => true,
       wantsForeign: () => false,
     };
     const watch =

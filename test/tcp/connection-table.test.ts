@@ -39,6 +39,7 @@ function followed(net: CaptureBuilder, snaplen = 0) {
     clientAddress: CLIENT,
     point: ANY_POINT,
     room: 1,
+    awaits: () => true,
     wantsForeign: () => false,
   };
   // Address keys of IPv4 are the addresses, most significant byte first.
