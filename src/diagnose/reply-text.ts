@@ -162,9 +162,19 @@ const OWN_REASONS: ReadonlySet<number> = new Set([450, 452, 532, 550, 551, 552, 
 const LOCAL_ERROR =
   /local file|write to file|insufficient memory|file locked|disk|quota|no space|input\/output error|is a directory/i;
 
+/**
+ * A transfer command that is unknown, or whose argument or offset is wrong (RFC 959 section 4.2.1, RFC 3659 section 5 for 554): the server's own business
+ * where the text says so (`500 Unknown command.`, `554 Restart offset 50000 is too large`, ProFTPD's `REST: invalid … argument`).
+ */
+const NOT_DONE: ReadonlySet<number> = new Set([500, 501, 502, 504, 554]);
+const NAMES_COMMAND =
+  /unknown|not (implemented|understood|recognized|recognised|supported|allowed)|syntax|argument|parameter|offset|position|too large|beyond/i;
+
 /** Whether a negative reply to a transfer command is the server's own business. @param command what it answers */
 export function isOwnReason(reply: ReplyEvent, command: CommandEvent | null = null): boolean {
   if (reply.code === 451) return LOCAL_ERROR.test(ownWords(reply, command));
+  if (NOT_DONE.has(reply.code))
+    return meaningOf(reply, command) === undefined && NAMES_COMMAND.test(ownWords(reply, command));
   if (!OWN_REASONS.has(reply.code)) return false;
   // ProFTPD: "450 Transfer aborted. Link to file server lost" is the data connection's end.
   if (reply.code === 450 && /transfer aborted/i.test(ownWords(reply, command))) return false;
@@ -223,6 +233,8 @@ export function refusesMode(reply: ReplyEvent): boolean {
 export function refusesSession(reply: ReplyEvent): boolean {
   const text = reply.lines.join(" ");
   if (reply.code === 421) return !/data (channel|connection)|\bports?\b/i.test(text);
+  // vsftpd's process ends. That it could not bind a port is said of the negotiation.
+  if (/^OOPS: (?!vsf_sysutil_bind)/.test(text)) return true;
   if (meaningOf(reply) === "limit-reached") return true;
   if (/(ssl|tls)\S* required on the control/i.test(text)) return [530, 534, 550].includes(reply.code);
   if (reply.code !== 530 || /\b(ip|address)\b/i.test(text)) return false;

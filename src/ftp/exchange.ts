@@ -334,6 +334,11 @@ class WaitingCommands {
   ): AskedExchange | undefined {
     const { code } = reply;
     const { command } = oldest;
+    // Whoever began a transfer has understood its verb: what is not understood is a command behind it (Pure-FTPd says 500 to NOOP and STAT meanwhile).
+    if (isUnderWay(oldest) && tellsNotUnderstood(reply)) {
+      const behind = this.#waiting.find((exchange) => among(exchange) && !isUnderWay(exchange));
+      if (behind !== undefined) return behind;
+    }
     // The final reply of a transfer fits the transfer; one that says ABOR does not exist.
     if (fits(command.verb, code) && (code !== 421 || reply.firstStamp.acknowledged >= command.endAt)) return oldest;
     if (verbs?.anyFits(code) === false) return undefined;
@@ -354,6 +359,11 @@ class WaitingCommands {
     if (behindHole) this.#behindHole--;
     else this.#openVerbs?.add(command.verb, -1);
   }
+}
+
+/** A verb that is unknown or not implemented (RFC 959 section 4.2.1). vsftpd says `500 OOPS: …` of its own end. */
+function tellsNotUnderstood({ code, lines }: ReplyEvent): boolean {
+  return (code === 500 || code === 502) && !lines[0].startsWith("OOPS: ");
 }
 
 const isAny = () => true;

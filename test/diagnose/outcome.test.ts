@@ -12,6 +12,28 @@ import {
   STALL_SECONDS,
 } from "./thresholds.ts";
 
+test("a server that does not know a transfer command, or not its argument, refuses it by itself", () => {
+  for (const [reply, outcome] of [
+    ["500 Unknown command.", "refused"], // vsftpd, to MLSD
+    ["502 Command not implemented.", "refused"],
+    ["554 Restart offset 50000 is too large for file size 40000.", "refused"], // Pure-FTPd
+    ["554 REST position (50000) > file size (40000)", "refused"], // pyftpdlib
+    ["501 REST: Restart offset reset to 0", "refused"],
+    ["504 Parameter not supported", "refused"],
+    // Of other matters than the command.
+    ["500 OOPS: child died", "undetermined"],
+    ["500 Possible PASV port theft, cannot open data connection.", "failed"],
+  ] as const) {
+    const ftp = new Dialogue().login();
+    ftp.extended(50000);
+    const data = ftp.dial(50000);
+    ftp.ask("RETR notes.txt", reply);
+    data.finish("server");
+    ftp.quit();
+    assert.equal(ftp.channel().outcome, outcome, reply);
+  }
+});
+
 test("under TLS: a server that resets the control connection right after the data makes their good end doubtful", () => {
   const resetAfter = (seconds: number) => {
     const ftp = new Dialogue().secureLogin();

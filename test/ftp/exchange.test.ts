@@ -54,6 +54,14 @@ test("a reply finds its command past many others", () => {
   assert.equal(told(paired("PWD", "-", ...asked.slice(1), "PWD", 257).exchanges).at(-1), "PWD 257");
 });
 
+test("what is not understood while a transfer is under way is a command behind it", () => {
+  assert.deepEqual(told(paired("RETR", 150, "NOOP", 500, 226).exchanges), ["RETR 150 226", "NOOP 500"]);
+  assert.deepEqual(told(paired("RETR", 150, "STAT", 502, 426).exchanges), ["RETR 150 426", "STAT 502"]);
+  assert.deepEqual(told(paired("RETR", "NOOP", 500, 200).exchanges), ["RETR 500", "NOOP 200"], "not under way yet");
+  assert.deepEqual(told(paired("RETR", 150, 500).exchanges), ["RETR 150 500"], "nothing behind it");
+  assert.deepEqual(told(paired("RETR", 150, "NOOP", 451, 200).exchanges), ["RETR 150 451", "NOOP 200"], "another code");
+});
+
 test("one 250 answers one CWD", () => {
   assert.deepEqual(told(paired("CWD", "CWD", "CWD", 250).exchanges), ["CWD 250", "CWD", "CWD"]);
 });

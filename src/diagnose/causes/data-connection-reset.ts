@@ -40,10 +40,11 @@ export const rule: ChannelRule = (context) => {
     reset.acknowledges >= sender.highest ||
     (sender.finPacket !== 0 && sender.finPacket < reset.packet);
   if (channel.hidden && half === progress.receiver && origin.who === "host" && sentAll) return undefined;
-  // The receiver had closed and said why before it reset what still came.
+  // The receiver had closed and said why before it reset what still came; under TLS nobody can read what it said.
   const final = channel.transfer?.final ?? null;
   const closed = half === progress.receiver && half.finPacket !== 0 && half.finPacket < reset.packet;
-  if (closed && final !== null && final.stamp.packet < reset.packet && origin.who === "host") return undefined;
+  const saidWhy = channel.hidden || (final !== null && final.stamp.packet < reset.packet);
+  if (closed && saidWhy && origin.who === "host") return undefined;
   const who = half === progress.client ? "client's" : "server's";
   const before = half === sender ? reset.bytesBefore : reset.otherBytesBefore;
   const facts = [

@@ -324,6 +324,24 @@ test("silent: the server had closed the upload and said why, and then resets wha
   }
 });
 
+test("silent under TLS: the server closes an upload, whyever, and then resets what still comes; not so without its FIN", () => {
+  // vsftpd, ProFTPD and Pure-FTPd with a full disk: what they say of it is encrypted.
+  for (const closes of [true, false]) {
+    const ftp = new Dialogue({ vantage: "server" }).secureLogin();
+    ftp.askSealed("EPSV", ["229 Entering Extended Passive Mode (|||50002|)"]);
+    const data = ftp.dial(50002);
+    ftp.askSealed("STOR upload", ["150 Ok to send data."]);
+    data.tls({ resumption: "psk" });
+    data.applicationData("client", 16_000);
+    if (closes) data.fin("server");
+    data.applicationData("client", 3_000);
+    data.reset("server", closes ? {} : { ttl: 61, ipId: 7 });
+    ftp.control.sealed("server", "451 Failure writing to local file.\r\n");
+    ftp.quitSealed();
+    judges(ftp.channel(), closes ? "undetermined" : "failed", closes ? null : CAUSE);
+  }
+});
+
 test("a device's RST counts whatever the server had said", () => {
   const ftp = new Dialogue({ software: "pure-ftpd" }).login();
   ftp.extended(50002);

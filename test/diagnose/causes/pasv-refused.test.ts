@@ -40,6 +40,13 @@ test("PASV on an IPv6 control connection, and LPSV in a family that is not serve
   });
 });
 
+test("silent: vsftpd's process ends, which says nothing of passive mode", () => {
+  const ftp = new Dialogue().login();
+  ftp.ask("PASV", "500 OOPS: priv_sock_get_int");
+  ftp.control.finish("server");
+  judges(ftp.channel(), "refused");
+});
+
 test("after EPSV ALL the client is wrong, whatever it sends but EPSV", () => {
   for (const [command, cause, reply] of [
     ["PASV", CAUSE, "550 Permission denied."], // vsftpd
