@@ -264,7 +264,9 @@ function judgeEstablished(context: ChannelContext): Judgement {
   if (progress.complete) {
     // Data complete, but nobody is seen to say so. Trouble only if the control connection is seen to be dead (the rule decides): encrypted,
     // the reply cannot be read, and a client may QUIT before the last 226.
-    const clean = channel.hidden ? !resetAfter(context, progress) : session.client.finPacket !== 0;
+    const clean = channel.hidden
+      ? !resetAfter(context, progress) && !isThrownAway(progress)
+      : session.client.finPacket !== 0;
     if (unsaid) return judged(clean ? "ok" : "undetermined", unsaid);
     return fineBut(clean ? "ok" : "undetermined", "control-idle-timeout");
   }
@@ -579,6 +581,17 @@ function isGivenUp({ session, channel }: ChannelContext): boolean {
 function isLeft({ session, capture }: ChannelContext, { connection, receiver }: DataProgress): boolean {
   const left = receiver.finPacket !== 0 || session.client.finPacket !== 0;
   return left && capture.now - connection.lastTime >= ANSWER_SECONDS;
+}
+
+/**
+ * An upload in the clear that the server only resets: it closes no stream that it has read. So ends what is sent without TLS to a server that waits for it
+ * (PROT P), and what it says of it is encrypted.
+ */
+function isThrownAway({ sender, client, receiver, tls }: DataProgress): boolean {
+  const [reset] = receiver.resets;
+  return (
+    sender === client && !tls && receiver.finPacket === 0 && reset !== undefined && reset.packet > sender.finPacket
+  );
 }
 
 /** A reset of the control connection this soon after the data has to do with it (seconds). */

@@ -12,6 +12,25 @@ import {
   STALL_SECONDS,
 } from "./thresholds.ts";
 
+test("an upload in the clear, under TLS, that the server answers with nothing but a reset may be thrown away", () => {
+  for (const [closes, outcome] of [
+    [false, "undetermined"],
+    [true, "ok"],
+  ] as const) {
+    const ftp = new Dialogue().secureLogin();
+    ftp.askSealed("EPSV", ["229 Entering Extended Passive Mode (|||50002|)"]);
+    const data = ftp.dial(50002);
+    ftp.askSealed("STOR upload", ["150 Ok to send data."]);
+    data.clientData(1000);
+    data.fin("client");
+    if (closes) data.fin("server");
+    data.reset("server");
+    ftp.control.sealed("server", "522 SSL handshake failed.\r\n");
+    ftp.quitSealed();
+    assert.equal(ftp.channel().outcome, outcome);
+  }
+});
+
 test("a server that does not know a transfer command, or not its argument, refuses it by itself", () => {
   for (const [reply, outcome] of [
     ["500 Unknown command.", "refused"], // vsftpd, to MLSD

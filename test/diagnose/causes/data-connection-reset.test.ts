@@ -178,7 +178,8 @@ test("silent under TLS: the sender had finished, and only the acknowledgment of 
   ftp.askSealed("ABOR", ["226 Abort successful"]);
   ftp.quitSealed();
   ftp.net.drop(acknowledged);
-  judges(ftp.channel(), "ok"); // the RST acknowledges the FIN
+  // The RST acknowledges the FIN; whether the server has read what came is another matter.
+  judges(ftp.channel(), "undetermined");
 });
 
 test("silent: the receiver's own RST acknowledges the FIN, and its acknowledgments are not in the capture", () => {
