@@ -128,6 +128,12 @@ export class SessionTracker implements ConnectionObserver {
     this.#latest[this.#opened++ % LATEST_CONNECTIONS] = { connection, records };
   }
 
+  dataWasControl(connection: Connection): void {
+    const holders = connection.owner as TrackedSession[];
+    for (const holder of holders) holder.dropCandidate(connection);
+    connection.owner = [];
+  }
+
   /**
    * A session has negotiated a port. A connection to it that stands just before that in the file was given to other sessions: this one is
    * meant as well, and no session that has fewer of the connection's two hosts.
@@ -578,11 +584,10 @@ class TrackedSession implements ControlStream, Watcher {
 
   /** The connection turned out to be another session's. */
   dropCandidate(connection: Connection): void {
+    const at = this.#candidates.findIndex((candidate) => candidate.connection === connection);
+    if (at < 0) return;
     this.room++;
-    this.#candidates.splice(
-      this.#candidates.findIndex((candidate) => candidate.connection === connection),
-      1,
-    );
+    this.#candidates.splice(at, 1);
   }
 
   /** @param contested another session between the same hosts may be meant as well */

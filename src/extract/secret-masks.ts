@@ -51,6 +51,7 @@ export class SecretMasks {
         controlOpened: (connection) => this.#open(connection),
         dataOpened: () => {},
         controlNotFollowed: () => {},
+        dataWasControl: () => {},
         controlChanged: () => {},
         controlSeenElsewhere: () => {},
       },

@@ -27,6 +27,8 @@ export interface ConnectionObserver {
   controlOpened(connection: Connection, recognised: boolean): ControlStream | null;
   /** A SYN that these watchers want followed. */
   dataOpened(connection: Connection, watchers: readonly Watcher[]): void;
+  /** A connection that was only guessed to be a data connection begins like a control connection, and is followed as such from now on. */
+  dataWasControl(connection: Connection): void;
   /** A SYN to a control port that is not followed since too many lead nowhere; it will be if it is repeated or something is said. */
   controlNotFollowed(client: string, server: Endpoint, packet: number, time: number): void;
   /** A control connection changed its state: closed, reset, replaced, or an ICMP error arrived. */
@@ -199,10 +201,21 @@ export class ConnectionTable {
         if (belongs === Belongs.elsewhere) continue;
         if (belongs === Belongs.later) return false;
       }
+      if (connection.guessed && view.payloadCaptured >= 4 && this.#isControl(connection, view)) return false;
       this.#follow(connection, view, forward);
       return true;
     }
     return this.#stray(view, hash, sourceKey, destinationKey);
+  }
+
+  /** Whether what is said first on a connection that was guessed to be a data connection is said on a control connection; then it is given up. */
+  #isControl(connection: Connection, view: PacketView): boolean {
+    connection.guessed = false;
+    if (this.#signature.recognise(view.bytes, view.payloadAt, view.payloadCaptured) === undefined) return false;
+    connection.over = true;
+    this.remove(connection);
+    this.#observer.dataWasControl(connection);
+    return true;
   }
 
   /** Whether a segment between a connection's endpoints is one of it; a SYN or one at another point may not be. */
@@ -445,6 +458,11 @@ export class ConnectionTable {
     );
     if (role === "data") {
       this.sawOtherTcp = true;
+      // Nobody negotiated it, and one of its hosts is no session's.
+      connection.guessed = watchers.every(
+        (watcher) => !watcher.awaits(responderPort) && hostsOf(watcher, originator, responder) < 2,
+      );
+      if (connection.guessed) this.#keepSyn(view, sourceKey, destinationKey, answered, false);
       const bound = watchers.find(({ point }) => point !== ANY_POINT);
       if (bound) this.#bind(connection, bound.point);
       this.#observer.dataOpened(connection, watchers);
@@ -527,11 +545,9 @@ export class ConnectionTable {
         (responder !== watcher.controlAddress || responderPort !== watcher.controlPort) &&
         this.#isHere(watcher, view),
     );
-    const hostsOf = ({ clientAddress, controlAddress }: Watcher) =>
-      Number(originator === clientAddress || originator === controlAddress) +
-      Number(responder === clientAddress || responder === controlAddress);
-    const hosts = Math.max(0, ...expecting.map(hostsOf));
-    if (hosts > 0) for (const watcher of expecting) if (hostsOf(watcher) === hosts) want(watcher);
+    const shared = (watcher: Watcher) => hostsOf(watcher, originator, responder);
+    const hosts = Math.max(0, ...expecting.map(shared));
+    if (hosts > 0) for (const watcher of expecting) if (shared(watcher) === hosts) want(watcher);
     if (found.length > 0 || isControl) return found;
     for (const watcher of this.watchlist.ofPair(originator, responder)) {
       if (responder === watcher.controlAddress && responderPort === watcher.controlPort) return [];
@@ -938,6 +954,14 @@ function isTranslatedQuote(connection: Connection, view: PacketView): boolean {
     responder.port === view.quotedDestinationPort &&
     (connection.addressKeyA === addressKey(view.bytes, view.quotedSourceAt, view.ipVersion) ||
       connection.addressKeyB === addressKey(view.bytes, view.quotedDestinationAt, view.ipVersion))
+  );
+}
+
+/** How many of a connection's ends are the watcher's client or server. */
+function hostsOf({ clientAddress, controlAddress }: Watcher, originator: string, responder: string): number {
+  return (
+    Number(originator === clientAddress || originator === controlAddress) +
+    Number(responder === clientAddress || responder === controlAddress)
   );
 }
 

@@ -78,6 +78,8 @@ export class Connection {
   markedPort = -1;
   /** A control connection on which nothing has been said. */
   halfOpen = false;
+  /** A data connection only by its time and its client: what is said first on it may tell that it is a control connection. */
+  guessed = false;
 
   constructor(
     role: ConnectionRole,

@@ -51,6 +51,36 @@ describe("under TLS a client's other business is none of the session's", () => {
     assert.deepEqual(told(ftp), ["ok"]);
   });
 
+  test("a control connection to another server, on a port that only its greeting tells", () => {
+    const ftp = new Dialogue().secureLogin();
+    ftp.askSealed("NOOP", ["200 NOOP ok."]);
+    const other = ftp.net.connect({ client: `${ftp.client}:40900`, server: `${OTHER}:7021` });
+    other.server("220 (vsFTPd 3.0.3)\r\n");
+    other.client("USER alice\r\n");
+    other.server("331 Please specify the password.\r\n");
+    other.client("PASS secret\r\n");
+    other.server("230 Login successful.\r\n");
+    other.client("PASV\r\n");
+    other.server("227 Entering Passive Mode (198,51,100,77,195,80).\r\n");
+    ftp.net.synUnanswered({ client: `${ftp.client}:40901`, server: `${OTHER}:50000` });
+    ftp.pause(3);
+    other.finish("client");
+    ftp.quitSealed();
+    const { sessions } = analyzeCapture(ftp.net.build());
+    const told = sessions.map(({ control, dataChannels }) => [
+      control.server.port,
+      control.limits.length,
+      ...dataChannels.map(({ cause }) => cause),
+    ]);
+    assert.deepEqual(
+      told.sort(([a], [b]) => Number(a) - Number(b)),
+      [
+        [21, 0],
+        [7021, 0, "data-port-filtered"],
+      ],
+    );
+  });
+
   test("while two sessions may be meant", () => {
     const ftp = new Dialogue().secureLogin();
     const other = ftp.net.connect({ client: `${ftp.client}:40900`, server: "203.0.113.9:21" });

@@ -338,6 +338,7 @@ describe("the prefilter", () => {
       controlOpened: () => null,
       dataOpened() {},
       controlNotFollowed() {},
+      dataWasControl() {},
       controlChanged() {},
       controlSeenElsewhere() {},
     };

@@ -28,6 +28,7 @@ function followed(net: CaptureBuilder, snaplen = 0) {
       controlOpened: () => null,
       dataOpened: (connection) => opened.push(connection),
       controlNotFollowed: ignore,
+      dataWasControl: () => {},
       controlChanged: ignore,
       controlSeenElsewhere: ignore,
     },
