@@ -277,13 +277,18 @@ export class CapturePrefilter {
   }
 }
 
+/** The module, compiled once for all analyses of a process; null where there is no memory to be had for it. */
+let compiled: object | null | undefined;
+
 function instantiate(): PrefilterModule | null {
-  if (typeof WebAssembly === "undefined") return null;
+  if (typeof WebAssembly === "undefined" || compiled === null) return null;
   try {
-    const bytes = Uint8Array.from(atob(PREFILTER_MODULE), (character) => character.charCodeAt(0));
-    return new WebAssembly.Instance(new WebAssembly.Module(bytes)).exports as PrefilterModule;
+    const bytes = () => Uint8Array.from(atob(PREFILTER_MODULE), (character) => character.charCodeAt(0));
+    compiled ??= new WebAssembly.Module(bytes());
+    return new WebAssembly.Instance(compiled).exports as PrefilterModule;
   } catch {
-    // Without address space for a guarded memory, as under `ulimit -v`, there is none. All works as well, only slower.
+    // Without address space for a guarded memory, as under `ulimit -v`, there is none. All works as well, only slower. To try again costs V8 a full collection.
+    compiled = null;
     return null;
   }
 }
