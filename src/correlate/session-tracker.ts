@@ -282,9 +282,9 @@ function joinTwins(one: TrackedSession, other: TrackedSession): void {
 }
 
 /**
- * Of several sessions between the same two hosts one negotiated this port, and the latest to do so is meant. Where nobody is seen to have (the
- * control connections are encrypted) it is one that goes on, of those that may have been granted a port nobody has dialled yet the first, and else
- * the one whose server spoke last.
+ * Of several sessions between the same two hosts one negotiated this port, and the latest to do so is meant, until it has had its connection. Where nobody
+ * is seen to have (the control connections are encrypted) it is one that goes on, of those that may have been granted a port nobody has dialled yet the
+ * first, and else the one whose server spoke last.
  */
 function mostLikely(sessions: readonly TrackedSession[], connection: Connection): readonly TrackedSession[] {
   if (sessions.length === 1) return sessions;

@@ -136,9 +136,9 @@ export class ConnectionTable {
     this.#bucketUses = tables.buckets;
     this.#firstPairs = tables.firstPairs;
     this.#secondPairs = tables.secondPairs;
+    this.#firstPairs[TLS_HANDSHAKE] = HELLO;
+    this.#secondPairs.fill(HELLO);
     signature.markPairs(this.#firstPairs, this.#secondPairs, SIGNATURE);
-    this.#firstPairs[TLS_HANDSHAKE] |= HELLO;
-    for (let pair = 0; pair < this.#secondPairs.length; pair++) this.#secondPairs[pair] |= HELLO;
     this.#anomalies = anomalies;
     this.#earlySyns = new EarlyPackets(anomalies);
     this.#earlyResets = new EarlyPackets(anomalies);
