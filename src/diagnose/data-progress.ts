@@ -127,11 +127,11 @@ function clientSendsUnderTls(
 }
 
 /**
- * The sender's last record looks like a close_notify: the stream ended as TLS wants it, and what TCP does afterwards (20 of 257
+ * The last record of this end looks like a close_notify: its stream ended as TLS wants it, and what TCP does afterwards (20 of 257
  * healthy data connections end in a reset, nearly all of them after close_notify) is no failure.
  */
-function endedByCloseNotify(records: DataRecords, sender: HalfConnection, connection: Connection): boolean {
-  const walk = sender === connection.originator ? records.originator : records.responder;
+export function endedByCloseNotify(records: DataRecords, half: HalfConnection, connection: Connection): boolean {
+  const walk = half === connection.originator ? records.originator : records.responder;
   return walk.last !== null && isCloseNotify(walk.last);
 }
 

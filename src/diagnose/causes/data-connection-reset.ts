@@ -2,6 +2,7 @@ import type { Reset } from "../../tcp/half-connection.ts";
 import type { ChannelRule } from "../context.ts";
 import {
   type DataProgress,
+  endedByCloseNotify,
   HIDDEN_SILENCE_SECONDS,
   isRetransmittingInVain,
   progressOf,
@@ -42,7 +43,9 @@ export const rule: ChannelRule = (context) => {
   if (channel.hidden && half === progress.receiver && origin.who === "host" && sentAll) return undefined;
   // The receiver had closed and said why before it reset what still came; under TLS nobody can read what it said.
   const final = channel.transfer?.final ?? null;
-  const closed = half === progress.receiver && half.finPacket !== 0 && half.finPacket < reset.packet;
+  const hasFin = half.finPacket !== 0 && half.finPacket < reset.packet;
+  const closed =
+    half === progress.receiver && (hasFin || endedByCloseNotify(progress.records, half, progress.connection));
   const saidWhy = channel.hidden || (final !== null && final.stamp.packet < reset.packet);
   if (closed && saidWhy && origin.who === "host") return undefined;
   const who = half === progress.client ? "client's" : "server's";
