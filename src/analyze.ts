@@ -62,8 +62,8 @@ export interface OpenedCapture {
   /** The analyzer waits for bytes of this capture; while it is false, neither push nor end may be called. */
   readonly hungry: boolean;
   /**
-   * Where chunks are best put before they are pushed: others are copied there. Null where there is none. It is this capture's until its end, and holds
-   * what was pushed until the capture is hungry again.
+   * Where chunks are best put before they are pushed: others are copied there. Null where there is none. The capture takes it when it is asked for first and
+   * has it until its end; what was pushed stays there until the capture is hungry again.
    */
   readonly room: Uint8Array | null;
   /**

@@ -164,6 +164,14 @@ describe("two vantage points of one session", () => {
       /^at another point of the network: SYN to 192\.0\.2\.10:40001, .* never answered there$/,
     );
     assert.doesNotMatch(stopped.remedy, /its answer does not/);
+    // It comes about, and the server's capture only lacks what came in.
+    const connected = active((net) => {
+      const data = net.connect({ ...ends, serverIsn: 77 });
+      data.data("server", 300);
+      data.finish("server");
+    });
+    const [oneSided] = analyzeCaptures([atServer, later(view("client", connected), 20)]).sessions;
+    assert.notEqual(oneSided.dataChannels[0].cause, "active-inbound-blocked");
     const lost = toldWith(view("client", answered));
     assert.match(lost.says, /answered there by a SYN-ACK that is never acknowledged$/);
     assert.match(lost.remedy, /The SYN gets through and its answer does not/);

@@ -6,6 +6,7 @@ import { createCaptureReader } from "../capture/capture-reader.ts";
 import { emptyFrame } from "../capture/frame.ts";
 import type { Instant } from "../instant.ts";
 import { EXPANSION } from "../limits.ts";
+import { ROOM_BYTES } from "../prefilter/layout.ts";
 
 /** A capture cannot be opened: there is none, it is a directory, permission is denied. The message names the path. */
 export class CaptureOpenError extends Error {
@@ -46,9 +47,6 @@ export interface OpenCaptureOptions {
   /** Loads the zstd decompressor; fails when it is not installed. */
   readonly loadZstd?: () => Promise<Zstd>;
 }
-
-/** Bytes read from a plain file at once: 256 KiB to 1 MiB are equally fast, 4 MiB no longer fit the second-level cache. */
-const CHUNK_BYTES = 512 * 1024;
 
 /** Bytes read from a pipe at once: what a pipe holds. */
 const PIPE_CHUNK_BYTES = 64 * 1024;
@@ -259,8 +257,7 @@ class PlainCapture implements OpenCapture {
   read(room?: Uint8Array | null): Uint8Array | null | Promise<Uint8Array | null> {
     if (this.problem !== null) return null;
     try {
-      if (!room) this.#buffer ??= Buffer.allocUnsafeSlow(CHUNK_BYTES);
-      const chunk = this.#source.read(room ?? this.#buffer!);
+      const chunk = this.#source.read(room ?? this.#ownRoom());
       return chunk instanceof Promise ? chunk.catch((error) => this.#fail(error)) : chunk;
     } catch (error) {
       return this.#fail(error);
@@ -269,6 +266,11 @@ class PlainCapture implements OpenCapture {
 
   close(): void {
     this.#source.close();
+  }
+
+  #ownRoom(): Uint8Array {
+    this.#buffer ??= Buffer.allocUnsafeSlow(ROOM_BYTES);
+    return this.#buffer;
   }
 
   #fail(error: unknown): null {

@@ -22,7 +22,7 @@ import type { ConnectionObserver, ConnectionTable } from "../tcp/connection-tabl
 import { REORDER_SECONDS } from "../tcp/early-packets.ts";
 import type { ControlStream, Direction, GapReason, Stamp } from "../tcp/stream-sink.ts";
 import { ANY_POINT } from "../tcp/vantage-points.ts";
-import type { Watcher } from "../tcp/watchlist.ts";
+import { hostsOf, type Watcher } from "../tcp/watchlist.ts";
 import { DataRecords } from "../tls/data-records.ts";
 import { OpenGrant } from "./sealed-grants.ts";
 import { recordOverhead } from "./sealed-word.ts";
@@ -578,8 +578,7 @@ class TrackedSession implements ControlStream, Watcher {
 
   /** How many of the connection's ends are its client or its server. */
   hostsOf({ originator, responder }: Connection): number {
-    const hosts = [this.clientAddress, this.controlAddress];
-    return Number(hosts.includes(originator.address)) + Number(hosts.includes(responder.address));
+    return hostsOf(this, originator.address, responder.address);
   }
 
   /** The connection turned out to be another session's. */
@@ -593,8 +592,7 @@ class TrackedSession implements ControlStream, Watcher {
   /** @param contested another session between the same hosts may be meant as well */
   addCandidate(connection: Connection, records: DataRecords, contested: boolean): void {
     this.room--;
-    const hosts = [this.clientAddress, this.controlAddress];
-    const foreign = !(hosts.includes(connection.originator.address) && hosts.includes(connection.responder.address));
+    const foreign = this.hostsOf(connection) < 2;
     if (!foreign && connection.originator.address === this.clientAddress) this.#openGrant?.met();
     const { port } = connection.responder;
     if (this.#expectedPorts.has(port)) this.#expectedPorts.set(port, connection);

@@ -283,8 +283,7 @@ let compiled: object | null | undefined;
 function instantiate(): PrefilterModule | null {
   if (typeof WebAssembly === "undefined" || compiled === null) return null;
   try {
-    const bytes = () => Uint8Array.from(atob(PREFILTER_MODULE), (character) => character.charCodeAt(0));
-    compiled ??= new WebAssembly.Module(bytes());
+    compiled ??= new WebAssembly.Module(Uint8Array.from(atob(PREFILTER_MODULE), (byte) => byte.charCodeAt(0)));
     return new WebAssembly.Instance(compiled).exports as PrefilterModule;
   } catch {
     // Without address space for a guarded memory, as under `ulimit -v`, there is none. All works as well, only slower. To try again costs V8 a full collection.

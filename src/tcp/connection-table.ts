@@ -15,7 +15,7 @@ import { ControlReassembler, DeliveredBytes } from "./reassembler.ts";
 import type { ControlStream, Stamp } from "./stream-sink.ts";
 import { type RememberedSyn, SynMemory } from "./syn-memory.ts";
 import { ANY_POINT, type VantagePoints } from "./vantage-points.ts";
-import { type Watcher, Watchlist } from "./watchlist.ts";
+import { hostsOf, type Watcher, Watchlist } from "./watchlist.ts";
 
 /** What the table asks of the slow half. */
 export interface ConnectionObserver {
@@ -462,6 +462,7 @@ export class ConnectionTable {
       connection.guessed = watchers.every(
         (watcher) => !watcher.awaits(responderPort) && hostsOf(watcher, originator, responder) < 2,
       );
+      // Should it be a control connection after all, it has its handshake.
       if (connection.guessed) this.#keepSyn(view, sourceKey, destinationKey, answered, false);
       const bound = watchers.find(({ point }) => point !== ANY_POINT);
       if (bound) this.#bind(connection, bound.point);
@@ -954,14 +955,6 @@ function isTranslatedQuote(connection: Connection, view: PacketView): boolean {
     responder.port === view.quotedDestinationPort &&
     (connection.addressKeyA === addressKey(view.bytes, view.quotedSourceAt, view.ipVersion) ||
       connection.addressKeyB === addressKey(view.bytes, view.quotedDestinationAt, view.ipVersion))
-  );
-}
-
-/** How many of a connection's ends are the watcher's client or server. */
-function hostsOf({ clientAddress, controlAddress }: Watcher, originator: string, responder: string): number {
-  return (
-    Number(originator === clientAddress || originator === controlAddress) +
-    Number(responder === clientAddress || responder === controlAddress)
   );
 }
 

@@ -20,6 +20,18 @@ export interface Watcher {
   wantsForeign(time: number): boolean;
 }
 
+/** How many of a connection's ends, by their addresses, are the watcher's client or server. */
+export function hostsOf(
+  { clientAddress, controlAddress }: Pick<Watcher, "clientAddress" | "controlAddress">,
+  originator: string,
+  responder: string,
+): number {
+  return (
+    Number(originator === clientAddress || originator === controlAddress) +
+    Number(responder === clientAddress || responder === controlAddress)
+  );
+}
+
 /** Symmetric 16-bit hash of two address keys. */
 function pairHash(keyA: number, keyB: number): number {
   const mixed = Math.imul(keyA ^ keyB, 0x9e3779b1) ^ Math.imul(keyA + keyB, 0x85ebca6b);

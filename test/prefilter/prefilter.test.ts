@@ -599,6 +599,31 @@ test("a section header of the other byte order that is damaged leaves no packet 
   assert.deepEqual(handedOut(bytes), { seen: 1, all: 101 });
 });
 
+test("readers go on from the packet stepped over last: its number, and its time where a block has none or damage is behind it", () => {
+  const data = Uint8Array.from(ethernet(0x0800, ipv4({}, tcp(OF_NOBODY, "GET / HTTP/1.1\r\n"))));
+  const framesOf = (bytes: Uint8Array) => {
+    const capture = ready(new Prefilter());
+    const reader = createCaptureReader("capture", 0, new AnomalyLog(), { prefilter: capture });
+    reader.push(bytes);
+    const frame = emptyFrame();
+    const frames = [];
+    while (reader.next(frame)) frames.push([frame.packetNumber, frame.seconds, frame.nanoseconds]);
+    return { frames, timeKnown: reader.summary.first !== null };
+  };
+  const writer = new PcapngWriter();
+  const packets = [1, 2].map((i) => writer.packet({ data, time: 1_700_000_000_000_000n + BigInt(i) }));
+  const withoutTime = writer.simplePacket({ data });
+  assert.deepEqual(framesOf(concat(writer.section(), writer.interface(), ...packets, withoutTime)), {
+    frames: [[3, 1_700_000_000, 2000]],
+    timeKnown: true,
+  });
+  // Records that are stepped over lead an hour and a half on, further than one behind damage may be from the last.
+  const early = [0, 2000, 4000, 5400].map((later) => pcapRecord({ seconds: SECONDS + later, data }));
+  const damage = new Uint8Array(40).fill(0xff);
+  const behind = pcapRecord({ seconds: SECONDS + 5500, data: Uint8Array.from(zeros(60)) });
+  assert.deepEqual(framesOf(concat(pcapHeader(), ...early, damage, behind)).frames, [[5, SECONDS + 5500, 0]]);
+});
+
 test("classic pcap with a frame check sequence, and versions whose lengths may be swapped, are not stepped over", () => {
   const data = Uint8Array.from(ethernet(0x0800, ipv4({}, tcp(OF_NOBODY, "GET / HTTP/1.1\r\n"))));
   const records = concat(...Array.from({ length: 50 }, (_, i) => pcapRecord({ fraction: i, data })));
