@@ -3,31 +3,64 @@
 // endian, and without a check of bounds: each place is compared with the end of the record, and that with the end of the window, beforehand.
 
 import {
+  ACKED,
   ALL,
   BIG_ENDIAN,
   BUCKET_COUNT,
   BUCKETS,
   CAPTURE_INDEX,
+  COPY_ENTRIES,
+  COPY_MILLISECONDS,
+  COPY_SIGNATURES,
+  COPY_TIMES,
+  FIRST_LENT,
   FIRST_PAIRS,
   FIRST_TIME,
   FLOOD_SYNS,
+  FOLLOWED,
   FORMAT,
   HEADER_LENGTH,
+  HIGHEST,
+  HIGHEST_TTL,
   INTERFACE_WORDS,
   INTERFACES,
+  IS_TOUCHED,
+  LARGER_END,
+  LARGER_LENGTH,
+  LARGEST_ACKED,
+  LAST_HALF,
+  LAST_IP_ID,
+  LAST_NANOSECONDS,
+  LAST_NEW_PAYLOAD_PACKET,
+  LAST_NEW_PAYLOAD_TIME,
+  LAST_PACKET,
+  LAST_SECONDS,
   LAST_TIME,
+  LENT,
+  LENT_BYTES,
+  LENT_IP_VERSION,
+  LENT_PORTS,
   LINK,
+  LOWEST_TTL,
   MAX_INTERFACES,
   MAX_LENGTH,
   MAX_SYNS,
   NANOSECONDS_PER_TICK,
+  NEXT_SEQUENCE,
+  ORIGINATOR_ADDRESS,
+  ORIGINATOR_HALF,
   ORIGINATOR_RATE,
   PACKET_NUMBER,
+  PACKETS,
+  PAYLOAD_PACKETS,
   PCAP,
   PCAPNG,
   PORTS,
   RATE_SECOND,
+  RESPONDER_ADDRESS,
+  RESPONDER_HALF,
   RESPONDER_RATE,
+  SALT,
   SAW_TCP,
   SECOND_PAIRS,
   SESSION_ENDS,
@@ -40,9 +73,13 @@ import {
   TICK_SECONDS,
   TICKS_PER_SECOND,
   TIME,
+  TOUCHED,
+  TOUCHED_COUNT,
   TUNNEL_PORTS,
   UNTIL,
+  UNWANTED_TO,
   WAS_FLOODED,
+  WINDOW,
 } from "../src/prefilter/layout";
 
 const ENHANCED_PACKET: u32 = 6;
@@ -52,6 +89,7 @@ const IPV4: u32 = 0x0800;
 const IPV6: u32 = 0x86dd;
 const TCP: u32 = 6;
 const UDP: u32 = 17;
+const FIN: u32 = 1;
 const SYN: u32 = 2;
 const RST: u32 = 4;
 const ACK: u32 = 16;
@@ -92,6 +130,14 @@ function ipv6Key(at: usize): u32 {
 function withWord(key: u32, word: u32): u32 {
   const mixed = (key ^ word) * 0x9e3779b1;
   return mixed ^ (mixed >>> 15);
+}
+
+function sourceKey(ip: usize, isIpv4: bool): u32 {
+  return isIpv4 ? u32be(ip + 12) : ipv6Key(ip + 8);
+}
+
+function destinationKey(ip: usize, isIpv4: bool): u32 {
+  return isIpv4 ? u32be(ip + 16) : ipv6Key(ip + 24);
 }
 
 /** `connectionHash` of src/tcp/connection-table.ts. */
@@ -155,8 +201,139 @@ function remember(
   store<u32>(entry, captureIndex, 28);
 }
 
+/** Whether the packet at `ip` goes from one of a lent connection's addresses to the other. */
+function isBetween(ip: usize, isIpv4: bool, connection: usize, from: usize, to: usize): bool {
+  if (isIpv4) return u32be(ip + 12) === load<u32>(connection + from) && u32be(ip + 16) === load<u32>(connection + to);
+  return (
+    load<u64>(ip, 8) === load<u64>(connection + from) &&
+    load<u64>(ip, 16) === load<u64>(connection + from, 8) &&
+    load<u64>(ip, 24) === load<u64>(connection + to) &&
+    load<u64>(ip, 32) === load<u64>(connection + to, 8)
+  );
+}
+
+/** `CopyMemory.isCopy` of src/tcp/copy-memory.ts. */
+function isCopy(
+  salt: u32,
+  sequence: u32,
+  acknowledgment: u32,
+  flags: u32,
+  window: u32,
+  ipId: u32,
+  length: u32,
+  time: f64,
+): bool {
+  let low = ((sequence ^ salt) * 0x9e3779b1) ^ ((acknowledgment + flags) * 0x85ebca6b);
+  low = ((low ^ (low >>> 15)) * 0xc2b2ae35) ^ window;
+  low ^= low >>> 16;
+  const mixed = (ipId + 1) * 8191 + length * 31 + flags + salt;
+  const high = (mixed ^ (mixed >>> 11)) & 0x1fffff;
+  const entry = (low & (COPY_ENTRIES - 1)) << 3;
+  const signature: usize = COPY_SIGNATURES + entry;
+  const remembered: usize = COPY_TIMES + entry;
+  if (
+    load<u32>(signature) === low &&
+    load<u32>(signature, 4) === high &&
+    Math.abs(time - load<f64>(remembered)) <= <f64>COPY_MILLISECONDS / 1000
+  )
+    return true;
+  store<u32>(signature, low);
+  store<u32>(signature, high, 4);
+  store<f64>(remembered, time);
+  return false;
+}
+
+/** `HalfConnection.acknowledged` of src/tcp/half-connection.ts, for an end that has sent no FIN and repeats nothing. */
+function acknowledge(half: usize, acknowledgment: u32): void {
+  const offset = load<f64>(half, HIGHEST) + <f64>(<i32>(acknowledgment - load<u32>(half, NEXT_SEQUENCE)));
+  if (offset <= load<f64>(half, ACKED)) return;
+  store<f64>(half, offset, ACKED);
+  const larger = load<u32>(half, LARGER_LENGTH);
+  if (larger === 0 || offset < load<f64>(half, LARGER_END)) return;
+  if (larger > load<u32>(half, LARGEST_ACKED)) store<u32>(half, larger, LARGEST_ACKED);
+  store<u32>(half, 0, LARGER_LENGTH);
+}
+
 /**
- * What the table would do with a packet that nobody follows, if that is all. As `PacketDecoder` on its short way and `ConnectionTable.segment`.
+ * Counts an ordinary segment of a lent connection, as `ConnectionTable` on its short way.
+ * @param length of the payload, all of which was captured
+ * @returns WANTED where it is not one, or not of this connection: nothing has been changed then
+ */
+function carryOn(
+  connection: usize,
+  ip: usize,
+  isIpv4: bool,
+  tcp: usize,
+  length: u32,
+  seconds: u32,
+  nanoseconds: u32,
+  packetNumber: u32,
+  captureIndex: u32,
+): i32 {
+  if (isIpv4 !== (load<u32>(connection, LENT_IP_VERSION) === 4)) return WANTED;
+  const ports = (u16be(tcp) << 16) | u16be(tcp + 2);
+  const lentPorts = load<u32>(connection, LENT_PORTS);
+  let half: usize;
+  let other: usize;
+  let salt = load<u32>(connection, SALT);
+  if (ports === lentPorts && isBetween(ip, isIpv4, connection, ORIGINATOR_ADDRESS, RESPONDER_ADDRESS)) {
+    half = connection + ORIGINATOR_HALF;
+    other = connection + RESPONDER_HALF;
+  } else if (
+    ports === rotl<u32>(lentPorts, 16) &&
+    isBetween(ip, isIpv4, connection, RESPONDER_ADDRESS, ORIGINATOR_ADDRESS)
+  ) {
+    half = connection + RESPONDER_HALF;
+    other = connection + ORIGINATOR_HALF;
+    salt = ~salt;
+  } else return WANTED;
+  const flags = <u32>load<u8>(tcp, 13);
+  if ((flags & (FIN | SYN | RST | ACK)) !== ACK) return WANTED;
+  const sequence = u32be(tcp + 4);
+  const window = u16be(tcp + 14);
+  if (sequence !== load<u32>(half, NEXT_SEQUENCE) || window === 0) return WANTED;
+  const ttl = <u32>load<u8>(isIpv4 ? ip + 8 : ip + 7);
+  if (ttl < load<u32>(half, LOWEST_TTL) || ttl > load<u32>(half, HIGHEST_TTL)) return WANTED;
+  const highest = load<f64>(half, HIGHEST);
+  if (load<f64>(half, ACKED) > highest) return WANTED;
+  const end = highest + <f64>length;
+  if (length > 0 && end > load<f64>(half, UNWANTED_TO)) return WANTED;
+  const acknowledgment = u32be(tcp + 8);
+  const ipId = isIpv4 ? u16be(ip + 4) : u32.MAX_VALUE;
+  const time = <f64>seconds + <f64>nanoseconds / 1e9;
+  if (isCopy(salt, sequence, acknowledgment, flags, window, ipId, length, time)) return WANTED;
+
+  acknowledge(other, acknowledgment);
+  const packet = <f64>captureIndex * 4_294_967_296 + <f64>packetNumber;
+  store<u32>(half, load<u32>(half, PACKETS) + 1, PACKETS);
+  store<f64>(half, packet, LAST_PACKET);
+  store<u32>(half, seconds, LAST_SECONDS);
+  store<u32>(half, nanoseconds, LAST_NANOSECONDS);
+  store<u32>(half, ipId, LAST_IP_ID);
+  store<u32>(half, window, WINDOW);
+  if (length > 0) {
+    store<u32>(half, load<u32>(half, PAYLOAD_PACKETS) + 1, PAYLOAD_PACKETS);
+    store<f64>(half, end, HIGHEST);
+    store<u32>(half, sequence + length, NEXT_SEQUENCE);
+    store<f64>(half, packet, LAST_NEW_PAYLOAD_PACKET);
+    store<f64>(half, time, LAST_NEW_PAYLOAD_TIME);
+    if (length > load<u32>(half, LARGEST_ACKED) && load<u32>(half, LARGER_LENGTH) === 0) {
+      store<u32>(half, length, LARGER_LENGTH);
+      store<f64>(half, end, LARGER_END);
+    }
+  }
+  store<u32>(connection, <u32>(half - connection), LAST_HALF);
+  if (load<u32>(connection, IS_TOUCHED) === 0) {
+    store<u32>(connection, 1, IS_TOUCHED);
+    const count = shared(TOUCHED_COUNT);
+    store<u16>(TOUCHED + (count << 1), <u16>((connection - LENT) / LENT_BYTES));
+    store<u32>(SHARED + (TOUCHED_COUNT << 2), count + 1);
+  }
+  return OTHER;
+}
+
+/**
+ * What the table would do with a packet that nobody follows, or an ordinary one of a lent connection, if that is all. As `PacketDecoder` on its short way and `ConnectionTable.segment`.
  * @param frame where the frame begins, and `end` where what was captured of it ends
  * @returns WANTED where more is to be done: nothing has been changed then
  */
@@ -204,20 +381,26 @@ function settle(
   const portUse = <u32>load<u8>(PORTS + sourcePort) | <u32>load<u8>(PORTS + destinationPort);
   if ((portUse & ALL) !== 0) return WANTED;
 
+  if (portUse !== 0) {
+    const hash = connectionHash(sourceKey(ip, isIpv4), sourcePort, destinationKey(ip, isIpv4), destinationPort);
+    const use = <u32>load<u16>(BUCKETS + ((hash & (BUCKET_COUNT - 1)) << 1));
+    if (use === FOLLOWED) return WANTED;
+    if (use >= <u32>FIRST_LENT) {
+      const length = ip + ipLength - payload;
+      if (payload + length > end) return WANTED;
+      const lent: usize = LENT + (use - FIRST_LENT) * LENT_BYTES;
+      return carryOn(lent, ip, isIpv4, tcp, <u32>length, seconds, nanoseconds, packetNumber, captureIndex);
+    }
+  }
   const flags = <u32>load<u8>(tcp, 13);
   if ((flags & SYN) === 0) {
     const captured = min(ip + ipLength, end) - payload;
     if (captured >= 4 && (load<u8>(FIRST_PAIRS + u16be(payload)) & load<u8>(SECOND_PAIRS + u16be(payload + 2))) !== 0)
       return WANTED;
-    if ((flags & RST) === 0 && portUse === 0) return OTHER_TCP;
+    if ((flags & RST) === 0) return OTHER_TCP;
   }
-  const source = isIpv4 ? u32be(ip + 12) : ipv6Key(ip + 8);
-  const destination = isIpv4 ? u32be(ip + 16) : ipv6Key(ip + 24);
-  if (portUse !== 0) {
-    const hash = connectionHash(source, sourcePort, destination, destinationPort);
-    if (load<u8>(BUCKETS + (hash & (BUCKET_COUNT - 1))) !== 0) return WANTED;
-    if ((flags & (SYN | RST)) === 0) return OTHER_TCP;
-  }
+  const source = sourceKey(ip, isIpv4);
+  const destination = destinationKey(ip, isIpv4);
   if (isSessionEnd(source) || isSessionEnd(destination)) return WANTED;
   // A RST, or a SYN-ACK.
   if ((flags & (SYN | ACK)) !== SYN) return OTHER_TCP;

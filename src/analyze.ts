@@ -173,6 +173,7 @@ class CaptureAnalyzer implements Analyzer {
       if (last) this.#lastTime = Math.max(this.#lastTime, last.seconds + last.nanoseconds / 1e9);
     }
     this.#decoder.finish();
+    this.#table.catchUp();
     this.#tracker.finish();
     this.#ledger.finish();
     for (const [linkType, { count, packet }] of this.#unreadable) {
@@ -277,6 +278,7 @@ class CaptureAnalyzer implements Analyzer {
     this.#nextTick = nanoseconds + TICK_NANOSECONDS;
     this.#prefilter.setTick(Math.max(seconds, this.#seconds), this.#nextTick);
     this.#lastTime = Math.max(this.#lastTime, seconds + nanoseconds / 1e9);
+    this.#table.catchUp();
     // Clocks step back; time here does not.
     if (seconds < this.#seconds) return;
     this.#tracker.tick(seconds, nanoseconds);

@@ -607,7 +607,8 @@ class TrackedSession implements ControlStream, Watcher {
 
   /** The point at which the session is seen has become known: what it holds already is of that point too. */
   bindCandidates(): void {
-    for (const { connection } of this.#candidates) if (connection.point === ANY_POINT) connection.point = this.point;
+    for (const { connection } of this.#candidates)
+      if (connection.point === ANY_POINT) this.#table.setPoint(connection, this.point);
   }
 
   /** The control connection has closed, and so have all its data connections; stragglers had their time. */

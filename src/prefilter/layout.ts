@@ -13,29 +13,43 @@ export const TUNNEL_PORTS = 65_536;
 /** A byte for each two bytes, big-endian: a payload of which the first and the second two have a bit in common is looked at. */
 export const FIRST_PAIRS = 131_072;
 export const SECOND_PAIRS = 196_608;
-/** A byte for each hash of a connection, modulo their number: not 0 where a connection that is followed may have it. */
+/** Two bytes for each hash of a connection, modulo their number: not 0 where a connection that is followed may have it. */
 export const BUCKETS = 262_144;
 export const BUCKET_COUNT = 65_536;
+/** In a bucket: followed, and no connection in it is lent. Else the place of the one that is, plus {@link FIRST_LENT}. */
+export const FOLLOWED = 1;
+export const FIRST_LENT = 2;
 /** What is the same for all captures. */
-export const SHARED = 327_680;
+export const SHARED = 393_216;
 /** Two bytes for each host hash: how many ends of sessions have it. */
-export const SESSION_ENDS = 327_936;
+export const SESSION_ENDS = 393_472;
 /** Counters of SYNs in the current second, two bytes each, by host and by endpoint; two that share one only make a flood of both. */
 export const RATE_COUNTERS = 4096;
-export const ORIGINATOR_RATE = 459_008;
-export const RESPONDER_RATE = 467_200;
+export const ORIGINATOR_RATE = 524_544;
+export const RESPONDER_RATE = 532_736;
 /** The SYNs that are remembered, a power of two. */
-export const SYNS = 475_392;
+export const SYNS = 540_928;
 export const MAX_SYNS = 65_536;
 export const SYN_BYTES = 32;
+/** Packets of followed connections that are remembered, a power of two: two words of signature each, and a time as a double. */
+export const COPY_SIGNATURES = 2_638_080;
+export const COPY_TIMES = 2_769_152;
+export const COPY_ENTRIES = 16_384;
+export const COPY_MILLISECONDS = 100;
+/** Data connections that are lent: the prefilter counts their ordinary segments itself. */
+export const LENT = 2_900_224;
+export const MAX_LENT = 1024;
+export const LENT_BYTES = 264;
+/** Two bytes each: the places of those of which something was counted. */
+export const TOUCHED = 3_170_560;
 /** For each of the captures that are open at once: a chunk, and what is known of the capture. */
-export const ROOMS = 2_572_544;
+export const ROOMS = 3_172_608;
 export const MAX_ROOMS = 16;
 /** 256 KiB to 1 MiB are equally fast, 4 MiB no longer fit the second-level cache. */
 export const ROOM_BYTES = 524_288;
 export const STATE_BYTES = 512;
 /** All of it, in WebAssembly's pages of 64 KiB. It is never grown: that would take it away from whoever has views on it. */
-export const PAGES = 168;
+export const PAGES = 177;
 
 // Words of SHARED.
 
@@ -50,7 +64,49 @@ export const SEVERAL_CAPTURES = 3;
 /** A packet behind this second, or from this nanosecond of any second on, is not stepped over: something is due. */
 export const TICK_SECONDS = 4;
 export const TICK_NANOSECONDS = 5;
-export const SHARED_WORDS = 6;
+/** How many places stand in {@link TOUCHED}. */
+export const TOUCHED_COUNT = 6;
+export const SHARED_WORDS = 7;
+
+// Bytes of a lent connection. Addresses of IPv4 are a word, those of IPv6 as in a packet.
+
+export const ORIGINATOR_ADDRESS = 0;
+export const RESPONDER_ADDRESS = 16;
+/** The originator's × 2¹⁶, and the responder's. */
+export const LENT_PORTS = 32;
+export const LENT_IP_VERSION = 36;
+/** Tells its packets from others where copies are looked for. */
+export const SALT = 40;
+/** Not 0: it stands in {@link TOUCHED}. */
+export const IS_TOUCHED = 44;
+/** Where the half begins whose packet came last. */
+export const LAST_HALF = 48;
+export const ORIGINATOR_HALF = 56;
+export const RESPONDER_HALF = 160;
+
+// Bytes of one of its halves, named as in `tcp/half-connection.ts`; first doubles.
+
+export const HIGHEST = 0;
+export const ACKED = 8;
+/** Stream offset up to which nobody wants to see the payload. */
+export const UNWANTED_TO = 16;
+export const LARGER_END = 24;
+export const LAST_PACKET = 32;
+export const LAST_NEW_PAYLOAD_PACKET = 40;
+export const LAST_NEW_PAYLOAD_TIME = 48;
+/** Sequence number of the highest offset. */
+export const NEXT_SEQUENCE = 56;
+/** Counted since it was read last. */
+export const PACKETS = 60;
+export const PAYLOAD_PACKETS = 64;
+export const LAST_SECONDS = 68;
+export const LAST_NANOSECONDS = 72;
+export const LAST_IP_ID = 76;
+export const LOWEST_TTL = 80;
+export const HIGHEST_TTL = 84;
+export const WINDOW = 88;
+export const LARGEST_ACKED = 92;
+export const LARGER_LENGTH = 96;
 
 // Words of what is known of a capture.
 

@@ -5,6 +5,9 @@ import {
   BUCKET_COUNT,
   BUCKETS,
   CAPTURE_INDEX,
+  COPY_ENTRIES,
+  COPY_SIGNATURES,
+  COPY_TIMES,
   FIRST_PAIRS,
   FIRST_TIME,
   FLOOD_SYNS,
@@ -13,9 +16,12 @@ import {
   INTERFACE_WORDS,
   INTERFACES,
   LAST_TIME,
+  LENT,
+  LENT_BYTES,
   LINK,
   MAX_INTERFACES,
   MAX_LENGTH,
+  MAX_LENT,
   MAX_ROOMS,
   MAX_SYNS,
   NANOSECONDS_PER_TICK,
@@ -42,16 +48,17 @@ import {
   TICK_SECONDS,
   TICKS_PER_SECOND,
   TIME,
+  TOUCHED,
   TUNNEL_PORTS,
   UNTIL,
 } from "./layout.ts";
 import { PREFILTER_MODULE } from "./prefilter-module.ts";
 
 /**
- * Nearly every packet of a capture leaves nothing behind: a segment of a connection that nobody follows, a SYN of a scan. The prefilter steps over
- * runs of them before any of our objects is filled, in WebAssembly (`assembly/prefilter.ts`): V8 reads a header byte by byte and takes three
- * times as long (docs/decisions/0007-prefilter-in-webassembly.md). It repeats what `capture/`, `decode/` and `tcp/` do with such a packet; what it does
- * not know it leaves to them. Where there is no WebAssembly they get all packets.
+ * Nearly every packet of a capture leaves nothing behind, as a segment of a connection that nobody follows or a SYN of a scan, or only changes sums,
+ * as bulk data does. The prefilter steps over runs of them before any of our objects is filled, in WebAssembly (`assembly/prefilter.ts`): V8 reads a
+ * header byte by byte and takes three times as long (docs/decisions/0007-prefilter-in-webassembly.md). It repeats what `capture/`, `decode/` and `tcp/` do
+ * with such a packet; what it does not know it leaves to them. Where there is no WebAssembly they get all packets.
  */
 
 const PAGE_BYTES = 65_536;
@@ -79,10 +86,13 @@ export interface PrefilterTables {
   readonly firstPairs: Uint8Array;
   readonly secondPairs: Uint8Array;
   /** By connection hash, modulo their number: not 0 where a followed connection may have it. */
-  readonly buckets: Uint8Array;
+  readonly buckets: Uint16Array;
   /** By host hash: how many ends of sessions have it. */
   readonly sessionEnds: Uint16Array;
   readonly syns: SynTables;
+  readonly copies: CopyTables;
+  /** Null where nobody would count what is lent. */
+  readonly lent: LentTables | null;
   /** The words of SHARED in `layout.ts`. */
   readonly shared: Uint32Array;
 }
@@ -95,6 +105,22 @@ export interface SynTables {
   readonly responderRate: Uint16Array;
   /** The words of SHARED up to and with FLOOD_SYNS. */
   readonly rates: Uint32Array;
+}
+
+/** The tables of `tcp/copy-memory.ts`. */
+export interface CopyTables {
+  /** Two integers for each. */
+  readonly signatures: Int32Array;
+  readonly times: Float64Array;
+}
+
+/** The tables of `tcp/lent-connections.ts`. */
+export interface LentTables {
+  /** The records of LENT in `layout.ts`, as words, as doubles and as bytes. */
+  readonly words: Uint32Array;
+  readonly doubles: Float64Array;
+  readonly bytes: Uint8Array;
+  readonly touched: Uint16Array;
 }
 
 /** Tables for so many SYNs (a power of two) that no prefilter uses. */
@@ -129,7 +155,7 @@ export class Prefilter {
       tunnelPorts: new Uint8Array(buffer, TUNNEL_PORTS, 65_536),
       firstPairs: new Uint8Array(buffer, FIRST_PAIRS, 65_536),
       secondPairs: new Uint8Array(buffer, SECOND_PAIRS, 65_536),
-      buckets: new Uint8Array(buffer, BUCKETS, BUCKET_COUNT),
+      buckets: new Uint16Array(buffer, BUCKETS, BUCKET_COUNT),
       sessionEnds: new Uint16Array(buffer, SESSION_ENDS, 65_536),
       syns: {
         entries: new Int32Array(buffer, SYNS, (MAX_SYNS * SYN_BYTES) / 4),
@@ -137,6 +163,19 @@ export class Prefilter {
         responderRate: new Uint16Array(buffer, RESPONDER_RATE, RATE_COUNTERS),
         rates: shared.subarray(0, FLOOD_SYNS + 1),
       },
+      copies: {
+        signatures: new Int32Array(buffer, COPY_SIGNATURES, COPY_ENTRIES * 2),
+        times: new Float64Array(buffer, COPY_TIMES, COPY_ENTRIES),
+      },
+      lent:
+        this.#module === null
+          ? null
+          : {
+              words: new Uint32Array(buffer, LENT, (MAX_LENT * LENT_BYTES) / 4),
+              doubles: new Float64Array(buffer, LENT, (MAX_LENT * LENT_BYTES) / 8),
+              bytes: new Uint8Array(buffer, LENT, MAX_LENT * LENT_BYTES),
+              touched: new Uint16Array(buffer, TOUCHED, MAX_LENT),
+            },
       shared,
     };
   }

@@ -4,13 +4,14 @@ import { captureIndexOf } from "../capture/frame.ts";
 import { type PacketView, TcpFlag } from "../decode/packet-view.ts";
 import { maximumSegmentSize, windowScale } from "../decode/tcp.ts";
 import { LIMITS } from "../limits.ts";
-import { ALL, BUCKET_COUNT, SEVERAL_CAPTURES, SOME } from "../prefilter/layout.ts";
+import { ALL, BUCKET_COUNT, FOLLOWED, SEVERAL_CAPTURES, SOME } from "../prefilter/layout.ts";
 import { Prefilter, type PrefilterTables, plainSynTables } from "../prefilter/prefilter.ts";
 import { ClosedMemory } from "./closed-memory.ts";
 import { Connection, MAX_ICMP_ERRORS } from "./connection.ts";
 import { COPY_SECONDS, CopyMemory } from "./copy-memory.ts";
 import { EarlyPackets } from "./early-packets.ts";
 import type { HalfConnection } from "./half-connection.ts";
+import { LentConnections } from "./lent-connections.ts";
 import { ControlReassembler, DeliveredBytes } from "./reassembler.ts";
 import type { ControlStream, Stamp } from "./stream-sink.ts";
 import { type RememberedSyn, SynMemory } from "./syn-memory.ts";
@@ -84,7 +85,8 @@ export class ConnectionTable {
   /** SYNs to control ports that are not followed yet. */
   readonly #waiting = new SynMemory(plainSynTables(LIMITS.waitingSyns.most));
   #halfOpen = 0;
-  readonly #copies = new CopyMemory();
+  readonly #copies: CopyMemory;
+  readonly #lent: LentConnections;
   /** The followed connections whose SYNs came last, a ring. */
   readonly #dialled: Connection[] = [];
   #dials = 0;
@@ -106,7 +108,7 @@ export class ConnectionTable {
   readonly #controlPort = new Uint8Array(65_536);
   readonly #firstPairs: Uint8Array;
   readonly #secondPairs: Uint8Array;
-  readonly #bucketUses: Uint8Array;
+  readonly #bucketUses: Uint16Array;
   /** Connections followed now. */
   size = 0;
   /** TCP that belongs to no control connection was seen: the capture is not filtered to them. */
@@ -129,6 +131,8 @@ export class ConnectionTable {
     this.#points = points;
     this.watchlist = new Watchlist(tables.sessionEnds);
     this.synMemory = new SynMemory(tables.syns);
+    this.#copies = new CopyMemory(tables.copies);
+    this.#lent = new LentConnections(tables);
     this.#interest = tables.ports;
     this.#shared = tables.shared;
     this.#observer = observer;
@@ -150,8 +154,14 @@ export class ConnectionTable {
     }
   }
 
+  /** Puts into the connections what the prefilter counted of them: to be called before anybody but the table looks at them. */
+  catchUp(): void {
+    this.#lent.catchUp();
+  }
+
   /** One TCP segment. */
   segment(view: PacketView): void {
+    this.#lent.catchUp();
     const flags = view.flags;
     if ((this.#interest[view.sourcePort] | this.#interest[view.destinationPort]) !== 0) {
       if (this.#segmentOfInterest(view)) return;
@@ -202,6 +212,7 @@ export class ConnectionTable {
         if (belongs === Belongs.later) return false;
       }
       if (connection.guessed && view.payloadCaptured >= 4 && this.#isControl(connection, view)) return false;
+      this.#lent.takeBack(connection);
       this.#follow(connection, view, forward);
       return true;
     }
@@ -368,6 +379,12 @@ export class ConnectionTable {
       if (hasEnds(other.originator, other.responder) || hasEnds(other.responder, other.originator)) found.push(other);
     }
     return found;
+  }
+
+  /** A followed connection takes only packets of this point from now on. */
+  setPoint(connection: Connection, point: number): void {
+    this.#lent.takeBack(connection);
+    connection.point = point;
   }
 
   /** From its first packet on the connection takes only packets of this point, which are no copies of those that other points show. */
@@ -694,7 +711,7 @@ export class ConnectionTable {
     const bucket = hash & (BUCKET_COUNT - 1);
     connection.next = this.#buckets[bucket];
     this.#buckets[bucket] = connection;
-    this.#bucketUses[bucket] = 1;
+    if (this.#bucketUses[bucket] === 0) this.#bucketUses[bucket] = FOLLOWED;
     this.size++;
     // One of its two ports makes its packets interesting: the less common one
     const port = this.#controlPort[responderPort] === 1 ? -1 : responderPort >= 1024 ? responderPort : originatorPort;
@@ -711,7 +728,8 @@ export class ConnectionTable {
 
   /** Stops following a connection; its facts stay with whoever holds it. */
   remove(connection: Connection): void {
-    const bucket = connection.hash & (BUCKET_COUNT - 1);
+    this.#lent.release(connection);
+    const { bucket } = connection;
     let previous: Connection | null = null;
     for (let at = this.#buckets[bucket]; at !== null; at = at.next) {
       if (at !== connection) {
@@ -755,11 +773,13 @@ export class ConnectionTable {
     other.acknowledged(acknowledged);
     const time = view.seconds + view.nanoseconds / 1e9;
     this.#noteWindow(half, view, time);
-    if (length === 0) return;
-    const at = half.highest;
-    if (view.payloadCaptured < length) connection.cutPayloads++;
-    half.sentNext(length, packet, time);
-    if (connection.tap !== null) this.#tap(connection, view, forward, at, time, acknowledged);
+    if (length > 0) {
+      const at = half.highest;
+      if (view.payloadCaptured < length) connection.cutPayloads++;
+      half.sentNext(length, packet, time);
+      if (connection.tap !== null) this.#tap(connection, view, forward, at, time, acknowledged);
+    }
+    this.#lent.lend(connection);
   }
 
   #followOther(
@@ -902,6 +922,7 @@ export class ConnectionTable {
 
   /** An ICMP error: joined to the followed connection whose segment it quotes. */
   icmpError(view: PacketView): void {
+    this.#lent.catchUp();
     const sourceKey = addressKey(view.bytes, view.quotedSourceAt, view.ipVersion);
     const destinationKey = addressKey(view.bytes, view.quotedDestinationAt, view.ipVersion);
     const hash = connectionHash(sourceKey, view.quotedSourcePort, destinationKey, view.quotedDestinationPort);
@@ -1027,8 +1048,8 @@ export function addressKey(bytes: Uint8Array, at: number, ipVersion: number): nu
   return key;
 }
 
-/** The same for both directions of a connection. */
-function connectionHash(keyA: number, portA: number, keyB: number, portB: number): number {
+/** The same for both directions of a connection. Keys are those of {@link addressKey}. */
+export function connectionHash(keyA: number, portA: number, keyB: number, portB: number): number {
   let a = Math.imul(keyA ^ (portA << 16) ^ portA, 0x85ebca6b);
   a ^= a >>> 15;
   let b = Math.imul(keyB ^ (portB << 16) ^ portB, 0x85ebca6b);

@@ -1,5 +1,6 @@
 import type { Endpoint } from "../address.ts";
 import type { PacketView } from "../decode/packet-view.ts";
+import { BUCKET_COUNT } from "../prefilter/layout.ts";
 import { HalfConnection } from "./half-connection.ts";
 import type { ControlReassembler } from "./reassembler.ts";
 import type { PayloadTap } from "./stream-sink.ts";
@@ -80,6 +81,10 @@ export class Connection {
   halfOpen = false;
   /** A data connection only by its time and its client: what is said first on it may tell that it is a control connection. */
   guessed = false;
+  /** Its place among those lent to the prefilter (`lent-connections.ts`); -1 where it has none. */
+  lentAt = -1;
+  /** How often it came back since anything of it was counted. */
+  vainLoans = 0;
 
   constructor(
     role: ConnectionRole,
@@ -108,6 +113,11 @@ export class Connection {
     this.lastPacket = packet;
     this.lastSeconds = seconds;
     this.lastNanoseconds = nanoseconds;
+  }
+
+  /** Where the table looks for it. */
+  get bucket(): number {
+    return this.hash & (BUCKET_COUNT - 1);
   }
 
   /** Time of the first packet (seconds). */

@@ -1,26 +1,33 @@
 import type { PacketView } from "../decode/packet-view.ts";
+import { COPY_ENTRIES, COPY_MILLISECONDS } from "../prefilter/layout.ts";
+import type { CopyTables } from "../prefilter/prefilter.ts";
 
 /**
  * Two identical packets (connection, direction, sequence, acknowledgment, flags, window, length, IP-ID) closer than this are copies of one:
  * Linux retransmits no sooner than 200 ms (its floor for the timer of RFC 6298), a mirror or `-i any` copies within microseconds, and a
  * router between its two interfaces within its queueing delay.
  */
-export const COPY_SECONDS = 0.1;
-
-/** Packets of followed connections that are remembered; a copy that comes later than so many others is not told from a retransmission. */
-export const COPY_ENTRIES = 16_384;
+export const COPY_SECONDS = COPY_MILLISECONDS / 1000;
 
 const MASK = COPY_ENTRIES - 1;
 
 /** Signature in two integers; the time beside them is a double. */
 const FIELDS = 2;
 
-/** Remembers the signatures of the packets seen last, to tell copies from retransmissions. Direct-mapped, of fixed size. */
+/**
+ * Remembers the signatures of the packets seen last, to tell copies from retransmissions. Direct-mapped, of fixed size: a copy that comes later than
+ * {@link COPY_ENTRIES} others is not told from a retransmission. The prefilter writes those of the segments that it counts (`assembly/prefilter.ts`).
+ */
 export class CopyMemory {
-  readonly #signatures = new Int32Array(COPY_ENTRIES * FIELDS);
-  readonly #times = new Float64Array(COPY_ENTRIES);
+  readonly #signatures: Int32Array;
+  readonly #times: Float64Array;
   /** How far from the first the copy that was found last stands (seconds). */
   distance = 0;
+
+  constructor({ signatures, times }: CopyTables) {
+    this.#signatures = signatures;
+    this.#times = times;
+  }
 
   /**
    * True when the same packet was seen a moment ago; else it is remembered. Takes the view itself and makes the signature of two integers:

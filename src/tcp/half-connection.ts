@@ -41,7 +41,8 @@ export class HalfConnection {
   finAcked = false;
   finPacket = 0;
   #stalledAt = 0;
-  #largerLength = 0;
+  /** The first payload larger than {@link largestAcked} that was sent since that was acknowledged, and the offset behind it; 0 while there is none. */
+  largerLength = 0;
 
   // The beginning
   /** SYNs, or SYN-ACKs. */
@@ -80,7 +81,7 @@ export class HalfConnection {
   stalledLargest = 0;
   /** Largest payload that arrived. */
   largestAcked = 0;
-  #largerEnd = 0;
+  largerEnd = 0;
 
   // A window of nothing
   zeroWindowPacket = 0;
@@ -132,7 +133,7 @@ export class HalfConnection {
     if (this.finAt >= 0) this.finAt -= offset;
     this.standsAt = Math.max(0, this.standsAt - offset);
     this.#stalledAt -= offset;
-    this.#largerEnd -= offset;
+    this.largerEnd -= offset;
     this.#holes = this.#holes?.map(({ from, to }) => ({ from: from - offset, to: to - offset })) ?? null;
   }
 
@@ -155,9 +156,9 @@ export class HalfConnection {
     this.highest = end;
     this.lastNewPayloadPacket = packet;
     this.lastNewPayloadTime = time;
-    if (length > this.largestAcked && this.#largerLength === 0) {
-      this.#largerLength = length;
-      this.#largerEnd = end;
+    if (length > this.largestAcked && this.largerLength === 0) {
+      this.largerLength = length;
+      this.largerEnd = end;
     }
   }
 
@@ -236,9 +237,9 @@ export class HalfConnection {
     this.acked = offset;
     // An acknowledgment of less stands late in the file, or is of what was sent before.
     if (offset > this.#stalledAt) this.stalledRetransmissions = 0;
-    if (this.#largerLength !== 0 && offset >= this.#largerEnd) {
-      if (this.#largerLength > this.largestAcked) this.largestAcked = this.#largerLength;
-      this.#largerLength = 0;
+    if (this.largerLength !== 0 && offset >= this.largerEnd) {
+      if (this.largerLength > this.largestAcked) this.largestAcked = this.largerLength;
+      this.largerLength = 0;
     }
   }
 

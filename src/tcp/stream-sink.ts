@@ -50,4 +50,6 @@ export interface PayloadTap {
     time: number,
     acknowledged: number,
   ): boolean;
+  /** Stream offset of either end up to which payload may be left out, as nothing would change by it. */
+  unwantedTo(fromOriginator: boolean): number;
 }

@@ -63,6 +63,10 @@ export class DataRecords implements PayloadTap {
     return !(this.originator.done && this.responder.done);
   }
 
+  unwantedTo(fromOriginator: boolean): number {
+    return (fromOriginator ? this.originator : this.responder).unwantedTo;
+  }
+
   /** The TLS ClientHello of either end, whoever was the TLS client. */
   get clientHello(): TlsHello | null {
     return [this.originator.hello, this.responder.hello].find((hello) => hello?.role === "client") ?? null;
@@ -110,7 +114,12 @@ export class RecordWalk {
 
   /** Whether a segment that ends at this stream offset may hold a byte that matters. */
   wants(endsAt: number): boolean {
-    return !this.done && endsAt > this.#wanted;
+    return endsAt > this.unwantedTo;
+  }
+
+  /** Stream offset up to which no byte matters. */
+  get unwantedTo(): number {
+    return this.done ? Number.POSITIVE_INFINITY : this.#wanted;
   }
 
   /** A segment that {@link wants} lets through. */

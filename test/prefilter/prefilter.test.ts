@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { describe, it, test } from "node:test";
+import { describe, it, mock, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import fc from "fast-check";
 import { generate, VARIANTS, type VariantName } from "../../bench/generate.ts";
@@ -48,7 +48,8 @@ import {
   zeros,
 } from "../decode/frame-bytes.ts";
 import { analyzeCaptures } from "../support/analyze-captures.ts";
-import { type RawPacket, rawPackets } from "../support/capture-mutation.ts";
+import { CaptureBuilder, type RawSegment } from "../support/capture-builder.ts";
+import { pcapOf, type RawPacket, rawPackets } from "../support/capture-mutation.ts";
 import { withoutWebAssembly } from "./without-webassembly.ts";
 
 const FIN = 0x01;
@@ -476,12 +477,15 @@ describe("with the prefilter the report is what it is without", () => {
   for (const variant of variants)
     for (const [kind, amount] of [
       ["mixed", 8],
+      ["ftp-heavy", 8],
       ["small", 2],
       ["late-greeting-under-flood", 2],
     ] as const)
       it(`${kind}, ${variant}`, () => {
         const bytes = made(kind, variant, amount);
         assertSame(() => analyzeCapture(bytes));
+        // Of bulk data somebody has to follow the connection.
+        if (kind === "ftp-heavy") return;
         const { seen, all } = handedOut(bytes);
         assert.ok(all > 1000 && seen < all / 50, `${seen} of ${all} packets are handed out`);
       });
@@ -632,4 +636,111 @@ test("classic pcap with a frame check sequence, and versions whose lengths may b
   assert.equal(seenOf(pcapHeader({ network: 0x24000001 })), 50, "four bytes of FCS");
   assert.equal(seenOf(pcapHeader({ minor: 3 })), 50);
   assert.equal(seenOf(pcapHeader({ minor: 2 })), 50);
+});
+
+/** How many frames of these captures, one after the other, an analysis decodes, of how many. */
+function decoded(captures: readonly Uint8Array[]): { readonly frames: number; readonly packets: number } {
+  const decode = mock.method(PacketDecoder.prototype, "decode");
+  try {
+    const analyzer = createAnalyzer();
+    for (const bytes of captures) {
+      const opened = analyzer.beginCapture("capture");
+      for (let at = 0; at < bytes.length; ) {
+        const { room } = opened;
+        const length = Math.min(room?.length ?? bytes.length, bytes.length - at);
+        room?.set(bytes.subarray(at, at + length));
+        opened.push(room === null ? bytes : room.subarray(0, length));
+        at += length;
+      }
+      opened.end();
+    }
+    const { captures: read } = analyzer.finish();
+    return { frames: decode.mock.callCount(), packets: read.reduce((sum, { packets }) => sum + packets, 0) };
+  } finally {
+    decode.mock.restore();
+  }
+}
+
+test("an analysis decodes few packets of bulk transfers", () => {
+  const { frames, packets } = decoded([made("ftp-heavy", "plain", 20)]);
+  assert.ok(frames < packets / 8, `${frames} of ${packets}`);
+});
+
+test("an analysis decodes few packets of a flood, and of more captures one after the other than there are rooms", () => {
+  const small = made("small", "plain", 1);
+  const once = decoded([small]);
+  assert.ok(once.frames < once.packets / 4, `${once.frames} of ${once.packets}`);
+  const often = decoded(Array.from({ length: MAX_ROOMS + 4 }, () => small));
+  assert.ok(often.frames < often.packets / 4, `${often.frames} of ${often.packets}`);
+});
+
+test("sessions inside VXLAN are found far behind the beginning of a capture", () => {
+  const bytes = made("mixed", "plain", 2);
+  const vxlan = [0x08, 0, 0, 0, 0, 0, 9, 0];
+  const wrapped = rawPackets(bytes).map((packet) => {
+    const datagram = udp(5000, 4789, [...vxlan, ...packet.bytes]);
+    const outer = Uint8Array.from(ethernet(0x0800, ipv4({ protocol: 17 }, datagram)));
+    return { ...packet, bytes: outer, originalLength: outer.length };
+  });
+  const sessionsOf = (analysis: Analysis) => analysis.sessions.map(({ control }) => [control.start, control.outcome]);
+  const expected = sessionsOf(analyzeCapture(bytes));
+  assert.ok(expected.length > 0);
+  assert.deepEqual(sessionsOf(analyzeCapture(pcapOf(wrapped))), expected);
+});
+
+describe("what several captures show of one moment keeps its order", () => {
+  const CLIENT = "192.0.2.10:40000";
+  const SERVER = "198.51.100.21:4000";
+  type Packet = readonly [millisecond: number, said: RawSegment];
+  const captured = (...packets: readonly Packet[]): RawPacket[] => {
+    const net = new CaptureBuilder();
+    for (const [millisecond, said] of packets) {
+      net.wait(millisecond - net.elapsedMs);
+      net.segment(said);
+    }
+    return rawPackets(net.build());
+  };
+  /** One that everybody follows, so that each capture begins at the same time. */
+  const first: Packet = [0, { from: "192.0.2.77:5", to: "192.0.2.78:21", flags: "A" }];
+  /** Sent again and again, as after a crash; the server answers the last. */
+  const syn = (millisecond: number, seq: number): Packet => [
+    millisecond,
+    { from: CLIENT, to: SERVER, flags: "S", seq },
+  ];
+  const said: readonly Packet[] = [
+    [20, { from: SERVER, to: CLIENT, flags: "A", seq: 1, ack: 301, payload: "220 FTP server ready\r\n" }],
+    [21, { from: CLIENT, to: SERVER, flags: "A", seq: 301, ack: 23, payload: "USER anonymous\r\n" }],
+    [22, { from: SERVER, to: CLIENT, flags: "A", seq: 23, ack: 317, payload: "331 password\r\n" }],
+  ];
+  const assertLastSyn = ({ sessions, anomalies }: Analysis) => {
+    assert.equal(sessions.length, 1);
+    const [{ control }] = sessions;
+    // With an earlier SYN a hundred bytes would be missing before the first command.
+    assert.deepEqual([control.user, control.limits, anomalies.map(({ code }) => code)], ["anonymous", [], []]);
+  };
+
+  it("while they are open at once", () => {
+    assertLastSyn(
+      analyzeCaptures([
+        captured(first, syn(1, 100), syn(3, 300)),
+        captured(first, syn(2, 200), [4, first[1]]),
+        captured(first, ...said),
+      ]),
+    );
+  });
+
+  it("where one is opened when another has been read in part", () => {
+    const analyzer = createAnalyzer();
+    const one = analyzer.beginCapture("one");
+    const whole = pcapOf(captured(first, syn(1, 100), syn(3, 300), ...said));
+    const records = rawPackets(whole).map(({ bytes }) => 16 + bytes.length);
+    const cut = 24 + records[0] + records[1];
+    one.push(whole.subarray(0, cut));
+    const other = analyzer.beginCapture("other");
+    other.push(pcapOf(captured(first, syn(2, 200), [4, first[1]])));
+    assert.ok(one.hungry);
+    one.push(whole.subarray(cut));
+    while (other.hungry || one.hungry) (other.hungry ? other : one).end();
+    assertLastSyn(analyzer.finish());
+  });
 });

@@ -1,0 +1,192 @@
+import {
+  ACKED,
+  FIRST_LENT,
+  FOLLOWED,
+  HIGHEST,
+  HIGHEST_TTL,
+  IS_TOUCHED,
+  LARGER_END,
+  LARGER_LENGTH,
+  LARGEST_ACKED,
+  LAST_HALF,
+  LAST_IP_ID,
+  LAST_NANOSECONDS,
+  LAST_NEW_PAYLOAD_PACKET,
+  LAST_NEW_PAYLOAD_TIME,
+  LAST_PACKET,
+  LAST_SECONDS,
+  LENT_BYTES,
+  LENT_IP_VERSION,
+  LENT_PORTS,
+  LOWEST_TTL,
+  MAX_LENT,
+  NEXT_SEQUENCE,
+  ORIGINATOR_ADDRESS,
+  ORIGINATOR_HALF,
+  PACKETS,
+  PAYLOAD_PACKETS,
+  RESPONDER_ADDRESS,
+  RESPONDER_HALF,
+  SALT,
+  TOUCHED_COUNT,
+  UNWANTED_TO,
+  WINDOW,
+} from "../prefilter/layout.ts";
+import type { LentTables, PrefilterTables } from "../prefilter/prefilter.ts";
+import type { Connection } from "./connection.ts";
+import type { HalfConnection } from "./half-connection.ts";
+import { ANY_POINT } from "./vantage-points.ts";
+
+/** A connection that came back so often with nothing counted is lent more seldom: its packets do not come through a prefilter. */
+const VAIN_LOANS = 8;
+/** Once in so many of its packets. */
+const SELDOM = 32;
+
+/**
+ * Data connections lent to the prefilter, which counts their ordinary segments itself (`carryOn` in `assembly/prefilter.ts`): bulk data comes here only
+ * where something else happens. What it counted is put into the connections by {@link catchUp}, before anybody looks at them.
+ */
+export class LentConnections {
+  readonly #tables: LentTables | null;
+  readonly #shared: Uint32Array;
+  readonly #buckets: Uint16Array;
+  /** By place. */
+  readonly #connections: (Connection | null)[] = [];
+  readonly #free: number[] = [];
+
+  constructor({ lent, shared, buckets }: PrefilterTables) {
+    this.#tables = lent;
+    this.#shared = shared;
+    this.#buckets = buckets;
+  }
+
+  /** Lends a data connection, if nothing but its ordinary segments is expected and there is a place. Its last packet was an ordinary one. */
+  lend(connection: Connection): void {
+    const tables = this.#tables;
+    if (tables === null) return;
+    if (connection.vainLoans >= VAIN_LOANS && connection.packets % SELDOM !== 0) return;
+    const { originator, responder } = connection;
+    if (connection.point !== ANY_POINT || connection.guessed || !isQuiet(originator) || !isQuiet(responder)) return;
+    if (connection.lentAt < 0) {
+      if (this.#free.length === 0 && this.#connections.length >= MAX_LENT) return;
+      connection.lentAt = this.#free.pop() ?? this.#connections.length;
+      this.#connections[connection.lentAt] = connection;
+      this.#writeEnds(tables, connection);
+    }
+    const at = connection.lentAt * LENT_BYTES;
+    const { tap } = connection;
+    writeHalf(tables, at + ORIGINATOR_HALF, originator, tap === null ? Number.POSITIVE_INFINITY : tap.unwantedTo(true));
+    writeHalf(tables, at + RESPONDER_HALF, responder, tap === null ? Number.POSITIVE_INFINITY : tap.unwantedTo(false));
+    this.#buckets[connection.bucket] = connection.lentAt + FIRST_LENT;
+  }
+
+  /** From now on all its packets come here. */
+  takeBack(connection: Connection): void {
+    if (connection.lentAt < 0 || this.#buckets[connection.bucket] !== connection.lentAt + FIRST_LENT) return;
+    this.#buckets[connection.bucket] = FOLLOWED;
+    connection.vainLoans++;
+  }
+
+  /** It is followed no more. */
+  release(connection: Connection): void {
+    if (connection.lentAt < 0) return;
+    this.catchUp();
+    this.takeBack(connection);
+    this.#connections[connection.lentAt] = null;
+    this.#free.push(connection.lentAt);
+    connection.lentAt = -1;
+  }
+
+  /** Puts into the connections what was counted of them. */
+  catchUp(): void {
+    const count = this.#shared[TOUCHED_COUNT];
+    if (count === 0) return;
+    const { touched, words, doubles } = this.#tables!;
+    for (let i = 0; i < count; i++) {
+      const at = touched[i] * LENT_BYTES;
+      words[(at + IS_TOUCHED) >> 2] = 0;
+      const connection = this.#connections[touched[i]]!;
+      connection.vainLoans = 0;
+      connection.packets +=
+        readHalf(words, doubles, at + ORIGINATOR_HALF, connection.originator) +
+        readHalf(words, doubles, at + RESPONDER_HALF, connection.responder);
+      const isOriginator = words[(at + LAST_HALF) >> 2] === ORIGINATOR_HALF;
+      const { lastPacket, lastSeconds, lastNanoseconds } = isOriginator ? connection.originator : connection.responder;
+      connection.lastPacket = lastPacket;
+      connection.lastSeconds = lastSeconds;
+      connection.lastNanoseconds = lastNanoseconds;
+    }
+    this.#shared[TOUCHED_COUNT] = 0;
+  }
+
+  #writeEnds({ words, bytes }: LentTables, connection: Connection): void {
+    const { lentAt, ipVersion, originator, responder, addressKeyA, addressKeyB, addressBytes } = connection;
+    const at = lentAt * LENT_BYTES;
+    if (addressBytes === null) {
+      words[(at + ORIGINATOR_ADDRESS) >> 2] = addressKeyA;
+      words[(at + RESPONDER_ADDRESS) >> 2] = addressKeyB;
+    } else bytes.set(addressBytes, at + ORIGINATOR_ADDRESS);
+    words[(at + LENT_PORTS) >> 2] = (originator.port << 16) | responder.port;
+    words[(at + LENT_IP_VERSION) >> 2] = ipVersion;
+    words[(at + SALT) >> 2] = connection.salt;
+    words[(at + IS_TOUCHED) >> 2] = 0;
+  }
+}
+
+/** Whether nothing is under way of which an ordinary segment would change more than the prefilter knows. */
+function isQuiet(half: HalfConnection): boolean {
+  return (
+    half.base >= 0 &&
+    half.finAt < 0 &&
+    half.zeroWindowTime === 0 &&
+    half.stalledRetransmissions === 0 &&
+    // It has been heard.
+    half.ttl > 0
+  );
+}
+
+function writeHalf({ words, doubles }: LentTables, at: number, half: HalfConnection, unwantedTo: number): void {
+  const word = at >> 2;
+  const double = at >> 3;
+  doubles[double + (HIGHEST >> 3)] = half.highest;
+  doubles[double + (ACKED >> 3)] = half.acked;
+  // The first payload is noted as such.
+  doubles[double + (UNWANTED_TO >> 3)] = half.firstPayloadPacket === 0 ? Number.NEGATIVE_INFINITY : unwantedTo;
+  doubles[double + (LARGER_END >> 3)] = half.largerEnd;
+  words[word + (NEXT_SEQUENCE >> 2)] = half.base + half.highest;
+  words[word + (PACKETS >> 2)] = 0;
+  words[word + (PAYLOAD_PACKETS >> 2)] = 0;
+  words[word + (LOWEST_TTL >> 2)] = half.lowestTtl;
+  words[word + (HIGHEST_TTL >> 2)] = half.highestTtl;
+  words[word + (LARGEST_ACKED >> 2)] = half.largestAcked;
+  words[word + (LARGER_LENGTH >> 2)] = half.largerLength;
+}
+
+/** @returns how many packets of this half were counted */
+function readHalf(words: Uint32Array, doubles: Float64Array, at: number, half: HalfConnection): number {
+  const word = at >> 2;
+  const double = at >> 3;
+  half.acked = doubles[double + (ACKED >> 3)];
+  half.largestAcked = words[word + (LARGEST_ACKED >> 2)];
+  half.largerLength = words[word + (LARGER_LENGTH >> 2)];
+  const packets = words[word + (PACKETS >> 2)];
+  if (packets === 0) return 0;
+  words[word + (PACKETS >> 2)] = 0;
+  half.packets += packets;
+  half.lastPacket = doubles[double + (LAST_PACKET >> 3)];
+  half.lastSeconds = words[word + (LAST_SECONDS >> 2)];
+  half.lastNanoseconds = words[word + (LAST_NANOSECONDS >> 2)];
+  half.lastIpId = words[word + (LAST_IP_ID >> 2)] | 0;
+  half.window = words[word + (WINDOW >> 2)];
+  const payloadPackets = words[word + (PAYLOAD_PACKETS >> 2)];
+  if (payloadPackets === 0) return packets;
+  words[word + (PAYLOAD_PACKETS >> 2)] = 0;
+  const highest = doubles[double + (HIGHEST >> 3)];
+  half.payloadPackets += payloadPackets;
+  half.bytes += highest - half.highest;
+  half.highest = highest;
+  half.largerEnd = doubles[double + (LARGER_END >> 3)];
+  half.lastNewPayloadPacket = doubles[double + (LAST_NEW_PAYLOAD_PACKET >> 3)];
+  half.lastNewPayloadTime = doubles[double + (LAST_NEW_PAYLOAD_TIME >> 3)];
+  return packets;
+}
