@@ -711,7 +711,7 @@ export class ConnectionTable {
     const bucket = hash & (BUCKET_COUNT - 1);
     connection.next = this.#buckets[bucket];
     this.#buckets[bucket] = connection;
-    if (this.#bucketUses[bucket] === 0) this.#bucketUses[bucket] = FOLLOWED;
+    this.#bucketUses[bucket] = FOLLOWED;
     this.size++;
     // One of its two ports makes its packets interesting: the less common one
     const port = this.#controlPort[responderPort] === 1 ? -1 : responderPort >= 1024 ? responderPort : originatorPort;

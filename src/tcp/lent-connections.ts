@@ -133,16 +133,12 @@ export class LentConnections {
   }
 }
 
-/** Whether nothing is under way of which an ordinary segment would change more than the prefilter knows. */
+/**
+ * Whether nothing is under way of which an ordinary segment would change more than the prefilter knows. (An end that was never heard has no TTL that
+ * fits, so its first packet comes here.)
+ */
 function isQuiet(half: HalfConnection): boolean {
-  return (
-    half.base >= 0 &&
-    half.finAt < 0 &&
-    half.zeroWindowTime === 0 &&
-    half.stalledRetransmissions === 0 &&
-    // It has been heard.
-    half.ttl > 0
-  );
+  return half.finAt < 0 && half.zeroWindowTime === 0 && half.stalledRetransmissions === 0;
 }
 
 function writeHalf({ words, doubles }: LentTables, at: number, half: HalfConnection, unwantedTo: number): void {

@@ -7,11 +7,11 @@ import { emptyFrame } from "../../src/capture/frame.ts";
 import { PacketDecoder } from "../../src/decode/decode-packet.ts";
 import { emptyPacketView, PacketKind } from "../../src/decode/packet-view.ts";
 import { CONTROL_SIGNATURE } from "../../src/ftp/signature.ts";
-import { BUCKET_COUNT, MAX_LENT } from "../../src/prefilter/layout.ts";
+import { BUCKET_COUNT, FIRST_LENT, MAX_LENT } from "../../src/prefilter/layout.ts";
 import { Prefilter } from "../../src/prefilter/prefilter.ts";
 import type { Connection } from "../../src/tcp/connection.ts";
 import { addressKey, ConnectionTable, connectionHash } from "../../src/tcp/connection-table.ts";
-import { ANY_POINT } from "../../src/tcp/vantage-points.ts";
+import { ANY_POINT, VantagePoints } from "../../src/tcp/vantage-points.ts";
 import type { Watcher } from "../../src/tcp/watchlist.ts";
 import { withoutWebAssembly } from "../prefilter/without-webassembly.ts";
 import { CaptureBuilder, type CaptureOptions, type RawSegment } from "../support/capture-builder.ts";
@@ -35,11 +35,23 @@ interface Follow {
   /** Of the server's stream: up to there nobody wants the payload. */
   readonly unwantedTo?: number;
   /** Called with each packet that is handed out, before the table gets it. */
-  readonly onPacket?: (table: ConnectionTable, connections: readonly Connection[], number: number) => void;
+  readonly onPacket?: Look;
+  /** And after it. */
+  readonly onHandled?: Look;
+  /** False: nothing is stepped over. */
+  readonly room?: boolean;
 }
 
+type Look = (table: ConnectionTable, connections: readonly Connection[], number: number) => void;
+
+/** Both captures of the tests are one point. */
+const points = new VantagePoints(() => true);
+
 /** What is known of data connections to port 50000 and the ports behind it, and which packets were handed out. */
-function followed(net: CaptureBuilder, { hosts = IPV4, snaplen = 0, unwantedTo, onPacket }: Follow = {}) {
+function followed(
+  net: CaptureBuilder,
+  { hosts = IPV4, snaplen = 0, unwantedTo, onPacket, onHandled, room = true }: Follow = {},
+) {
   const anomalies = new AnomalyLog();
   const prefilter = new Prefilter();
   const opened: Connection[] = [];
@@ -63,7 +75,7 @@ function followed(net: CaptureBuilder, { hosts = IPV4, snaplen = 0, unwantedTo, 
     controlChanged: ignore,
     controlSeenElsewhere: ignore,
   };
-  const table = new ConnectionTable([21], CONTROL_SIGNATURE, observer, anomalies, { tables: prefilter.tables });
+  const table = new ConnectionTable([21], CONTROL_SIGNATURE, observer, anomalies, { points, tables: prefilter.tables });
   const watcher: Watcher = {
     controlAddress: hosts.server,
     controlPort: 21,
@@ -77,7 +89,7 @@ function followed(net: CaptureBuilder, { hosts = IPV4, snaplen = 0, unwantedTo, 
   table.watchlist.expectPort(50_000, watcher);
   prefilter.setTick(0xffff_ffff, 0xffff_ffff);
   const capture = prefilter.forCapture(3);
-  capture.open();
+  if (room) capture.open();
   capture.setUntil(null);
   const reader = createCaptureReader("capture", 3, anomalies, { prefilter: capture });
   const decoder = new PacketDecoder(anomalies);
@@ -88,10 +100,14 @@ function followed(net: CaptureBuilder, { hosts = IPV4, snaplen = 0, unwantedTo, 
   while (reader.next(frame)) {
     handedOut.push(frame.packetNumber);
     onPacket?.(table, opened, frame.packetNumber);
-    if (decoder.decode(frame, 3, view) === PacketKind.tcp) table.segment(view);
+    const kind = decoder.decode(frame, 3, view);
+    if (kind === PacketKind.tcp) table.segment(view);
+    else if (kind === PacketKind.icmpError) table.icmpError(view);
+    onHandled?.(table, opened, frame.packetNumber);
   }
   table.catchUp();
-  return { connections: opened.map(known), wanted, handedOut, packets: reader.summary.packets };
+  const { buckets } = prefilter.tables;
+  return { connections: opened.map(known), wanted, handedOut, packets: reader.summary.packets, buckets };
 }
 
 /** All that anybody may look at. */
@@ -157,6 +173,14 @@ const ORDINARY: readonly Case[] = [
       client({ flags: "A", seq: 111, ack: 1031, window: 300 });
       client({ flags: "A", seq: 111, ack: 1025, window: 301 });
       client({ flags: "A", seq: 111, ack: 1060, window: 302 });
+    },
+  },
+  {
+    what: "an acknowledgment of a part of what is larger than all that was acknowledged",
+    say: ({ client, server }) => {
+      server({ flags: "A", seq: 1021, ack: 111, payload: "larger than all that was acknowledged" });
+      server({ flags: "A", seq: 1058, ack: 111, payload: TEN_BYTES });
+      client({ flags: "A", seq: 111, ack: 1041 });
     },
   },
   {
@@ -286,26 +310,71 @@ describe("what is not ordinary is handed out", () => {
   });
 });
 
-test("a connection that ends leaves its place to the next, and of several in one place's bucket each gets its own", () => {
+test("a connection that is followed no more leaves its place to another, which is counted as itself", () => {
   const build = () => {
     const net = new CaptureBuilder();
-    for (let i = 0; i < 8; i++) {
-      const data = net.connect({
-        client: `192.0.2.10:${41_000 + i}`,
-        server: "203.0.113.5:50000",
-        serverIsn: 1000 * i,
-      });
-      data.serverData(50_000 + 1460 * i);
-      data.finish("server");
-    }
+    const dial = (port: number) => net.connect({ client: `192.0.2.10:${port}`, server: "203.0.113.5:50000" });
+    const [first, second] = [dial(41_000), dial(41_001)];
+    for (const data of [first, second]) data.serverData(30_000);
+    first.ack("client", { window: 0 });
+    const third = dial(41_002);
+    for (const data of [third, second, first]) data.serverData(40_000 + (data === third ? 7 : 0));
     return net;
   };
-  const { handedOut, packets, connections } = assertSame(build);
+  const removed: Look = (table, connections) => {
+    const [first] = connections;
+    if (first?.originator.zeroWindowTime > 0) table.remove(first);
+  };
+  const { handedOut, packets, connections, buckets } = assertSame(build, { onHandled: removed });
   assert.deepEqual(
     connections.map(({ responder }) => responder.bytes),
-    [0, 1, 2, 3, 4, 5, 6, 7].map((i) => 50_000 + 1460 * i),
+    [30_000, 70_000, 40_007],
   );
   assert.ok(handedOut.length < packets / 3, `${handedOut.length} of ${packets}`);
+  // The first and the second place, no third.
+  assert.equal(Math.max(...buckets), 1 + FIRST_LENT);
+});
+
+test("a connection of which nothing is ever counted is lent seldom, one that is counted now and then always", () => {
+  /** How often it came back at most with nothing counted. */
+  const vainLoans = (room: boolean) => {
+    const { net, server } = underWay();
+    for (let i = 0; i < 200; i++) {
+      // Each fifth is a keep-alive.
+      const next = 1021 + 10 * (i - Math.floor(i / 5));
+      if (i % 5 === 4) server({ flags: "A", seq: next - 1, ack: 111 });
+      else server({ flags: "A", seq: next, ack: 111, payload: TEN_BYTES });
+    }
+    let most = 0;
+    const { handedOut } = followed(net, {
+      room,
+      onHandled: (_table, [connection]) => {
+        most = Math.max(most, connection?.vainLoans ?? 0);
+      },
+    });
+    return { most, handedOut: handedOut.length };
+  };
+  const without = vainLoans(false);
+  assert.equal(without.handedOut, 206);
+  assert.ok(without.most >= 8 && without.most <= 8 + 200 / 32, `lent ${without.most} times in vain`);
+  const counted = vainLoans(true);
+  assert.ok(counted.most <= 1 && counted.handedOut < 100, `lent ${counted.most} times in vain`);
+});
+
+test("what may yet turn out to be a control connection is not lent", () => {
+  const build = () => {
+    const net = new CaptureBuilder();
+    const data = net.connect({ client: "192.0.2.10:40001", server: "203.0.113.5:50000" });
+    data.server("abc");
+    data.ack("client", { window: 400 });
+    data.server("220 FTP server ready\r\n");
+    return net;
+  };
+  const guess: Look = (_table, [connection], number) => {
+    if (number === 3) connection.guessed = true;
+  };
+  const { handedOut } = followed(build(), { onPacket: guess });
+  assert.deepEqual(handedOut, [1, 2, 3, 4, 5, 6]);
 });
 
 test("more connections at once than have a place", () => {
@@ -318,7 +387,8 @@ test("more connections at once than have a place", () => {
     for (let round = 0; round < 4; round++) for (const data of all) data.server(TEN_BYTES);
     return net;
   };
-  const { handedOut } = assertSame(build);
+  const { handedOut, buckets } = assertSame(build);
+  assert.equal(Math.max(...buckets), MAX_LENT - 1 + FIRST_LENT);
   // Handshake, first payload; then those without a place, and the few whose bucket another one is lent from.
   const least = 4 * most + 3 * 50;
   assert.ok(handedOut.length >= least && handedOut.length < least + 100, `${handedOut.length} of at least ${least}`);
@@ -398,22 +468,31 @@ test("what was counted is known to whoever asks between two packets", () => {
   assert.deepEqual(asked, [10, 70, 11, 11]);
 });
 
-test("a connection that is bound to a point is lent no more", () => {
-  const build = () => {
-    const { net, server } = underWay();
-    for (let i = 0; i < 3; i++) server({ flags: "A", seq: 1021 + 10 * i, ack: 111, payload: TEN_BYTES });
-    net.segment({ from: "198.51.100.1:1", to: "198.51.100.2:21", flags: "A", payload: "x" });
-    for (let i = 3; i < 6; i++) server({ flags: "A", seq: 1021 + 10 * i, ack: 111, payload: TEN_BYTES });
-    return net;
-  };
-  const { handedOut } = followed(build(), {
-    onPacket: (table, [connection], number) => {
-      if (number === 10) table.setPoint(connection, 1);
-      if (number === 11) connection.point = ANY_POINT;
+test("an ICMP error finds the connections up to date", () => {
+  const asked: number[] = [];
+  const { net, server } = underWay();
+  for (let i = 0; i < 5; i++) server({ flags: "A", seq: 1021 + 10 * i, ack: 111, payload: TEN_BYTES });
+  net.icmpError({ from: "198.51.100.1", type: 3, code: 1 });
+  followed(net, {
+    onHandled: (_table, [connection], number) => {
+      if (number === 12) asked.push(connection.responder.bytes);
     },
   });
-  // The one behind it shows that it came back; it is lent again behind that.
-  assert.deepEqual(handedOut, [1, 2, 3, 4, 10, 11]);
+  assert.deepEqual(asked, [70]);
+});
+
+test("a connection that is bound to a point is lent no more", () => {
+  const { net, server } = underWay();
+  for (let i = 0; i < 3; i++) server({ flags: "A", seq: 1021 + 10 * i, ack: 111, payload: TEN_BYTES });
+  net.segment({ from: "198.51.100.1:1", to: "198.51.100.2:21", flags: "A", payload: "x" });
+  for (let i = 3; i < 6; i++) server({ flags: "A", seq: 1021 + 10 * i, ack: 111, payload: TEN_BYTES });
+  const { handedOut, connections } = followed(net, {
+    onPacket: (table, [connection], number) => {
+      if (number === 10) table.setPoint(connection, points.of(3));
+    },
+  });
+  assert.deepEqual(handedOut, [1, 2, 3, 4, 10, 11, 12, 13]);
+  assert.equal(connections[0].responder.bytes, 80);
 });
 
 /** What an end may do next. */
