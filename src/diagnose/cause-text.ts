@@ -369,6 +369,19 @@ export const CAUSE_TEXT = {
     meaning:
       "The control connection is reset or falls silent in the middle of the session, and nothing in the capture says why.",
     remedy: ["Capture at the other end as well: whether its packets left there decides between host and path."],
+    situations: {
+      "server-silent": {
+        remedy: [
+          "The server's host is there and its FTP service says nothing: read the server's log of that moment, first for name lookups that wait (vsftpd: reverse_lookup_enable=NO, ProFTPD: UseReverseDNS off, Pure-FTPd: -H).",
+          "Look whether a load balancer or a firewall accepts connections in the server's name and has none to hand them to.",
+        ],
+      },
+      "silent-after-ccc": {
+        remedy: [
+          "After CCC both ends have to leave TLS in the same way, and these two do not: do without CCC (lftp: ftp:ssl-use-ccc no), or let the other end shut TLS down (curl: --ftp-ssl-ccc-mode).",
+        ],
+      },
+    },
   },
   "control-idle-timeout": {
     title: "a NAT device or firewall forgets the idle control connection",

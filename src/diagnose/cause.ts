@@ -67,7 +67,11 @@ export type Situation =
   /** PORT or EPRT names neither end of the control connection: another server, it may be (FXP). */
   | "third-host"
   /** The host itself resets. */
-  | "own-reset";
+  | "own-reset"
+  /** The server's host acknowledges, and its FTP says nothing. */
+  | "server-silent"
+  /** The same, since CCC. */
+  | "silent-after-ccc";
 
 /** Circumstances that help a cause along and never stand alone. */
 export const CONTRIBUTING_IDS = ["control-encrypted", "helper-absent", "client-obeys-private-address"] as const;

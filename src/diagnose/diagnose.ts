@@ -5,6 +5,7 @@ import { isInHandshake } from "./auth.ts";
 import { controlBlindness } from "./blind-spots.ts";
 import type { CauseId, LimitId } from "./cause.ts";
 import type { CaptureFacts, ChannelContext } from "./context.ts";
+import { vainWait } from "./control-end.ts";
 import { channelLimits, sessionLimits } from "./limits.ts";
 import { judge } from "./outcome.ts";
 import { CHANNEL_RULES, SESSION_RULES } from "./rules.ts";
@@ -120,10 +121,11 @@ function diagnoseControl(
 
 /**
  * Whether no rule of the control connection can have its proof, as in most sessions: each begins with a connection that did not come about, a
- * server that says no (4xx, 5xx), AUTH, or an end that is not in good order; or with a server that never spoke.
+ * server that says no (4xx, 5xx), AUTH, or an end that is not in good order; or with a server that never spoke, or fell silent.
  */
-function isUneventful({ control, server, exchanges }: SessionFacts): boolean {
-  if (!control.closedOrderly || server.highest === 0) return false;
+function isUneventful(session: SessionFacts): boolean {
+  const { control, server, exchanges } = session;
+  if (!control.closedOrderly || server.highest === 0 || vainWait(session) !== null) return false;
   return exchanges.every(({ command, final }) => command?.verb !== "AUTH" && (final === null || final.code < 400));
 }
 

@@ -1,8 +1,9 @@
 import type { SessionFacts } from "../../correlate/session-facts.ts";
+import type { CommandEvent } from "../../ftp/control-event.ts";
 import { answerLostFact, isAnswerLost, REPEATED_SYNS } from "../attempt.ts";
 import { isInHandshake } from "../auth.ts";
 import type { SessionRule } from "../context.ts";
-import { controlEnd } from "../control-end.ts";
+import { controlEnd, vainWait } from "../control-end.ts";
 import { forgerOf, resetOrigin } from "../packet-origin.ts";
 import type { Verdict } from "../verdict.ts";
 import { millisecondsText, replyText, secondsText } from "../wording.ts";
@@ -16,6 +17,8 @@ export const rule: SessionRule = ({ session }) => {
   if (unheard) return unheard;
   const unwelcome = endsBeforeGreeting(session);
   if (unwelcome) return unwelcome;
+  const silent = fallsSilent(session);
+  if (silent) return silent;
   const expelled = endedByDevice(session);
   if (expelled) return expelled;
   const goodbye = session.exchanges.some((exchange) => exchange.final?.code === 221 || exchange.final?.code === 421);
@@ -102,6 +105,46 @@ function endsBeforeGreeting({ server, client, control }: SessionFacts): Verdict 
       },
     ],
   };
+}
+
+/** The server's host is there and its FTP says nothing, until the client gives up. */
+function fallsSilent(session: SessionFacts): Verdict | undefined {
+  const wait = vainWait(session);
+  if (!wait) return undefined;
+  const { command, packet, seconds, cameLate } = wait;
+  const sinceCcc = isSinceCcc(session, command);
+  const until = `for ${secondsText(seconds)}, until the client leaves`;
+  const what =
+    command !== null
+      ? `${command.verb} gets no reply`
+      : session.client.highest === 0
+        ? "the server accepts the connection and sends no greeting"
+        : "what the client says first gets no answer";
+  const heard = session.client.highest === 0 ? "" : "; the server's host has acknowledged it";
+  return {
+    outcome: "failed",
+    cause: "control-connection-lost",
+    confidence: "possible",
+    situation: sinceCcc ? "silent-after-ccc" : "server-silent",
+    facts: [{ packet, says: `${what} ${until}${cameLate ? " (it comes behind that)" : ""}${heard}` }],
+    alternatives: sinceCcc
+      ? []
+      : [
+          {
+            cause: "server-busy",
+            missing: "the server's log: what it was waiting for (a name lookup, a slow disk, a process that is gone)",
+          },
+        ],
+  };
+}
+
+/** Whether nothing was answered in the clear since TLS ended (RFC 2228 section 3: CCC). */
+function isSinceCcc({ security, events, exchanges }: SessionFacts, command: CommandEvent | null): boolean {
+  if (command === null || !security.endsWith("-then-ccc")) return false;
+  const ended = events.findLast(({ kind }) => kind === "tls-record")?.stamp.packet ?? 0;
+  return !exchanges.some(
+    ({ command: asked, final }) => asked !== null && asked !== command && final !== null && asked.stamp.packet > ended,
+  );
 }
 
 /**

@@ -1,9 +1,10 @@
-import { test } from "node:test";
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
 import { analyzeCapture } from "../../../src/index.ts";
 import { CaptureBuilder } from "../../support/capture-builder.ts";
 import { tlsFlights } from "../../support/tls-records.ts";
-import { CLIENT, Dialogue, FORGED, judges, SERVER, shows, tlsListing } from "../dialogue.ts";
-import { DEAD_RETRANSMISSIONS, DEAD_SECONDS } from "../thresholds.ts";
+import { CLIENT, Dialogue, type DialogueOptions, FORGED, judges, SERVER, shows, tlsListing } from "../dialogue.ts";
+import { DEAD_RETRANSMISSIONS, DEAD_SECONDS, SHORTEST_TIMEOUT_SECONDS } from "../thresholds.ts";
 
 const CAUSE = "control-connection-lost";
 
@@ -297,4 +298,117 @@ test("the SYN-ACK never arrives: the connection came about for the server alone"
 test("silent: a SYN sent once may be a scanner's or bear a forged source; it is not said to have worked either", () => {
   judges(neverBegun([0], [0, 1, 3]).control, "undetermined");
   judges(neverBegun([0], [0]).control, "ok");
+});
+
+describe("the server's host is there and its FTP says nothing until the client leaves", () => {
+  const lost = (says: RegExp, evidence: readonly number[]) => ({
+    outcome: "failed" as const,
+    cause: "control-connection-lost" as const,
+    confidence: "possible" as const,
+    evidence,
+    says,
+  });
+
+  test("no greeting", () => {
+    const ftp = new Dialogue();
+    ftp.pause(SHORTEST_TIMEOUT_SECONDS + 4).control.finish("client");
+    const { control } = ftp.session();
+    shows(control, {
+      ...lost(/sends no greeting for 12\.\d s, until the client leaves$/, [2]),
+      alternatives: ["server-busy"],
+    });
+    assert.match(control.remedy.join(" "), /UseReverseDNS off/);
+  });
+
+  test("no answer to a ClientHello on the port of implicit TLS, where a server waits for it", () => {
+    const ftp = new Dialogue({ port: 990 });
+    const [hello] = ftp.control.tls({}, 1);
+    ftp.control.ack("server");
+    ftp.pause(SHORTEST_TIMEOUT_SECONDS + 1).control.finish("client");
+    shows(ftp.session().control, lost(/what the client says first gets no answer for 9\.\d s/, [hello]));
+    const silent = new Dialogue({ port: 990 });
+    silent.pause(30).control.finish("client");
+    assert.equal(silent.session().control.outcome, "ok");
+  });
+
+  test("no reply to a command, or one that comes when the client has left", () => {
+    for (const late of [false, true]) {
+      const ftp = new Dialogue().login();
+      const { command } = ftp.ask("SYST");
+      ftp.control.ack("server");
+      ftp.pause(SHORTEST_TIMEOUT_SECONDS + 1);
+      if (late) {
+        ftp.control.fin("client");
+        ftp.control.server("215 UNIX Type: L8\r\n");
+      } else ftp.control.finish("client");
+      const says =
+        /: SYST gets no reply for 9\.\d s, until the client leaves( \(it comes behind that\))?; the server's host has/;
+      shows(ftp.session().control, lost(says, [command]));
+    }
+  });
+
+  test("after CCC the two ends do not leave TLS in the same way", () => {
+    const ftp = new Dialogue({ software: "pure-ftpd" }).secureLogin().clearAgain();
+    const { command } = ftp.ask("PWD");
+    ftp.control.ack("server");
+    ftp.pause(SHORTEST_TIMEOUT_SECONDS + 1).control.fin("client");
+    ftp.control.server("200 Logout.\r\n");
+    const { control } = ftp.session();
+    shows(control, { ...lost(/: PWD gets no reply for 9\.\d s/, [command]), alternatives: [] });
+    assert.match(control.remedy[0], /CCC/);
+    // Once anything was answered in the clear it is not CCC.
+    const answered = new Dialogue().secureLogin().clearAgain();
+    answered.ask("PWD", '257 "/"');
+    answered.ask("SYST");
+    answered.control.ack("server");
+    answered.pause(SHORTEST_TIMEOUT_SECONDS + 1).control.finish("client");
+    const later = answered.session().control;
+    assert.equal(later.cause, CAUSE);
+    assert.match(later.remedy[0], /log of that moment/);
+  });
+
+  const look = (what: string, build: (ftp: Dialogue) => void, options: DialogueOptions = {}) =>
+    test(`not: ${what}`, () => {
+      const ftp = new Dialogue(options);
+      build(ftp);
+      assert.notEqual(ftp.session().control.cause, CAUSE);
+    });
+  const waits = (ftp: Dialogue, command: string, seconds = SHORTEST_TIMEOUT_SECONDS + 4) => {
+    ftp.ask(command);
+    ftp.control.ack("server");
+    return ftp.pause(seconds);
+  };
+  look("a client that waits less", (ftp) =>
+    waits(ftp.login(), "SYST", SHORTEST_TIMEOUT_SECONDS - 0.5).control.finish("client"),
+  );
+  look("a scanner that waits less", (ftp) => ftp.pause(SHORTEST_TIMEOUT_SECONDS - 0.5).control.finish("client"));
+  test("not: a server that takes its time, for which the client waits", () => {
+    const greeting = new Dialogue().pause(20).login();
+    greeting.control.finish("client");
+    assert.equal(greeting.session().control.cause, null);
+    const reply = new Dialogue().login();
+    waits(reply, "SYST").control.server("215 UNIX Type: L8\r\n");
+    reply.ask("QUIT", "221 Goodbye.");
+    reply.control.finish("server");
+    assert.equal(reply.session().control.cause, null);
+  });
+  look("a client that was idle", (ftp) => ftp.login().pause(60).control.finish("client"));
+  look("QUIT, for whose reply nobody waits", (ftp) => waits(ftp.login(), "QUIT").control.finish("client"));
+  look("a command that belongs to a data channel", (ftp) => waits(ftp.login(), "LIST").control.finish("client"));
+  look("a server that leaves first", (ftp) => waits(ftp.login(), "SYST").control.finish("server"));
+  look("a session that is open when the capture ends", (ftp) => {
+    waits(ftp.login(), "SYST");
+    ftp.net.udp({ from: "192.0.2.77:1", to: "192.0.2.78:53", payload: "x" });
+  });
+  look("a reply that the capture lost", (ftp) => {
+    ftp.login().ask("SYST");
+    ftp.net.uncaptured(() => ftp.control.server("215 UNIX Type: L8\r\n"));
+    ftp.control.ack("client");
+    ftp.pause(20).control.finish("client");
+  });
+  look("a greeting that the capture lost", (ftp) => {
+    ftp.net.uncaptured(() => ftp.control.server("220 ready\r\n"));
+    ftp.control.ack("client");
+    ftp.pause(20).control.finish("client");
+  });
 });
