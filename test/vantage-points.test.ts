@@ -178,6 +178,27 @@ describe("two vantage points of one session", () => {
     assert.match(lost.remedy, /The SYN gets through and its answer does not/);
   });
 
+  it("may show a data connection where the other takes it for a control connection", () => {
+    // The server's passive port is one of the control ports, and the second capture lacks the grant.
+    const conversation = (net: CaptureBuilder, vantage: Side) => {
+      const control = greeting(net);
+      control.client("PASV\r\n");
+      const granted = () => control.server("227 Entering Passive Mode (203,0,113,5,8,73)\r\n");
+      if (vantage === "client") granted();
+      else net.uncaptured(granted);
+      const data = net.connect({ client: "192.0.2.10:40001", server: "203.0.113.5:2121", clientIsn: 7, serverIsn: 9 });
+      control.client("LIST\r\n");
+      control.server("150 here it comes\r\n");
+      data.data("server", 300);
+      data.finish("server");
+      control.server("226 done\r\n");
+      control.finish("client");
+    };
+    const { sessions } = analyzeCaptures([view("client", conversation), later(view("server", conversation), 20)]);
+    const [whole] = sessions.filter(({ control }) => control.firstPacket.capture === 0);
+    assert.equal(whole.dataChannels[0].connection?.bytesFromResponder, 300);
+  });
+
   it("give the channel whose SYN only one shows the cause that each gives alone", () => {
     const captures = [view("client", filtered), later(view("server", filtered), 20)];
     const analysis = analyzeCaptures(captures);

@@ -364,7 +364,7 @@ export class ConnectionTable {
     return point === ANY_POINT || point === this.#points!.of(captureIndexOf(view.packet));
   }
 
-  /** Connections between the same endpoints that are followed at other points. */
+  /** Connections between the same endpoints that are followed at other points; what is a control connection here may be a data connection there. */
   #elsewhere(connection: Connection): Connection[] {
     const found: Connection[] = [];
     if (this.#points?.areSeveral !== true) return found;
@@ -505,7 +505,7 @@ export class ConnectionTable {
     this.#follow(connection, view, !answered);
     if (role === "control") {
       for (const other of this.#elsewhere(connection))
-        if (other.originator.base === connection.originator.base)
+        if (other.role === "control" && other.originator.base === connection.originator.base)
           this.#observer.controlSeenElsewhere(other, connection);
     }
     if (this.#earlyResets.mayHold(time) || this.#earlyErrors.mayHold(time) || this.#earlyHellos.mayHold(time))
@@ -656,7 +656,8 @@ export class ConnectionTable {
       this.#anomalies,
     );
     this.#follow(connection, view, toServer);
-    for (const other of this.#elsewhere(connection)) this.#observer.controlSeenElsewhere(other, connection);
+    for (const other of this.#elsewhere(connection))
+      if (other.role === "control") this.#observer.controlSeenElsewhere(other, connection);
     return true;
   }
 

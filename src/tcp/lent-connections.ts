@@ -66,7 +66,9 @@ export class LentConnections {
     if (tables === null) return;
     if (connection.vainLoans >= VAIN_LOANS && connection.packets % SELDOM !== 0) return;
     const { originator, responder } = connection;
-    if (connection.point !== ANY_POINT || connection.guessed || !isQuiet(originator) || !isQuiet(responder)) return;
+    // Of a control connection every segment is looked at, also when its streams are read no more.
+    if (connection.role !== "data" || connection.point !== ANY_POINT || connection.guessed) return;
+    if (!isQuiet(originator) || !isQuiet(responder)) return;
     if (connection.lentAt < 0) {
       if (this.#free.length === 0 && this.#connections.length >= MAX_LENT) return;
       connection.lentAt = this.#free.pop() ?? this.#connections.length;

@@ -58,7 +58,12 @@ function followed(
   const wanted: number[] = [];
   const ignore = () => {};
   const observer = {
-    controlOpened: () => null,
+    // On an odd port, as its greeting shows.
+    controlOpened: (connection: Connection, recognised: boolean) => {
+      if (!recognised) return null;
+      opened.push(connection);
+      return { data: ignore, gap: ignore };
+    },
     dataOpened: (connection: Connection) => {
       opened.push(connection);
       if (unwantedTo !== undefined)
@@ -359,6 +364,21 @@ test("a connection of which nothing is ever counted is lent seldom, one that is 
   assert.ok(without.most >= 8 && without.most <= 8 + 200 / 32, `lent ${without.most} times in vain`);
   const counted = vainLoans(true);
   assert.ok(counted.most <= 1 && counted.handedOut < 100, `lent ${counted.most} times in vain`);
+});
+
+test("a control connection is not lent, not even when its streams are read no more", () => {
+  const net = new CaptureBuilder();
+  const control = net.connect({ client: "192.0.2.99:40001", server: "198.51.100.7:2100" });
+  control.server("220 FTP server ready\r\n");
+  control.client("USER alice\r\n");
+  for (let i = 0; i < 4; i++) control.ack("client", { window: 500 + i });
+  const { handedOut, packets } = followed(net, {
+    onHandled: (_table, [connection], number) => {
+      if (number === 5) connection.reassembler = null;
+    },
+  });
+  assert.deepEqual(handedOut.slice(-6), [4, 5, 6, 7, 8, 9]);
+  assert.equal(packets, 9);
 });
 
 test("what may yet turn out to be a control connection is not lent", () => {
