@@ -340,6 +340,32 @@ test("a connection that is followed no more leaves its place to another, which i
   assert.equal(Math.max(...buckets), 1 + FIRST_LENT);
 });
 
+test("a connection that is followed no more leaves nothing in a bucket that it shares", () => {
+  const { client, server } = IPV4;
+  const bucketOf = (clientPort: number, port: number) =>
+    connectionHash(keyOf(client), clientPort, keyOf(server), port) & (BUCKET_COUNT - 1);
+  let [from, to] = [1025, 1025];
+  while (bucketOf(from, to) !== bucketOf(40_001, 50_000)) if (++from === 30_000) [from, to] = [1025, to + 1];
+  const build = () => {
+    const net = new CaptureBuilder();
+    net.connect({ client: endpoint(client, from), server: endpoint(server, to) });
+    // Its port stays one of interest.
+    net.connect({ client: endpoint(client, 40_007), server: endpoint(server, 50_000) });
+    const data = net.connect({ client: endpoint(client, 40_001), server: endpoint(server, 50_000) });
+    for (let i = 0; i < 6; i++) data.server(TEN_BYTES);
+    net.segment({ from: "198.51.100.1:1", to: "198.51.100.2:21", flags: "A", payload: "x" });
+    for (let i = 0; i < 6; i++) data.server(TEN_BYTES);
+    return net;
+  };
+  const removed: Look = (table, [, , data], number) => {
+    if (number === 16) table.remove(data);
+  };
+  const { handedOut, packets, connections } = assertSame(build, { onPacket: removed });
+  assert.equal(connections[2].responder.bytes, 60);
+  assert.deepEqual(handedOut.slice(-6), [17, 18, 19, 20, 21, 22]);
+  assert.equal(packets, 22);
+});
+
 test("a connection of which nothing is ever counted is lent seldom, one that is counted now and then always", () => {
   /** How often it came back at most with nothing counted. */
   const vainLoans = (room: boolean) => {
