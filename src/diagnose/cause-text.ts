@@ -169,7 +169,15 @@ export const CAUSE_TEXT = {
       "If the reset comes from the server itself, check that the port range forwarded is the range configured, mapped 1:1.",
     ],
     setting: "passive-range",
-    situations: { "client-side": { remedy: [OPEN_AT_CLIENT] } },
+    situations: {
+      "client-side": { remedy: [OPEN_AT_CLIENT] },
+      "other-server": {
+        remedy: [
+          "The data connection goes to another host than the control connection. Behind a NAT device or a load balancer give each server the external address that leads to itself, for its passive range too, and have it advertise that one.",
+        ],
+        setting: "passive-address",
+      },
+    },
   },
   "icmp-prohibited": {
     title: "a router answers the data connection's SYN with ICMP unreachable",

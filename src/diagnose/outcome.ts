@@ -74,7 +74,7 @@ const fineBut = (unexplained: Judgement["unexplained"], ...among: CauseId[]): Ju
 export function judge(context: ChannelContext): Judgement {
   const { channel } = context;
   const { negotiation, transfer, connection } = channel;
-  if (transfer?.abort && !failedBefore(context, transfer.abort)) return judged("aborted");
+  if (transfer?.abort && !failedBefore(context, transfer.abort) && !cameWhole(context)) return judged("aborted");
   // "226 Abort successful" to the transfer itself: the ABOR is not in the capture.
   if (transfer && confirmsAbort(transfer.final, transfer.command)) return judged("aborted");
   if (negotiation && !negotiation.granted) return judgeUngranted(context);
@@ -106,6 +106,16 @@ function failedBefore({ session, channel }: ChannelContext, { stamp: abort }: Co
     default:
       return false;
   }
+}
+
+/** The ABOR came too late: all that was announced has arrived, and the server confirms the transfer (RFC 959 section 4.1.3). */
+function cameWhole({ session, channel }: ChannelContext): boolean {
+  const { transfer } = channel;
+  const progress = progressOf(channel, session);
+  if (!progress?.complete || !transfer || !isPositive(transfer) || confirmsAbort(transfer.final, transfer.command))
+    return false;
+  const size = announcedSize(session, transfer);
+  return size !== undefined && progress.sender.bytes >= size.bytes;
 }
 
 /** Either end had repeated the same data in vain for so long by then. Where the other end's packets are not in the capture, nobody can tell. */
@@ -147,7 +157,10 @@ function judgeUngranted(context: ChannelContext): Judgement {
   if (missesCommandBefore(session, asked)) return judged("undetermined", "control-gap");
   if (session.client.packets === 0) return judged("undetermined", "one-sided");
   const sentAt = timeOf(negotiation.command!.stamp);
-  if (session.atCaptureEnd && capture.now - sentAt < ANSWER_SECONDS) return judged("undetermined", "capture-ends");
+  // Behind the end of the control connection nothing would have come.
+  const over = session.control.closed;
+  if (!over && session.atCaptureEnd && capture.now - sentAt < ANSWER_SECONDS)
+    return judged("undetermined", "capture-ends");
   return judged("trouble");
 }
 

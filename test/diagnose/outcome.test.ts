@@ -241,6 +241,42 @@ test("what comes behind an ABOR is the ABOR's: a listener that is closed, a clie
   judges(gone.quit().channel(), "aborted");
 });
 
+test("an ABOR that comes too late ends nothing", () => {
+  // vsftpd; ProFTPD answers the ABOR "226 Abort successful" all the same.
+  for (const [sent, ends, answer, outcome] of [
+    [20_000, "226 Transfer complete.", "225 No transfer to ABOR.", "ok"],
+    [20_000, "226 Transfer complete", "226 Abort successful", "ok"],
+    [19_999, "226 Transfer complete.", "225 No transfer to ABOR.", "aborted"],
+    [20_000, "426 Failure writing network stream.", "226 ABOR successful.", "aborted"],
+  ] as const) {
+    const ftp = new Dialogue().login();
+    ftp.ask("TYPE I", "200 Switching to Binary mode.");
+    ftp.passive(50002);
+    const data = ftp.dial(50002);
+    ftp.ask("RETR big", "150 Opening BINARY mode data connection for big (20000 bytes).");
+    data.serverData(sent - 1000);
+    ftp.ask("ABOR");
+    data.serverData(1000);
+    data.finish("server");
+    ftp.control.server(`${ends}\r\n`);
+    ftp.control.server(`${answer}\r\n`);
+    assert.equal(ftp.quit().channel().outcome, outcome, `${sent} bytes, ${ends}`);
+  }
+});
+
+test("where the control connection ended with the negotiation, the end of the capture keeps nothing back", () => {
+  const ended = (ends: (ftp: Dialogue) => void) => {
+    const ftp = new Dialogue().login();
+    ftp.ask("PASV");
+    ends(ftp);
+    return ftp.channel();
+  };
+  const reset = ended((ftp) => ftp.control.reset("server"));
+  assert.deepEqual([reset.outcome, reset.limits.includes("capture-ends")], ["undetermined", false]);
+  const open = ended((ftp) => ftp.control.ack("server"));
+  assert.deepEqual([open.outcome, open.limits.includes("capture-ends")], ["undetermined", true]);
+});
+
 test("an ABOR that the capture lost is known by what the server says to the transfer", () => {
   const ftp = new Dialogue().login();
   ftp.ask("TYPE I", "200 Switching to Binary mode.");

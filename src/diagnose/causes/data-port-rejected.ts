@@ -32,7 +32,7 @@ export const rule: ChannelRule = (context) => {
         says: `RST in answer after ${millisecondsText(reset.time - attempt.originator.synTime)}${compared}: ${origin?.text ?? `TTL ${reset.ttl}; ${attempt.responder.address} is not the control connection's server`}`,
       },
     ],
-    situation: !foreign && standsNearClient(session, reset.ttl) ? "client-side" : null,
+    situation: foreign ? "other-server" : standsNearClient(session, reset.ttl) ? "client-side" : null,
     contributing: channel.hidden ? ["control-encrypted"] : [],
   };
 };

@@ -1,3 +1,4 @@
+import assert from "node:assert/strict";
 import { test } from "node:test";
 import { CLIENT6, Dialogue, judges, SERVER6, shows } from "../dialogue.ts";
 
@@ -105,6 +106,16 @@ test("under TLS, and after CCC", () => {
     confidence: "certain",
     evidence: [second.syn, second.reset],
   });
+});
+
+test("at the server: the SYN is translated to another host than the control connection", () => {
+  const ftp = new Dialogue({ vantage: "server", server: "10.20.30.43" }).login();
+  ftp.passive(50002, "203.0.113.41");
+  ftp.net.synRefused(ftp.ends(50002, { address: "10.20.30.41" }));
+  const channel = ftp.quit().channel();
+  judges(channel, "failed", "data-port-rejected");
+  assert.match(channel.evidence[1].says, /10\.20\.30\.41 is not the control connection's server/);
+  assert.match(channel.remedy[0], /goes to another host than the control connection/);
 });
 
 test("silent: a private address that somebody on the client's LAN refuses, and a foreign one", () => {
