@@ -96,12 +96,12 @@ export function compare(truth: CaptureTruth, answer: Answer): Comparison {
     if (found === expected) {
       sessionsRight++;
       if (failed) failuresRight++;
-    } else differ(`${ends}: ${found ?? "not reported"}, expected ${expected}`);
+    } else differ(`${ends}: ${found === undefined ? "not reported" : whereApart(found, expected)}`);
   }
   let invented = 0;
   for (const [ends, left] of reported) {
     invented += left.length;
-    if (left.length > 0) differ(`${ends}: never was: ${left[0]}`);
+    if (left.length > 0) differ(`${ends}: never was: ${left[0].slice(0, SHOWN)}`);
   }
   if (truth.finding.length > 0) {
     const times = answer.findings.filter(({ id }) => truth.finding.includes(id)).length;
@@ -119,6 +119,19 @@ export function compare(truth: CaptureTruth, answer: Answer): Comparison {
     withoutHandshake,
     differences,
   };
+}
+
+/** Characters of two long texts that are shown around the place where they part. */
+const SHOWN_BEFORE = 60;
+const SHOWN = 200;
+
+function whereApart(found: string, expected: string): string {
+  let at = 0;
+  while (at < found.length && found[at] === expected[at]) at++;
+  const from = Math.max(0, at - SHOWN_BEFORE);
+  const shown = (text: string) =>
+    `${from > 0 ? "…" : ""}${text.slice(from, from + SHOWN)}${text.length > from + SHOWN ? "…" : ""}`;
+  return `${shown(found)}, expected ${shown(expected)}`;
 }
 
 function sessionText({ cause, channels }: SessionTruth): string {

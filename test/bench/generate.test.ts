@@ -76,6 +76,14 @@ test("a comparison finds what is wrong, missing and invented", () => {
   assert.equal(compare(truth, { ...report, sessions: [accused, second, ...rest] }).differences.length, 1);
   assert.equal(compare({ ...truth, finding: ["scan"] }, report).differences.length, 1);
   assert.equal(compare({ ...truth, packets: 1 }, report).differences.length, 1);
+  // Of long texts what is shown is around the place where they part.
+  const channels = Array.from({ length: 3000 }, (_, i) => ({
+    ...first.dataChannels[0],
+    advertised: { address: null, port: i },
+  }));
+  const long = { ...first, dataChannels: channels };
+  const [difference] = compare(truth, { ...report, sessions: [long, second, ...rest] }).differences;
+  assert.ok(difference.length < 700, `${difference.length} characters`);
 });
 
 const folder = mkdtempSync(join(tmpdir(), "ftptrace-test-"));
