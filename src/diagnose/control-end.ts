@@ -1,8 +1,5 @@
 import type { SessionFacts } from "../correlate/session-facts.ts";
 import { timeOf } from "../correlate/session-facts.ts";
-import { isNegotiation, isTransfer } from "../ftp/command.ts";
-import type { CommandEvent } from "../ftp/control-event.ts";
-import { IMPLICIT_TLS_PORT } from "../ftp/control-session.ts";
 import { earliestReset, type HalfConnection, type Reset } from "../tcp/half-connection.ts";
 import { isCloseNotify } from "./data-progress.ts";
 import { acknowledgedBy, resetOrigin } from "./packet-origin.ts";
@@ -17,9 +14,6 @@ export const PROVOKED_SECONDS = 3;
 export const IDLE_SECONDS = 5;
 /** The shortest timers with which NAT devices forget an established connection (seconds); hosts and paths that are gone know no such time. */
 export const FORGET_SECONDS = 30;
-
-/** A client that waits for a word of the server and leaves has given up after so much silence (seconds): the shortest time-out of a client. */
-export const SHORTEST_TIMEOUT_SECONDS = 8;
 
 /** How the control connection ended. */
 export interface ControlEnd {
@@ -75,62 +69,6 @@ export function controlEnd(session: SessionFacts): ControlEnd {
     };
   }
   return { kind: "open", packet: control.lastPacket, idleBefore: 0, retransmissions: 0, reset: null };
-}
-
-/** What the client waited for in vain until it left. */
-export interface VainWait {
-  /** The SYN-ACK, or what the client said, since when there was nothing but silence. */
-  readonly packet: number;
-  readonly seconds: number;
-  /** Null: the greeting, or whatever answers a client that speaks first. */
-  readonly command: CommandEvent | null;
-  /** The reply came when the client had left. */
-  readonly cameLate: boolean;
-}
-
-/**
- * Whether the client left because the server, whose host is there, said nothing any more. Silent of commands whose reply may take its time or is told of a
- * data channel, and of QUIT, for whose answer nobody waits.
- */
-export function vainWait({ client, server, control, exchanges, events }: SessionFacts): VainWait | null {
-  const left = leftAt(client);
-  if (left === null || !control.established || leftAt(server, left) !== null) return null;
-  const waited = (command: CommandEvent | null, packet: number, since: number, cameLate = false) =>
-    left - since >= SHORTEST_TIMEOUT_SECONDS ? { command, packet, seconds: left - since, cameLate } : null;
-  if (server.highest === 0) {
-    if (!server.baseFromSyn) return null;
-    // With implicit TLS the client speaks first: this one did not.
-    if (server.port === IMPLICIT_TLS_PORT && client.highest === 0) return null;
-    // What it said is not the server's to answer before it has it.
-    if (client.highest > 0 && (client.unacknowledged > 0 || !client.baseFromSyn)) return null;
-    const spoke = client.highest > 0;
-    return waited(
-      null,
-      spoke ? client.lastNewPayloadPacket : server.synPacket,
-      spoke ? client.lastNewPayloadTime : server.synTime,
-    );
-  }
-  const last = exchanges.findLast((exchange) => exchange.command !== null);
-  if (!last?.command || last.replyLost) return null;
-  const { command, final, replies } = last;
-  if (isTransfer(command.verb) || isNegotiation(command.verb)) return null;
-  if (command.verb === "QUIT" || command.verb === "ABOR") return null;
-  const since = timeOf(command.stamp);
-  // A reply that came when the client had left is one that it waited for in vain.
-  if (replies.some(({ stamp }) => timeOf(stamp) <= left) || (final && timeOf(final.stamp) <= left)) return null;
-  if (client.acked < command.endAt) return null;
-  const spoken = events.some((event) => {
-    const time = timeOf(event.stamp);
-    return time > since && time <= left && event.kind !== "gap" && event !== command;
-  });
-  return spoken ? null : waited(command, command.stamp.packet, since, final !== null);
-}
-
-/** When this end left: by its FIN, or by a RST of its own (seconds); null if it did not, or not until `by`. */
-function leftAt(half: HalfConnection, by = Number.POSITIVE_INFINITY): number | null {
-  const reset = half.resets.find((one) => resetOrigin(one, half).who === "host");
-  const time = half.finPacket !== 0 ? half.finTime : reset?.time;
-  return time === undefined || time > by ? null : time;
 }
 
 /**

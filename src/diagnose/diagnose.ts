@@ -5,10 +5,10 @@ import { isInHandshake } from "./auth.ts";
 import { controlBlindness } from "./blind-spots.ts";
 import type { CauseId, LimitId } from "./cause.ts";
 import type { CaptureFacts, ChannelContext } from "./context.ts";
-import { vainWait } from "./control-end.ts";
 import { channelLimits, sessionLimits } from "./limits.ts";
 import { judge } from "./outcome.ts";
 import { CHANNEL_RULES, SESSION_RULES } from "./rules.ts";
+import { vainWait } from "./vain-wait.ts";
 import type { ChannelOutcome, Confidence, Verdict } from "./verdict.ts";
 
 /** A channel with what is said of it. */

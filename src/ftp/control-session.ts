@@ -11,7 +11,7 @@ import { ReplyAssembler, type ReplySink } from "./reply.ts";
 import { SecretMemory } from "./secret-text.ts";
 
 /** Ports on which TLS comes first (IANA ftps, RFC 4217 section 11 on why it was dropped). */
-export const IMPLICIT_TLS_PORT = 990;
+const IMPLICIT_TLS_PORT = 990;
 
 /** How much of a line that is neither command nor reply is kept. */
 export const MAX_ODD_LINE = 200;

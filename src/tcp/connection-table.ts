@@ -850,8 +850,7 @@ export class ConnectionTable {
           stamp,
         );
       } else if (connection.tap !== null) this.#tap(connection, view, forward, at, time, acknowledged);
-    } else if (length === 0 && !isSyn && half.base >= 0 && connection.role === "data")
-      half.stands(half.offsetOf(sequence), packet);
+    } else if (length === 0 && !isSyn && half.base >= 0) half.stands(half.offsetOf(sequence), packet);
     if ((flags & TcpFlag.fin) !== 0) {
       half.finCount++;
       if (half.finPacket === 0) {

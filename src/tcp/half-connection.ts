@@ -67,7 +67,7 @@ export class HalfConnection {
   lastNewPayloadTime = 0;
   retransmissions = 0;
 
-  /** On data connections: the highest stream offset at which a packet without payload stands, and that packet. So much was sent, whether or not it came by here. */
+  /** The highest stream offset at which a packet without payload stands, and that packet. So much was sent, whether or not it came by here. */
   standsAt = 0;
   standsPacket = 0;
 

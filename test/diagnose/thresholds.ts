@@ -27,6 +27,8 @@ export const SILENCE_SECONDS = 5;
 export const HIDDEN_SILENCE_SECONDS = 10;
 /** Seen: window probes after 0.2, 0.4, 0.9, 1.7, 3.5 and 6.9 s (RFC 9293 section 3.8.6.1): the fifth has gone unanswered. */
 export const ZERO_WINDOW_SECONDS = 10;
+/** RFC 959 section 8: the control connection's port, where the server speaks first. */
+export const FTP_PORT = 21;
 /** Seen: a client's shortest time-out for a reply (8 s); scanners that wait for a greeting give up after 5 to 6. */
 export const SHORTEST_TIMEOUT_SECONDS = 8;
 /** RFC 8200 section 5: every link carries 1280 bytes; less the headers of a tunnel, IPv6 and TCP. */

@@ -3,8 +3,9 @@ import type { CommandEvent } from "../../ftp/control-event.ts";
 import { answerLostFact, isAnswerLost, REPEATED_SYNS } from "../attempt.ts";
 import { isInHandshake } from "../auth.ts";
 import type { SessionRule } from "../context.ts";
-import { controlEnd, vainWait } from "../control-end.ts";
+import { controlEnd } from "../control-end.ts";
 import { forgerOf, resetOrigin } from "../packet-origin.ts";
+import { vainWait } from "../vain-wait.ts";
 import type { Verdict } from "../verdict.ts";
 import { millisecondsText, replyText, secondsText } from "../wording.ts";
 

@@ -1,0 +1,119 @@
+import { type SessionFacts, timeOf } from "../correlate/session-facts.ts";
+import { isKnownVerb, isNegotiation, isTransfer } from "../ftp/command.ts";
+import type { CommandEvent, ControlEvent } from "../ftp/control-event.ts";
+import type { Exchange } from "../ftp/exchange.ts";
+import type { HalfConnection } from "../tcp/half-connection.ts";
+
+/** A client that waits for a word of the server and leaves has given up after so much silence (seconds): the shortest time-out of a client. */
+export const SHORTEST_TIMEOUT_SECONDS = 8;
+
+/** Where a server greets who connects (RFC 959 section 5.4). On other control ports it may be no FTP, or the client that speaks first. */
+export const FTP_PORT = 21;
+
+/** What the client waited for in vain until it left. */
+export interface VainWait {
+  /** The SYN-ACK, or what the client said, since when there was nothing but silence. */
+  readonly packet: number;
+  readonly seconds: number;
+  /** Null: the greeting, or whatever answers a client that speaks first. */
+  readonly command: CommandEvent | null;
+  /** The server spoke when the client had left. */
+  readonly cameLate: boolean;
+}
+
+/**
+ * Whether the client left because the server, whose host is there, said nothing any more. Silent of commands that negotiate or transfer, of
+ * which other rules know more, of QUIT, for whose answer nobody waits, and wherever the server may have spoken past this capture.
+ */
+export function vainWait(session: SessionFacts): VainWait | null {
+  const { client, server } = session;
+  const left = client.finTime;
+  // A FIN that nobody acknowledges: the host, or the path, is gone.
+  if (!client.finAcked || spokeUnseen(server) || (server.finPacket !== 0 && server.finTime <= left)) return null;
+  // Who shuts down one direction and reads on has not left; a closed socket acknowledges nothing more.
+  const cameLate = server.lastNewPayloadTime > left;
+  if (cameLate && server.acked >= server.highest) return null;
+  const silent = server.firstPayloadPacket === 0 || server.firstPayloadTime > left;
+  const since = silent ? firstWait(session) : replyWait(session, left);
+  if (since === null) return null;
+  // Until it had arrived nothing could be said to it.
+  const repeated = client.stalledLastPacket >= since.packet ? client.stalledLastTime : 0;
+  const seconds = left - Math.max(since.time, repeated);
+  return seconds < SHORTEST_TIMEOUT_SECONDS
+    ? null
+    : { packet: since.packet, command: since.command, seconds, cameLate };
+}
+
+/** What is waited for: since which packet, and when that was (seconds). */
+interface Since {
+  readonly packet: number;
+  readonly time: number;
+  readonly command: CommandEvent | null;
+}
+
+/** The server has said nothing at all: its greeting, or its answer to FTP or TLS that the client began with. */
+function firstWait({ client, server, events }: SessionFacts): Since | null {
+  // A SYN-ACK that comes again says that the server has not heard that it arrived.
+  if (server.synCount !== 1) return null;
+  if (client.firstPayloadPacket === 0)
+    return server.port === FTP_PORT ? { packet: server.synPacket, time: server.synTime, command: null } : null;
+  const words = events.find((event) => event.kind === "tls-hello" || event.kind === "command");
+  const isFtp =
+    words?.kind === "tls-hello" ? words.direction === "client" : words !== undefined && isWhole(words as CommandEvent);
+  return isFtp ? { packet: client.firstPayloadPacket, time: client.firstPayloadTime, command: null } : null;
+}
+
+/** A command of FTP, to its line end: before that a server has nothing to answer. */
+function isWhole({ verb, cut }: CommandEvent): boolean {
+  return !cut && isKnownVerb(verb);
+}
+
+/** The commands at the end of the session that nobody answered until the client left: the first of them. */
+function replyWait({ exchanges, events, server }: SessionFacts, left: number): Since | null {
+  const asked = exchanges.filter(({ command }) => command !== null) as (Exchange & {
+    readonly command: CommandEvent;
+  })[];
+  const from = asked.findLastIndex((exchange) => !isUnanswered(exchange, left)) + 1;
+  // What is said in leaving is not waited for.
+  const to = asked.findLastIndex(({ command }) => command.verb !== "QUIT") + 1;
+  const waiting = asked.slice(from, to);
+  if (waiting.length === 0) return null;
+  if (waiting.some(({ command, replyLost }) => replyLost || !isWhole(command) || isOthers(command.verb))) return null;
+  // A server inside a transfer answers nothing else; one that has said goodbye nothing at all.
+  const busy = ({ command, final }: Exchange) =>
+    isTransfer(command!.verb) && (final === null || timeOf(final.firstStamp) > left);
+  if (asked.slice(0, from).some(busy)) return null;
+  if (exchanges.some(({ final }) => (final?.code === 221 || final?.code === 421) && timeOf(final.firstStamp) <= left))
+    return null;
+  const [{ command }] = waiting;
+  const time = timeOf(command.stamp);
+  const spoke = (event: ControlEvent, until: number) => {
+    const at = wordsOfServerAt(event);
+    return at !== null && at > time && at <= until;
+  };
+  if (events.some((event) => spoke(event, left))) return null;
+  // Words that made no event: what they answered is not known.
+  if (server.lastNewPayloadTime > time && !events.some((event) => spoke(event, Number.POSITIVE_INFINITY))) return null;
+  return { packet: command.stamp.packet, time, command };
+}
+
+/** No word of a reply until then. */
+function isUnanswered({ replies, final }: Exchange, left: number): boolean {
+  return [...replies, ...(final ? [final] : [])].every(({ firstStamp }) => timeOf(firstStamp) > left);
+}
+
+/** Verbs whose silence is told of a data channel. */
+function isOthers(verb: string): boolean {
+  return isTransfer(verb) || isNegotiation(verb) || verb === "ABOR";
+}
+
+/** When the server said this, or began to (seconds); null for what it did not say. */
+function wordsOfServerAt(event: ControlEvent): number | null {
+  if (event.kind === "reply") return timeOf(event.firstStamp);
+  return event.kind !== "command" && event.direction === "server" ? timeOf(event.stamp) : null;
+}
+
+/** Its FIN or an acknowledgment stands further on than all that the capture has of it. (A FIN counts one.) */
+function spokeUnseen({ finAt, standsAt, highest }: HalfConnection): boolean {
+  return standsAt > highest + (finAt === highest ? 1 : 0);
+}
