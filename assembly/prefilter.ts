@@ -333,7 +333,8 @@ function carryOn(
 }
 
 /**
- * What the table would do with a packet that nobody follows, or an ordinary one of a lent connection, if that is all. As `PacketDecoder` on its short way and `ConnectionTable.segment`.
+ * What the table would do with a packet that nobody follows, or an ordinary one of a lent connection, if that is all. As `PacketDecoder` on its short
+ * way and `ConnectionTable.segment`.
  * @param frame where the frame begins, and `end` where what was captured of it ends
  * @returns WANTED where more is to be done: nothing has been changed then
  */

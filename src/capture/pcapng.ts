@@ -187,7 +187,6 @@ export class PcapngSource implements FrameSource {
     this.#packetNumber = prefilter.packetNumber;
     this.#seconds = prefilter.seconds;
     this.#nanoseconds = prefilter.nanoseconds;
-    this.timeKnown = true;
   }
 
   /** @throws CaptureFormatError when not even the first section header is complete */

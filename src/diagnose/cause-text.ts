@@ -380,7 +380,7 @@ export const CAUSE_TEXT = {
     situations: {
       "server-silent": {
         remedy: [
-          "The server's host is there and its FTP service says nothing: read the server's log of that moment, first for name lookups that wait (vsftpd: reverse_lookup_enable=NO, ProFTPD: UseReverseDNS off, Pure-FTPd: -H).",
+          "The server's host is there and its FTP service says nothing: read the server's log of that moment, first for name lookups that wait (ProFTPD: UseReverseDNS off, Pure-FTPd: -H).",
           "Look whether a load balancer or a firewall accepts connections in the server's name and has none to hand them to.",
         ],
       },

@@ -4,8 +4,11 @@ import type { CommandEvent, ControlEvent } from "../ftp/control-event.ts";
 import type { Exchange } from "../ftp/exchange.ts";
 import type { HalfConnection } from "../tcp/half-connection.ts";
 
-/** A client that waits for a word of the server and leaves has given up after so much silence (seconds): the shortest time-out of a client. */
-export const SHORTEST_TIMEOUT_SECONDS = 8;
+/**
+ * A client that waits for a word of the server and leaves has given up after so much silence (seconds). Seen are time-outs of 5 s, and of 8 to 12; a scanner
+ * waits 5 to 6 for a greeting.
+ */
+export const VAIN_WAIT_SECONDS = 8;
 
 /** Where a server greets who connects (RFC 959 section 5.4). On other control ports it may be no FTP, or the client that speaks first. */
 export const FTP_PORT = 21;
@@ -33,15 +36,33 @@ export function vainWait(session: SessionFacts): VainWait | null {
   // Who shuts down one direction and reads on has not left; a closed socket acknowledges nothing more.
   const cameLate = server.lastNewPayloadTime > left;
   if (cameLate && server.acked >= server.highest) return null;
-  const silent = server.firstPayloadPacket === 0 || server.firstPayloadTime > left;
-  const since = silent ? firstWait(session) : replyWait(session, left);
-  if (since === null) return null;
+  const heardAt = lastHeard(session, left);
+  // So with nearly every session, and at once.
+  if (left - heardAt < VAIN_WAIT_SECONDS) return null;
+  const since = heardAt === 0 ? firstWait(session) : replyWait(session, left);
+  if (since === null || heardAt > since.time) return null;
   // Until it had arrived nothing could be said to it.
   const repeated = client.stalledLastPacket >= since.packet ? client.stalledLastTime : 0;
   const seconds = left - Math.max(since.time, repeated);
-  return seconds < SHORTEST_TIMEOUT_SECONDS
-    ? null
-    : { packet: since.packet, command: since.command, seconds, cameLate };
+  return seconds < VAIN_WAIT_SECONDS ? null : { packet: since.packet, command: since.command, seconds, cameLate };
+}
+
+/**
+ * When the server spoke last before the client left (seconds): 0 where it had not. Bytes tell, words where it spoke behind that too; infinite where what
+ * it said then made no words, and so what else it said may have made none.
+ */
+function lastHeard({ server, events }: SessionFacts, left: number): number {
+  if (server.lastNewPayloadTime <= left) return server.lastNewPayloadTime;
+  if (server.firstPayloadTime > left) return 0;
+  let heardAt = server.firstPayloadTime;
+  let spokeLater = false;
+  for (const event of events) {
+    const at = wordsOfServerAt(event);
+    if (at === null) continue;
+    if (at > left) spokeLater = true;
+    else if (at > heardAt) heardAt = at;
+  }
+  return spokeLater ? heardAt : Number.POSITIVE_INFINITY;
 }
 
 /** What is waited for: since which packet, and when that was (seconds). */
@@ -69,7 +90,7 @@ function isWhole({ verb, cut }: CommandEvent): boolean {
 }
 
 /** The commands at the end of the session that nobody answered until the client left: the first of them. */
-function replyWait({ exchanges, events, server }: SessionFacts, left: number): Since | null {
+function replyWait({ exchanges }: SessionFacts, left: number): Since | null {
   const asked = exchanges.filter(({ command }) => command !== null) as (Exchange & {
     readonly command: CommandEvent;
   })[];
@@ -86,15 +107,7 @@ function replyWait({ exchanges, events, server }: SessionFacts, left: number): S
   if (exchanges.some(({ final }) => (final?.code === 221 || final?.code === 421) && timeOf(final.firstStamp) <= left))
     return null;
   const [{ command }] = waiting;
-  const time = timeOf(command.stamp);
-  const spoke = (event: ControlEvent, until: number) => {
-    const at = wordsOfServerAt(event);
-    return at !== null && at > time && at <= until;
-  };
-  if (events.some((event) => spoke(event, left))) return null;
-  // Words that made no event: what they answered is not known.
-  if (server.lastNewPayloadTime > time && !events.some((event) => spoke(event, Number.POSITIVE_INFINITY))) return null;
-  return { packet: command.stamp.packet, time, command };
+  return { packet: command.stamp.packet, time: timeOf(command.stamp), command };
 }
 
 /** No word of a reply until then. */

@@ -331,7 +331,7 @@ export class ConnectionTable {
       !(view.ipId > 0 && view.ipId === originator.lastIpId) &&
       !sooner(SYN_RETRANSMISSION_SECONDS);
     if (isRetransmission || !this.#points.areApart(own, other, wentOn && !sooner(COPY_SECONDS))) return false;
-    connection.point = this.#points.of(own);
+    this.setPoint(connection, this.#points.of(own));
     return true;
   }
 
@@ -343,7 +343,7 @@ export class ConnectionTable {
     if (this.#points === null || connection.role !== "control" || connection.point !== ANY_POINT) return false;
     if (view.payloadLength === 0 || this.#copies.distance < RECORD_SECONDS) return false;
     if (!this.#points.areApart(captureIndexOf(lastPacket), captureIndexOf(view.packet))) return false;
-    connection.point = this.#points.of(captureIndexOf(connection.firstPacket));
+    this.setPoint(connection, this.#points.of(captureIndexOf(connection.firstPacket)));
     return !this.#isHere(connection, view);
   }
 
@@ -354,8 +354,8 @@ export class ConnectionTable {
   setApart(one: Connection, other: Connection): boolean {
     const [captureOfOne, captureOfOther] = [captureIndexOf(one.firstPacket), captureIndexOf(other.firstPacket)];
     if (!this.#points?.areApart(captureOfOne, captureOfOther)) return false;
-    one.point = this.#points.of(captureOfOne);
-    other.point = this.#points.of(captureOfOther);
+    this.setPoint(one, this.#points.of(captureOfOne));
+    this.setPoint(other, this.#points.of(captureOfOther));
     return true;
   }
 
@@ -368,13 +368,13 @@ export class ConnectionTable {
   #elsewhere(connection: Connection): Connection[] {
     const found: Connection[] = [];
     if (this.#points?.areSeveral !== true) return found;
-    const { hash, originator, responder } = connection;
+    const { hash, bucket, originator, responder } = connection;
     const hasEnds = (one: HalfConnection, two: HalfConnection) =>
       one.port === originator.port &&
       one.address === originator.address &&
       two.port === responder.port &&
       two.address === responder.address;
-    for (let other = this.#buckets[hash & (BUCKET_COUNT - 1)]; other !== null; other = other.next) {
+    for (let other = this.#buckets[bucket]; other !== null; other = other.next) {
       if (other === connection || other.hash !== hash || other.point === ANY_POINT) continue;
       if (hasEnds(other.originator, other.responder) || hasEnds(other.responder, other.originator)) found.push(other);
     }
@@ -389,7 +389,7 @@ export class ConnectionTable {
 
   /** From its first packet on the connection takes only packets of this point, which are no copies of those that other points show. */
   #bind(connection: Connection, point: number): void {
-    connection.point = point;
+    this.setPoint(connection, point);
     connection.salt = connection.hash ^ Math.imul(point + 1, 0x9e3779b1);
   }
 
@@ -709,7 +709,7 @@ export class ConnectionTable {
       connection.addressBytes = both;
     }
     if (this.#elsewhere(connection).length > 0) this.#bind(connection, this.#points!.of(captureIndexOf(view.packet)));
-    const bucket = hash & (BUCKET_COUNT - 1);
+    const { bucket } = connection;
     connection.next = this.#buckets[bucket];
     this.#buckets[bucket] = connection;
     this.#bucketUses[bucket] = FOLLOWED;

@@ -131,7 +131,6 @@ export class LentConnections {
     words[(at + LENT_PORTS) >> 2] = (originator.port << 16) | responder.port;
     words[(at + LENT_IP_VERSION) >> 2] = ipVersion;
     words[(at + SALT) >> 2] = connection.salt;
-    words[(at + IS_TOUCHED) >> 2] = 0;
   }
 }
 
@@ -143,6 +142,7 @@ function isQuiet(half: HalfConnection): boolean {
   return half.finAt < 0 && half.zeroWindowTime === 0 && half.stalledRetransmissions === 0;
 }
 
+/** What is counted since it was read last is 0 between two readings. */
 function writeHalf({ words, doubles }: LentTables, at: number, half: HalfConnection, unwantedTo: number): void {
   const word = at >> 2;
   const double = at >> 3;
@@ -152,8 +152,6 @@ function writeHalf({ words, doubles }: LentTables, at: number, half: HalfConnect
   doubles[double + (UNWANTED_TO >> 3)] = half.firstPayloadPacket === 0 ? Number.NEGATIVE_INFINITY : unwantedTo;
   doubles[double + (LARGER_END >> 3)] = half.largerEnd;
   words[word + (NEXT_SEQUENCE >> 2)] = half.base + half.highest;
-  words[word + (PACKETS >> 2)] = 0;
-  words[word + (PAYLOAD_PACKETS >> 2)] = 0;
   words[word + (LOWEST_TTL >> 2)] = half.lowestTtl;
   words[word + (HIGHEST_TTL >> 2)] = half.highestTtl;
   words[word + (LARGEST_ACKED >> 2)] = half.largestAcked;

@@ -29,8 +29,8 @@ export const HIDDEN_SILENCE_SECONDS = 10;
 export const ZERO_WINDOW_SECONDS = 10;
 /** RFC 959 section 8: the control connection's port, where the server speaks first. */
 export const FTP_PORT = 21;
-/** Seen: a client's shortest time-out for a reply (8 s); scanners that wait for a greeting give up after 5 to 6. */
-export const SHORTEST_TIMEOUT_SECONDS = 8;
+/** Seen: clients give up after 5 s, or after 8 to 12, scanners a greeting after 5 to 6. Choice: above those, of which no server need be at fault. */
+export const VAIN_WAIT_SECONDS = 8;
 /** RFC 8200 section 5: every link carries 1280 bytes; less the headers of a tunnel, IPv6 and TCP. */
 export const SMALL_SEGMENT = 1000;
 /** vsftpd's and z/OS's complaints have 48 bytes and more, confirmations of an empty listing at most 43 (Pure-FTPd). */

@@ -18,14 +18,20 @@ import { CONTROL_SIGNATURE } from "../../src/ftp/signature.ts";
 import { LIMITS } from "../../src/limits.ts";
 import {
   ALL,
+  LARGER_LENGTH,
+  LAST_HALF,
+  LENT_BYTES,
   MAX_INTERFACES,
   MAX_ROOMS,
   MAX_SYNS,
+  ORIGINATOR_HALF,
   RATE_SECOND,
+  RESPONDER_HALF,
   ROOM_BYTES,
   SAW_TCP,
   SEVERAL_CAPTURES,
   SOME,
+  STATE_BYTES,
 } from "../../src/prefilter/layout.ts";
 import { type CapturePrefilter, Prefilter } from "../../src/prefilter/prefilter.ts";
 import { addressKey, ConnectionTable } from "../../src/tcp/connection-table.ts";
@@ -412,6 +418,32 @@ describe("the prefilter", () => {
       { numRuns: 40 },
     );
     assert.ok(ends.size > 10);
+  });
+
+  it("gives each table, each capture and each half of a lent connection a place of its own", () => {
+    const prefilter = new Prefilter();
+    const { syns, copies, lent, shared, ...byPort } = prefilter.tables;
+    assert.ok(lent);
+    // Of the three views of lent connections, and of the counters within SHARED, one stands for all.
+    const tables = [
+      ...Object.values(byPort),
+      ...[syns.entries, syns.originatorRate, syns.responderRate, shared],
+      ...[copies.signatures, copies.times, lent.bytes, lent.touched],
+    ];
+    const places = tables.map(({ byteOffset, byteLength }) => [byteOffset, byteOffset + byteLength]);
+    for (let i = 0; i < MAX_ROOMS; i++) {
+      const capture = prefilter.forCapture(i);
+      capture.open();
+      const { byteOffset } = capture.room!;
+      places.push([byteOffset, byteOffset + ROOM_BYTES + STATE_BYTES]);
+    }
+    places.sort(([a], [b]) => a - b);
+    for (let i = 1; i < places.length; i++)
+      assert.ok(places[i - 1][1] <= places[i][0], `${places[i - 1]}, ${places[i]}`);
+    assert.ok(places.at(-1)![1] <= shared.buffer.byteLength);
+    const halfBytes = LARGER_LENGTH + 4;
+    assert.ok(LAST_HALF + 4 <= ORIGINATOR_HALF && ORIGINATOR_HALF + halfBytes <= RESPONDER_HALF);
+    assert.ok(RESPONDER_HALF + halfBytes <= LENT_BYTES && LENT_BYTES % 8 === 0);
   });
 
   it("gives a room back, and keeps what it counted", () => {

@@ -127,7 +127,7 @@ function fallsSilent(session: SessionFacts): Verdict | undefined {
     cause: "control-connection-lost",
     confidence: "possible",
     situation: sinceCcc ? "silent-after-ccc" : "server-silent",
-    facts: [{ packet, says: `${what} ${until}${cameLate ? " (it comes behind that)" : ""}${heard}` }],
+    facts: [{ packet, says: `${what} ${until}${cameLate ? " (the server speaks behind that)" : ""}${heard}` }],
     alternatives: sinceCcc
       ? []
       : [
