@@ -106,7 +106,7 @@ export function recordBlindness(progress: DataProgress): LimitId | "unread" | nu
  */
 export function neverArrived(progress: DataProgress): boolean {
   const { sender, receiver } = progress;
-  if (sender.missing === 0 || sender.finPacket === 0 || sender.finAcked || sender.acked >= sender.highest) return false;
+  if (sender.unseen === 0 || sender.finPacket === 0 || sender.finAcked || sender.acked >= sender.finAt) return false;
   if (dataBlindness(progress)) return false;
   // A RST need not tell how far its end has got.
   const reset = receiver.resets.some(({ packet }) => packet > sender.finPacket);
@@ -126,10 +126,9 @@ export interface LostBytes {
  */
 export function lostOnTheWay({ connection }: Pick<DataProgress, "connection">, half: HalfConnection): LostBytes | null {
   const other = half === connection.originator ? connection.responder : connection.originator;
-  const arrived = half.wholeUpTo;
-  if (half.acked > arrived || other.lastPacket <= half.lastNewPayloadPacket || dataBlindness({ connection }))
-    return null;
-  if (half.missing > 0) return { bytes: half.missing, packet: half.lastNewPayloadPacket };
+  const behind = half.finAt > half.highest ? half.finPacket : half.lastNewPayloadPacket;
+  if (half.acked > half.wholeUpTo || other.lastPacket <= behind || dataBlindness({ connection })) return null;
+  if (half.unseen > 0) return { bytes: half.unseen, packet: behind };
   // Its packets may only stand in another order in the file than they were sent in.
   if (half.standsAt <= half.highest || half.finPacket !== 0) return null;
   return { bytes: half.standsAt - half.highest, packet: half.standsPacket };

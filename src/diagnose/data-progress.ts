@@ -65,7 +65,7 @@ function readProgress(channel: ChannelFacts, session: SessionFacts): DataProgres
   const allThere =
     sender.finPacket !== 0 &&
     (acknowledgedBy(receiver, sender) > sender.finAt ||
-      (sender.missing === 0 && (sender.unacknowledged === 0 || receiver.packets === 0)));
+      (sender.unseen === 0 && (sender.unacknowledged === 0 || receiver.packets === 0)));
   const firstReset = earliestReset(connection.originator, connection.responder);
   const cutBy =
     firstReset !== null && !allThere && !endedByCloseNotify(records, sender, connection) ? firstReset : null;
@@ -80,7 +80,7 @@ function readProgress(channel: ChannelFacts, session: SessionFacts): DataProgres
       allThere ||
       (sender.finPacket !== 0 &&
         receiver.finPacket !== 0 &&
-        sender.missing === 0 &&
+        sender.unseen === 0 &&
         sender.stalledRetransmissions === 0),
     cutBy,
     tls: records.originator.state === "tls" || records.responder.state === "tls" || records.records.length > 0,

@@ -571,9 +571,11 @@ export function isSilent(context: ChannelContext): boolean {
     responder.synTime,
     connection.firstTime,
   );
+  // A FIN behind bytes that are not here is no end of what moves: they may still come.
+  const closed = ({ unseen, finTime }: typeof originator) => (unseen === 0 && finTime) || Infinity;
   const ended = Math.min(
-    originator.finTime || Infinity,
-    responder.finTime || Infinity,
+    closed(originator),
+    closed(responder),
     originator.resets[0]?.time ?? Infinity,
     responder.resets[0]?.time ?? Infinity,
     Math.max(session.control.lastTime, connection.lastTime),

@@ -252,6 +252,11 @@ export class HalfConnection {
     this.acked = offset;
   }
 
+  /** Bytes that are not seen although what follows them is, be it only the FIN. */
+  get unseen(): number {
+    return this.missing + Math.max(0, this.finAt - this.highest);
+  }
+
   /** Notes a packet without payload. */
   stands(offset: number, packet: number): void {
     if (offset <= this.standsAt) return;

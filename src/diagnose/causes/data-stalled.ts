@@ -65,7 +65,7 @@ export const rule: ChannelRule = (context) => {
   } else if (neverArrived(progress)) {
     facts.push({
       packet: sender.finPacket,
-      says: `the sender's FIN is here, ${sender.missing} bytes before it never arrived`,
+      says: `the sender's FIN is here, ${sender.unseen} bytes before it never arrived`,
     });
   } else if (
     !progress.complete &&
@@ -89,7 +89,7 @@ export const rule: ChannelRule = (context) => {
   }
   if (final) facts.push({ packet: final.stamp.packet, says: replyText(final) });
   const alternatives: Alternative[] = [];
-  if (sender.bytes === 0 || sender.missing > 0 || unarrived)
+  if (sender.bytes === 0 || sender.unseen > 0 || unarrived)
     alternatives.push({
       cause: "mtu-blackhole",
       missing: "a capture at the sender: whether it repeats full-size segments",

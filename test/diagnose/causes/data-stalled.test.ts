@@ -141,6 +141,33 @@ test("the sender's FIN is here and data before it never arrived", () => {
   });
 });
 
+test("only the sender's FIN arrives of its last segments: nothing is complete, also where nobody says that it failed", () => {
+  const cutOff = (wait: number, { acknowledged = 0 }: { acknowledged?: number } = {}) => {
+    const { ftp, data } = download(27_512, {}, 40_000);
+    ftp.net.uncaptured(() => data.serverData(12_488, { acked: false }));
+    const fin = data.fin("server");
+    const ack = data.position("server").seq - 12_488 - 1 + acknowledged;
+    data.segment("client", { flags: "A", ack });
+    ftp.pause(wait).ask("QUIT");
+    ftp.control.fin("client");
+    data.segment("client", { flags: "FA", ack });
+    return { channel: ftp.channel(), fin };
+  };
+  const { channel, fin } = cutOff(SILENCE_SECONDS + 1);
+  shows(channel, {
+    outcome: "failed",
+    cause: CAUSE,
+    confidence: "likely",
+    evidence: [fin],
+    alternatives: ["mtu-blackhole"],
+    says: /the sender's FIN is here, 12488 bytes before it never arrived/,
+  });
+  judges(cutOff(SILENCE_SECONDS - 2).channel, "undetermined");
+  // The receiver has them: it is the capture that lacks them.
+  judges(cutOff(SILENCE_SECONDS + 1, { acknowledged: 12_488 + 1 }).channel, "ok");
+  judges(cutOff(SILENCE_SECONDS + 1, { acknowledged: 4000 }).channel, "undetermined");
+});
+
 /** A data connection of which only SYNs and SYN-ACKs are seen, each so many seconds after the first. */
 function unanswered(ftp: Dialogue, syns: readonly number[], synAcks: readonly number[]): { synAck: number } {
   const data = ftp.net.uncaptured(() => ftp.dial(50002));
