@@ -28,11 +28,20 @@ const UNREACHABLE_V6: Readonly<Record<number, string>> = {
   6: "reject route to destination",
 };
 
-/** What an ICMP error says against a SYN, or undefined when it says nothing of the kind (MTU, time exceeded). */
+/** What an ICMP error says against a SYN, or undefined when it says nothing of the kind (MTU). */
 export function prohibitionText(error: IcmpError): string | undefined {
+  if (isTimeExceeded(error)) return "time to live exceeded in transit";
   if (error.ipVersion === 4) return error.type === 3 ? UNREACHABLE_V4[error.code] : undefined;
   return error.type === 1 ? UNREACHABLE_V6[error.code] : undefined;
 }
+
+/** The packet has passed so many routers as it may: it goes in a circle (RFC 792: type 11 code 0; RFC 4443 section 3.3). */
+export function isTimeExceeded({ ipVersion, type, code }: IcmpError): boolean {
+  return type === (ipVersion === 4 ? 11 : 3) && code === 0;
+}
+
+/** Stacks send with a TTL of 64 or more, and no path is as long as the half of that; what has less here is to be exceeded (traceroute by TCP). */
+export const LEAST_TTL = 32;
 
 export type AttemptState =
   /** SYN, and nothing came back. */
@@ -53,9 +62,7 @@ export function attemptState(connection: Connection): AttemptState {
   const { originator, responder } = connection;
   if (responder.resets.length > 0)
     return responder.resets.some((reset) => answersSyn(reset, originator)) ? "rejected" : "unclear";
-  if (connection.icmpErrors.some((error) => error.quotes === "originator" && prohibitionText(error) !== undefined))
-    return "prohibited";
-  return "unanswered";
+  return prohibition(connection) ? "prohibited" : "unanswered";
 }
 
 /**
@@ -93,8 +100,13 @@ export function cameTooLate({ channel, session }: ChannelContext, attempt: Conne
 }
 
 /** The ICMP error that ended an attempt. */
-export function prohibition(connection: Connection): IcmpError | undefined {
-  return connection.icmpErrors.find((error) => error.quotes === "originator" && prohibitionText(error) !== undefined);
+export function prohibition({ icmpErrors, originator }: Connection): IcmpError | undefined {
+  return icmpErrors.find(
+    (error) =>
+      error.quotes === "originator" &&
+      prohibitionText(error) !== undefined &&
+      (!isTimeExceeded(error) || originator.ttl >= LEAST_TTL),
+  );
 }
 
 /** `ICMP type 3 code 13 from the router 198.51.100.1 (TTL 60): communication administratively prohibited` */

@@ -188,6 +188,11 @@ export const CAUSE_TEXT = {
       "client-side": {
         remedy: ["Correct the access list or route on the router that sent the ICMP message.", OPEN_AT_CLIENT],
       },
+      "routing-loop": {
+        remedy: [
+          "Packets to that port go in a circle between routers: follow the route (traceroute -T -p PORT) from the router that sent the ICMP message on, its NAT and policy routes too.",
+        ],
+      },
     },
   },
   "active-inbound-blocked": {
@@ -375,9 +380,14 @@ export const CAUSE_TEXT = {
   "control-connection-lost": {
     title: "the control connection is lost",
     meaning:
-      "The control connection is reset or falls silent in the middle of the session, and nothing in the capture says why.",
+      "The control connection is reset, closed by the server instead of an answer, or falls silent in the middle of the session, and nothing in the capture says why.",
     remedy: ["Capture at the other end as well: whether its packets left there decides between host and path."],
     situations: {
+      "server-closes": {
+        remedy: [
+          "The server closes by itself instead of answering: read its log of that moment (a process that crashed, a limit, a ban).",
+        ],
+      },
       "server-silent": {
         remedy: [
           "The server's host is there and its FTP service says nothing: read the server's log of that moment, first for name lookups that wait (ProFTPD: UseReverseDNS off, Pure-FTPd: -H).",

@@ -70,6 +70,10 @@ export type Situation =
   | "other-server"
   /** The host itself resets. */
   | "own-reset"
+  /** Packets go in a circle between routers. */
+  | "routing-loop"
+  /** The server closes instead of answering. */
+  | "server-closes"
   /** The server's host acknowledges, and its FTP says nothing. */
   | "server-silent"
   /** The same, since CCC. */

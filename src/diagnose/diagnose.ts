@@ -1,10 +1,12 @@
 import type { ChannelFacts } from "../correlate/data-channel.ts";
 import type { SessionFacts } from "../correlate/session-facts.ts";
+import type { CommandEvent } from "../ftp/control-event.ts";
 import { cameAbout } from "./attempt.ts";
 import { isInHandshake } from "./auth.ts";
 import { controlBlindness } from "./blind-spots.ts";
 import type { CauseId, LimitId } from "./cause.ts";
 import type { CaptureFacts, ChannelContext } from "./context.ts";
+import { progressOf } from "./data-progress.ts";
 import { channelLimits, sessionLimits } from "./limits.ts";
 import { judge } from "./outcome.ts";
 import { CHANNEL_RULES, SESSION_RULES } from "./rules.ts";
@@ -126,7 +128,9 @@ function diagnoseControl(
 function isUneventful(session: SessionFacts): boolean {
   const { control, server, exchanges } = session;
   if (!control.closedOrderly || server.highest === 0 || vainWait(session) !== null) return false;
-  return exchanges.every(({ command, final }) => command?.verb !== "AUTH" && (final === null || final.code < 400));
+  return exchanges.every(
+    ({ command, final }) => command?.verb !== "AUTH" && (final === null ? command?.verb === "QUIT" : final.code < 400),
+  );
 }
 
 /** Causes that say what the control connection died of. */
@@ -141,7 +145,10 @@ function isLastWordUnknown(session: SessionFacts, channels: readonly ChannelDiag
   if (channels.some(({ outcome, limits }) => outcome === "undetermined" && limits.length > 0)) return true;
   if (hidden.some(({ to }) => to === Number.POSITIVE_INFINITY) && !isInHandshake(session))
     return control.midstream || candidates.length === 0;
-  if (exchanges.some(({ final, replies }) => final === null && replies.length > 0)) return true;
+  const isWhole = (command: CommandEvent | null) =>
+    channels.some(({ facts }) => facts.transfer?.command === command && progressOf(facts, session)?.complete);
+  if (exchanges.some(({ command, final, replies }) => final === null && replies.length > 0 && !isWhole(command)))
+    return true;
   const last = exchanges.findLast(({ final }) => final !== null)?.final?.stamp.packet ?? 0;
   if (last === 0 && control.midstream) return true;
   return controlBlindness(session, "client", last) !== null || controlBlindness(session, "server", last) !== null;

@@ -16,7 +16,7 @@ import {
 } from "./blind-spots.ts";
 import type { CauseId, LimitId } from "./cause.ts";
 import type { ChannelContext } from "./context.ts";
-import { controlEnd, IDLE_SECONDS, saidGoodbye } from "./control-end.ts";
+import { askedBeforeEnd, controlEnd, IDLE_SECONDS, saidGoodbye } from "./control-end.ts";
 import {
   type DataProgress,
   endsInLongWords,
@@ -277,9 +277,7 @@ function judgeEstablished(context: ChannelContext): Judgement {
   if (progress.complete) {
     // Data complete, but nobody is seen to say so. Trouble only if the control connection is seen to be dead (the rule decides): encrypted,
     // the reply cannot be read, and a client may QUIT before the last 226.
-    const clean = channel.hidden
-      ? !resetAfter(context, progress) && !isThrownAway(progress)
-      : session.client.finPacket !== 0;
+    const clean = channel.hidden ? !resetAfter(context, progress) && !isThrownAway(progress) : leavesItself(session);
     if (unsaid) return judged(clean ? "ok" : "undetermined", unsaid);
     return fineBut(clean ? "ok" : "undetermined", "control-idle-timeout");
   }
@@ -293,6 +291,13 @@ function judgeEstablished(context: ChannelContext): Judgement {
   if (!progress.connection.closed)
     return isLeft(context, progress) ? judged("undetermined") : judged("undetermined", "capture-ends");
   return channel.hidden ? judged("ok") : judged("undetermined", "capture-ends");
+}
+
+/** It is the client that ends the session: it says so, or closes first. */
+function leavesItself(session: SessionFacts): boolean {
+  const { client, server } = session;
+  const quit = () => askedBeforeEnd(session).some(({ command }) => command.verb === "QUIT");
+  return client.closedBefore(server) || (client.finPacket !== 0 && quit());
 }
 
 /**

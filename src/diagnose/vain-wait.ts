@@ -85,7 +85,7 @@ function firstWait({ client, server, events }: SessionFacts): Since | null {
 }
 
 /** A command of FTP, to its line end: before that a server has nothing to answer. */
-function isWhole({ verb, cut }: CommandEvent): boolean {
+export function isWhole({ verb, cut }: CommandEvent): boolean {
   return !cut && isKnownVerb(verb);
 }
 

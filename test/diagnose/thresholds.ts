@@ -13,6 +13,8 @@ export const BACKOFF_SECONDS = 0.5;
 export const ANSWER_SECONDS = 3;
 /** Seen: ICMPv6 errors draw a second SYN a second later, and no third. */
 export const ENOUGH_SYNS = 3;
+/** Stacks send with 64, 128 or 255; traceroute asks for at most 30 hops unless told otherwise. */
+export const LEAST_TTL = 32;
 /** Choice: recorded clients dial within a round trip; web traffic of the same two hosts comes at any time. */
 export const DIAL_SECONDS = 5;
 

@@ -3,9 +3,9 @@ import type { CommandEvent } from "../../ftp/control-event.ts";
 import { answerLostFact, isAnswerLost, REPEATED_SYNS } from "../attempt.ts";
 import { isInHandshake } from "../auth.ts";
 import type { SessionRule } from "../context.ts";
-import { controlEnd } from "../control-end.ts";
+import { askedBeforeEnd, controlEnd } from "../control-end.ts";
 import { forgerOf, resetOrigin } from "../packet-origin.ts";
-import { vainWait } from "../vain-wait.ts";
+import { isWhole, vainWait } from "../vain-wait.ts";
 import type { Verdict } from "../verdict.ts";
 import { millisecondsText, replyText, secondsText } from "../wording.ts";
 
@@ -46,11 +46,15 @@ export const rule: SessionRule = ({ session }) => {
   const broken = endsInHandshake(session);
   if (broken) return broken;
   // An earlier command without its reply is one whose reply was lost: the dialogue went on after it.
-  const waiting = session.exchanges.findLast((exchange) => exchange.command !== null)?.final === null;
-  const quit = session.exchanges.some((exchange) => exchange.command?.verb === "QUIT");
+  const asked = askedBeforeEnd(session);
+  const last = asked.at(-1);
   // A reset after QUIT is how some ends close, and encrypted a QUIT cannot be told from any other command.
-  if (end.kind !== "reset" || !waiting || quit || encrypted) return undefined;
+  if (last?.final !== null || encrypted || asked.some(({ command }) => command.verb === "QUIT")) return undefined;
+  if (end.kind === "closed") return closedByServer(session, last.command);
+  if (end.kind !== "reset") return undefined;
   const { half, reset } = end.reset!;
+  // A client that has all it wanted may leave so, with the last reply unread.
+  if (half === session.client && last.replies.length > 0) return undefined;
   const who = half === session.client ? "client's" : "server's";
   return {
     outcome: "failed",
@@ -64,6 +68,23 @@ export const rule: SessionRule = ({ session }) => {
     ],
   };
 };
+
+/** The server closes in order instead of answering. */
+function closedByServer({ server, client }: SessionFacts, command: CommandEvent): Verdict | undefined {
+  if (!server.closedBefore(client) || !isWhole(command)) return undefined;
+  return {
+    outcome: "failed",
+    cause: "control-connection-lost",
+    confidence: "possible",
+    situation: "server-closes",
+    facts: [
+      {
+        packet: server.finPacket,
+        says: `the server closes the control connection ${millisecondsText(server.finTime - command.stamp.time)} after ${command.verb}, which waits for its reply`,
+      },
+    ],
+  };
+}
 
 /** The server answers the SYN again and again, and the client does not hear it. One that repeats no SYN need not be there: scans, forged sources. */
 function neverBegins(session: SessionFacts): Verdict | undefined {

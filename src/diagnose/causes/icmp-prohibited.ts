@@ -1,4 +1,4 @@
-import { attemptOf, attemptState, prohibition, prohibitionFact } from "../attempt.ts";
+import { attemptOf, attemptState, isTimeExceeded, prohibition, prohibitionFact } from "../attempt.ts";
 import type { ChannelRule } from "../context.ts";
 import { standsNearClient } from "../vantage.ts";
 import { endpointText, synText } from "../wording.ts";
@@ -17,7 +17,11 @@ export const rule: ChannelRule = (context) => {
       { packet: attempt.firstPacket, says: `SYN to ${endpointText(attempt.responder)}, ${synText(attempt)}` },
       { packet: error.packet, says: prohibitionFact(error, attempt) },
     ],
-    situation: isRouter && standsNearClient(context.session, error.ttl) ? "client-side" : null,
+    situation: isTimeExceeded(error)
+      ? "routing-loop"
+      : isRouter && standsNearClient(context.session, error.ttl)
+        ? "client-side"
+        : null,
     contributing: context.channel.hidden ? ["control-encrypted"] : [],
   };
 };

@@ -18,12 +18,15 @@ export const rule: ChannelRule = ({ channel, session }) => {
     return undefined;
   if (half.stalledLargest >= SMALL_SEGMENT || controlEnd(session).idleBefore >= IDLE_SECONDS) return undefined;
   const what = active ? negotiation.verb : `the ${negotiation.reply!.code} reply`;
+  // Who says nothing more at all may be gone, and the path with it.
+  const other = active ? session.server : session.client;
+  const heard = other.lastPacket > half.stalledFirstPacket;
   const split = "firstStamp" in line && line.firstStamp.packet !== line.stamp.packet;
   const form = negotiation.malformed === null ? "" : `; its form is not the usual one (${negotiation.malformed})`;
   return {
     outcome: "failed",
     cause: "negotiation-dropped-by-helper",
-    confidence: "likely",
+    confidence: heard ? "likely" : "possible",
     facts: [
       {
         packet: line.stamp.packet,

@@ -90,6 +90,105 @@ test("the server closes in order before a word, and the client spoke first", () 
   });
 });
 
+test("the server closes instead of answering; what clients say into the closed connection changes nothing", () => {
+  for (const [command, parting] of [
+    ["CWD incoming", null],
+    ["USER demo", "QUIT"],
+    ["NOOP", "NOOP"],
+  ] as const) {
+    const ftp = new Dialogue().login();
+    ftp.ask(command);
+    const fin = ftp.pause(0.2).control.fin("server");
+    if (parting) {
+      ftp.ask(parting);
+      ftp.control.reset("server");
+    } else ftp.control.fin("client");
+    const { control } = ftp.session();
+    shows(control, {
+      outcome: "failed",
+      cause: CAUSE,
+      confidence: "possible",
+      evidence: [fin],
+      says: new RegExp(
+        `the server closes the control connection 2\\d\\d ms after ${command.split(" ")[0]}, which waits`,
+      ),
+    });
+    assert.match(control.remedy[0], /^The server closes by itself/);
+  }
+});
+
+test("silent: a server that closes and owes no answer", () => {
+  const closed = (build: (ftp: Dialogue) => void) => {
+    const ftp = new Dialogue();
+    build(ftp);
+    ftp.control.finish("server");
+    return ftp.session().control;
+  };
+  const told: readonly [what: string, (ftp: Dialogue) => void][] = [
+    ["all is answered", (ftp) => ftp.login().ask("SYST", "215 UNIX Type: L8")],
+    ["QUIT", (ftp) => ftp.login().ask("QUIT")],
+    ["no FTP", (ftp) => ftp.login().ask("GET / HTTP/1.0")],
+    ["a line without an end", (ftp) => ftp.login().control.client("CWD inc")],
+    ["421 said goodbye", (ftp) => void ftp.login().ask("SYST", "421 Timeout.")],
+    [
+      "the client closed first",
+      (ftp) => {
+        ftp.login().ask("SYST");
+        ftp.control.fin("client");
+      },
+    ],
+    [
+      "the capture lost the reply",
+      (ftp) => {
+        ftp.login().ask("SYST");
+        ftp.net.uncaptured(() => ftp.control.server("215 UNIX Type: L8\r\n"));
+      },
+    ],
+    ["TLS: it may have been QUIT", (ftp) => ftp.secureLogin().askSealed("QUIT", [])],
+  ];
+  for (const [what, build] of told) assert.equal(closed(build).cause, null, what);
+  // The server closed an idle connection, and the command met its FIN on the way.
+  const crossed = new Dialogue().login();
+  const { ack } = crossed.control.position("server");
+  crossed.ask("NOOP");
+  crossed.control.segment("server", { flags: "FA", ack });
+  crossed.control.reset("server");
+  judges(crossed.session().control, "ok");
+});
+
+test("behind data that is complete: the server closes without 226, or nothing is heard any more", () => {
+  const retrieved = (end: (ftp: Dialogue) => void) => {
+    const ftp = new Dialogue().login();
+    ftp.passive(50002);
+    const data = ftp.dial(50002);
+    ftp.ask("RETR a", "150 Opening BINARY mode data connection for a (5000 bytes).");
+    data.serverData(5000);
+    data.finish("server");
+    end(ftp);
+    return { control: ftp.session().control, channel: ftp.channel() };
+  };
+  const closed = retrieved(({ control }) => void control.finish("server"));
+  judges(closed.control, "failed", CAUSE);
+  judges(closed.channel, "undetermined");
+  const unheard = retrieved((ftp) => {
+    ftp.ask("QUIT");
+    ftp.control.retransmit("client", { times: 5 });
+  });
+  judges(unheard.control, "failed", CAUSE);
+  // A client that has what it wanted may leave as it likes.
+  for (const leaves of [
+    retrieved(({ control }) => void control.finish("client")),
+    retrieved(({ control }) => void control.reset("client")),
+  ])
+    judges(leaves.control, "ok");
+  const quits = retrieved((ftp) => {
+    ftp.ask("QUIT");
+    ftp.control.finish("server");
+  });
+  judges(quits.control, "ok");
+  judges(quits.channel, "ok");
+});
+
 test("silent: the client leaves before the greeting, or the capture lost it", () => {
   const left = new Dialogue();
   left.control.finish("client");
@@ -419,7 +518,6 @@ describe("the server's host is there and its FTP says nothing until the client l
   look("a client that was idle", (ftp) => ftp.login().pause(60).control.finish("client"));
   look("QUIT, for whose reply nobody waits", (ftp) => waits(ftp.login(), "QUIT").control.finish("client"));
   look("a command that belongs to a data channel", (ftp) => waits(ftp.login(), "LIST").control.finish("client"));
-  look("a server that leaves first", (ftp) => waits(ftp.login(), "SYST").control.finish("server"));
   look("a session that is open when the capture ends", (ftp) => {
     waits(ftp.login(), "SYST");
     ftp.net.udp({ from: "192.0.2.77:1", to: "192.0.2.78:53", payload: "x" });

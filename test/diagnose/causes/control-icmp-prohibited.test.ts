@@ -2,16 +2,18 @@ import { test } from "node:test";
 import { analyzeCapture } from "../../../src/analyze.ts";
 import { CaptureBuilder } from "../../support/capture-builder.ts";
 import { CLIENT, CLIENT6, endpoint, judges, ROUTER, SERVER, SERVER6, shows } from "../dialogue.ts";
+import { LEAST_TTL } from "../thresholds.ts";
 
 const CAUSE = "control-icmp-prohibited";
 
-function attempt(from: string, type: number, code: number) {
+function attempt(from: string, type: number, code: number, ttl = 64) {
   const ipv6 = from.includes(":");
   const net = new CaptureBuilder();
   const [syn] = net.synUnanswered({
     client: endpoint(ipv6 ? CLIENT6 : CLIENT, 40000),
     server: endpoint(ipv6 ? SERVER6 : SERVER, 21),
     retries: 0,
+    ttl,
   });
   const icmp = net.icmpError({ from, type, code });
   net.wait(4000);
@@ -36,7 +38,18 @@ test("the router that sent it is named, IPv4 and IPv6", () => {
   }
 });
 
-test("silent: too big, and time exceeded", () => {
+test("time exceeded in transit; not where the SYN was sent for that (traceroute by TCP)", () => {
+  const { control, syn, icmp } = attempt(ROUTER, 11, 0);
+  shows(control, {
+    outcome: "failed",
+    cause: CAUSE,
+    confidence: "certain",
+    evidence: [syn, icmp],
+    says: /in transit$/,
+  });
+  judges(attempt(ROUTER, 11, 0, LEAST_TTL - 1).control, "undetermined");
+});
+
+test("silent: too big", () => {
   judges(attempt(ROUTER, 3, 4).control, "undetermined");
-  judges(attempt(ROUTER, 11, 0).control, "undetermined");
 });

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { CLIENT6, Dialogue, judges, ROUTER, SERVER, SERVER6, shows } from "../dialogue.ts";
+import { LEAST_TTL } from "../thresholds.ts";
 
 const CAUSE = "icmp-prohibited";
 const ROUTER6 = "2001:db8:ffff::1";
@@ -59,10 +60,42 @@ test("under TLS", () => {
   });
 });
 
-test("silent: too big (3/4, Packet Too Big) and time exceeded say nothing against the port", () => {
+test("time exceeded in transit: the packets go in a circle, and no rule of the server's network is the matter", () => {
+  for (const [from, type] of [
+    [ROUTER, 11],
+    [ROUTER6, 3],
+  ] as const) {
+    const { channel, syn, icmp } = answeredByIcmp(from, type, 0);
+    shows(channel, {
+      outcome: "failed",
+      cause: CAUSE,
+      confidence: "certain",
+      evidence: [syn, icmp],
+      says: /from the router \S+, TTL 60: time to live exceeded in transit$/,
+      remedy: /^Packets to that port go in a circle/,
+    });
+    assert.equal(channel.remedy.length, 1);
+    // The time that the fragments of something wait for one another is another matter.
+    judges(answeredByIcmp(from, type, 1).channel, "undetermined");
+  }
+});
+
+test("a SYN that was sent to be exceeded (traceroute by TCP), at both sides of the least TTL", () => {
+  const sentWith = (ttl: number) => {
+    const ftp = new Dialogue().login();
+    ftp.extended(50002);
+    ftp.net.synUnanswered({ ...ftp.ends(50002), retries: 0, ttl });
+    ftp.net.icmpError({ from: ROUTER, type: 11, code: 0 });
+    ftp.pause(4).quit();
+    return ftp.channel().cause;
+  };
+  assert.equal(sentWith(LEAST_TTL), CAUSE);
+  assert.notEqual(sentWith(LEAST_TTL - 1), CAUSE);
+});
+
+test("silent: too big (3/4, Packet Too Big) says nothing against the port", () => {
   for (const [from, type, code] of [
     [ROUTER, 3, 4],
-    [ROUTER, 11, 0],
     [ROUTER6, 2, 0],
   ] as const) {
     const ftp = new Dialogue(from === ROUTER6 ? { client: CLIENT6, server: SERVER6 } : {}).login();

@@ -231,7 +231,7 @@ test("silent: the FINs cross, or the capture ends before the server can have sai
     const { ack } = data.position("client");
     data.fin("server");
     data.segment("client", { flags: "FA", ack });
-    ftp.pause(1).control.finish("server");
+    ftp.pause(1).control.finish("client");
   });
   judges(crossed.channel, "ok");
   const early = (seconds: number) =>
