@@ -13,7 +13,7 @@ import { rule as dataNotNegotiated } from "./causes/data-not-negotiated.ts";
 import { rule as dataPeerMismatch } from "./causes/data-peer-mismatch.ts";
 import { rule as dataPortFiltered } from "./causes/data-port-filtered.ts";
 import { rule as dataPortRejected } from "./causes/data-port-rejected.ts";
-import { rule as dataPortTranslated } from "./causes/data-port-translated.ts";
+import { greetingRule as dataPortGreets, rule as dataPortTranslated } from "./causes/data-port-translated.ts";
 import { rule as dataProtectionRequired } from "./causes/data-protection-required.ts";
 import { rule as dataStalled } from "./causes/data-stalled.ts";
 import { rule as dataTlsHandshakeFailed } from "./causes/data-tls-handshake-failed.ts";
@@ -68,6 +68,7 @@ export const CHANNEL_RULES: readonly RuleEntry<ChannelRule>[] = [
   { cause: "active-inbound-blocked", rule: activeInboundBlocked },
   { cause: "syn-not-seen", rule: synNotSeen },
   { cause: "syn-not-seen", rule: inferredChannel },
+  { cause: "data-port-translated", rule: dataPortGreets },
   { cause: "mtu-blackhole", rule: mtuBlackhole },
   { cause: "tls-session-reuse-required", rule: tlsSessionReuseRequired },
   { cause: "data-tls-handshake-failed", rule: dataTlsHandshakeFailed },

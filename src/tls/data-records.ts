@@ -79,12 +79,20 @@ export class DataRecords implements PayloadTap {
 
 const NO_HEADER = new Uint8Array(0);
 
+/** `220 ` or `220-`. */
+function isGreeting(bytes: Uint8Array, at: number): boolean {
+  const after = bytes[at + 3];
+  return bytes[at] === 0x32 && bytes[at + 1] === 0x32 && bytes[at + 2] === 0x30 && (after === 0x20 || after === 0x2d);
+}
+
 /** One direction. */
 export class RecordWalk {
   readonly #fromOriginator: boolean;
   /** `undecided` before the first byte; `lost` when a header was not in the capture. */
   state: "undecided" | "tls" | "cleartext" | "lost" = "undecided";
   hello: TlsHello | null = null;
+  /** The first bytes are those of a 220 reply (RFC 959 section 5.4): a control connection's, or a mail server's. */
+  greets = false;
   applicationBytes = 0;
   applicationRecords = 0;
   /** The last record header seen. */
@@ -160,9 +168,11 @@ export class RecordWalk {
   #walk(records: DataRecord[], offset: number, bytes: Uint8Array, from: number, to: number, stamp: Stamp): void {
     if (this.state === "undecided" && this.#headerLength === 0 && this.#start === null) {
       // Cleartext at first sight, before anything is set up to follow records.
-      const first = bytes[from - offset];
+      const start = from - offset;
+      const first = bytes[start];
       if (offset <= 0 && (first < 20 || first > 24)) {
         this.state = "cleartext";
+        this.greets = to - start >= 4 && isGreeting(bytes, start);
         return;
       }
       this.#header = new Uint8Array(7);

@@ -1,4 +1,5 @@
 import type { ChannelRule } from "../context.ts";
+import { progressOf } from "../data-progress.ts";
 import { endpointText } from "../wording.ts";
 
 /** The connection arrives on another port than negotiated, on the same host, in the window: a port mapping that is not one to one. */
@@ -17,6 +18,31 @@ export const rule: ChannelRule = ({ channel }) => {
       {
         packet: connection.connection.firstPacket,
         says: `the connection that follows goes to ${endpointText(connection.connection.responder)}`,
+      },
+    ],
+  };
+};
+
+/**
+ * The connection came about, and who accepted it greets: a range of ports that is mapped to one, the control port. No server of FTP begins a data
+ * connection before it has announced the transfer (RFC 959 section 5.4), so the file's own words are not meant.
+ */
+export const greetingRule: ChannelRule = ({ channel, session }) => {
+  const { negotiation, transfer } = channel;
+  const progress = progressOf(channel, session);
+  if (!progress || negotiation?.mode === "active" || transfer?.replyLost) return undefined;
+  const { connection, server, records } = progress;
+  const walk = server === connection.originator ? records.originator : records.responder;
+  if (!walk.greets || server === connection.originator || transfer?.replies.some(({ code }) => code < 400))
+    return undefined;
+  return {
+    outcome: "failed",
+    cause: "data-port-translated",
+    confidence: "possible",
+    facts: [
+      {
+        packet: server.firstPayloadPacket,
+        says: `what ${endpointText(server)} says first is a 220 greeting, as on a control connection: the port leads to another service`,
       },
     ],
   };

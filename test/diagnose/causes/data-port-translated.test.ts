@@ -73,3 +73,36 @@ test("silent: the same port at the private address (1:1 mapping)", () => {
   ftp.quit();
   judges(ftp.channel(), "failed", "data-port-rejected");
 });
+
+/** What a server says first on the data connection, before or behind its reply to RETR, until the client gives up. */
+function begins(words: string, reply?: string) {
+  const ftp = new Dialogue().login();
+  ftp.passive(50002);
+  const data = ftp.dial(50002);
+  ftp.ask("RETR a", ...(reply ? [reply] : []));
+  const said = data.server(words);
+  data.ack("client");
+  ftp.pause(20);
+  data.reset("client");
+  ftp.control.finish("client");
+  return { channel: ftp.channel(), said };
+}
+
+test("who accepts the connection greets: the passive range leads to the control port", () => {
+  for (const greeting of ["220 (vsFTPd 3.0.3)\r\n", "220-Welcome\r\n220 ready\r\n"]) {
+    const { channel, said } = begins(greeting);
+    shows(channel, {
+      outcome: "failed",
+      cause: CAUSE,
+      confidence: "possible",
+      evidence: [said],
+      says: /what 203\.0\.113\.5:50002 says first is a 220 greeting/,
+    });
+  }
+});
+
+test("silent: a file that begins so, other words, and half a greeting", () => {
+  judges(begins("220 ways to cook\r\n", "150 Opening data connection.").channel, "failed", "data-stalled");
+  for (const words of ["221 Goodbye.\r\n", "2200 lines\r\n", "220"])
+    judges(begins(words).channel, "failed", "data-stalled");
+});
