@@ -4,7 +4,7 @@ import type { Conversation, ConversationEvent, Party } from "./conversation.ts";
 import type { ChannelFacts } from "./correlate/data-channel.ts";
 import type { SessionFacts } from "./correlate/session-facts.ts";
 import { prohibitionText } from "./diagnose/attempt.ts";
-import { isCloseNotify } from "./diagnose/data-progress.ts";
+import { finishedBy, isCloseNotify } from "./diagnose/data-progress.ts";
 import type { SessionDiagnosis } from "./diagnose/diagnose.ts";
 import { resetOrigin } from "./diagnose/packet-origin.ts";
 import { secondsText } from "./diagnose/wording.ts";
@@ -160,7 +160,7 @@ function words(events: readonly ControlEvent[], owners: ReadonlyMap<PacketRefere
 
 function dataConnection(
   connection: Connection,
-  { records }: DataRecords,
+  data: DataRecords,
   clientOriginates: boolean,
   session: SessionFacts,
   channel: number,
@@ -170,8 +170,12 @@ function dataConnection(
   const listener = clientOriginates ? "server" : "client";
   const client = clientOriginates ? originator : responder;
   const server = clientOriginates ? responder : originator;
-  const alertsOf = (half: HalfConnection) =>
-    records.filter((record) => record.fromOriginator === (half === originator) && isCloseNotify(record));
+  const alertsOf = (half: HalfConnection) => {
+    const padding = finishedBy(data, half === originator)?.padding;
+    return data.records.filter(
+      (record) => record.fromOriginator === (half === originator) && isCloseNotify(record, padding),
+    );
+  };
   return [
     ...handshake(connection, dialler, session, channel),
     ...payload(originator, alertsOf(originator), dialler, listener, channel),

@@ -1,5 +1,5 @@
 import type { TlsRecordEvent } from "../ftp/control-event.ts";
-import type { TlsHello } from "../tls/hello.ts";
+import { recordOverhead } from "../tls/sealing.ts";
 import { type SessionFacts, timeOf } from "./session-facts.ts";
 
 /** What the lengths of TLS records tell of the words in them, each line being a record of its own. */
@@ -46,18 +46,6 @@ export function looksPassive(command: SealedWord | undefined, reply: SealedWord 
     reply.bytes <= GRANT_BYTES.most
   );
 }
-
-/** What the cipher that a ServerHello chose adds to the plaintext of a record; undefined where it depends on padding (CBC). */
-export function recordOverhead({ version, cipherSuite }: TlsHello): number | undefined {
-  if (version >= 0x0304) return 1 + 16; // content type and tag, RFC 8446 section 5.2
-  if (CHACHA20_SUITES.has(cipherSuite)) return 16; // tag, RFC 7905
-  if (GCM_SUITES.has(cipherSuite)) return 8 + 16; // explicit nonce and tag, RFC 5288
-  return undefined;
-}
-
-/** TLS 1.2 suites by number (IANA): those with AES-GCM and those with ChaCha20-Poly1305. */
-const GCM_SUITES: ReadonlySet<number> = new Set([0x009c, 0x009d, 0x009e, 0x009f, 0xc02b, 0xc02c, 0xc02f, 0xc030]);
-const CHACHA20_SUITES: ReadonlySet<number> = new Set([0xcca8, 0xcca9, 0xccaa]);
 
 /** An alert, sealed as application data: no word. */
 export const ALERT_BYTES = 2;

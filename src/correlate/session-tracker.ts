@@ -24,8 +24,8 @@ import type { ControlStream, Direction, GapReason, Stamp } from "../tcp/stream-s
 import { ANY_POINT } from "../tcp/vantage-points.ts";
 import { hostsOf, type Watcher } from "../tcp/watchlist.ts";
 import { DataRecords } from "../tls/data-records.ts";
+import { recordOverhead } from "../tls/sealing.ts";
 import { OpenGrant } from "./sealed-grants.ts";
-import { recordOverhead } from "./sealed-word.ts";
 import type { Candidate, SessionFacts, SessionSecurity } from "./session-facts.ts";
 import { sessionId } from "./session-id.ts";
 

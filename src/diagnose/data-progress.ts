@@ -1,8 +1,10 @@
 import type { ChannelFacts } from "../correlate/data-channel.ts";
 import { type SessionFacts, timeOf } from "../correlate/session-facts.ts";
+import type { TlsRecordEvent } from "../ftp/control-event.ts";
 import type { Connection } from "../tcp/connection.ts";
 import { earliestReset, type HalfConnection, type Reset } from "../tcp/half-connection.ts";
 import { type DataRecord, type DataRecords, type RecordWalk, wasSentAfter } from "../tls/data-records.ts";
+import { mostOverhead, paddingOfFinished } from "../tls/sealing.ts";
 import { type LostBytes, lostOnTheWay } from "./blind-spots.ts";
 import { oncePer } from "./once-per.ts";
 import { acknowledgedBy } from "./packet-origin.ts";
@@ -87,7 +89,7 @@ function readProgress(channel: ChannelFacts, session: SessionFacts): DataProgres
   };
 }
 
-/** A record's header, and a close_notify under TLS 1.2 with AES-GCM: type, nonce, two bytes and tag. */
+/** A record's header, and a close_notify under TLS 1.2 with AES-GCM: nonce, two bytes and tag. */
 const CLOSE_NOTIFY_BYTES = 5 + 8 + 2 + 16;
 
 /**
@@ -105,19 +107,19 @@ function clientSendsUnderTls(
     return own.applicationBytes + others.applicationBytes > 0
       ? own.applicationBytes > others.applicationBytes
       : undefined;
-  const finished = records.find(
-    (record) =>
-      record.fromOriginator === clientOriginates && record.contentType === 23 && FINISHED_LENGTHS.has(record.length),
-  );
-  if (!finished) return undefined;
+  const sealed = finishedBy(data.records, clientOriginates);
+  if (!sealed) return undefined;
+  const { record: finished, padding } = sealed;
   const client = clientOriginates ? data.connection.originator : data.connection.responder;
   const server = clientOriginates ? data.connection.responder : data.connection.originator;
   const said = client.highest - finished.endAt;
+  const theirs = finishedBy(data.records, !clientOriginates)?.padding;
   const answers = records.filter(
-    (record) => record.fromOriginator !== clientOriginates && wasSentAfter(record, finished) && !isCloseNotify(record),
+    (record) =>
+      record.fromOriginator !== clientOriginates && wasSentAfter(record, finished) && !isCloseNotify(record, theirs),
   );
   const onlyTickets = areTickets(answers) || (answers.length === 1 && answers[0].length <= TICKET_BYTES);
-  if (said > CLOSE_NOTIFY_BYTES) return onlyTickets || said > others.applicationBytes;
+  if (said > CLOSE_NOTIFY_BYTES + padding) return onlyTickets || said > others.applicationBytes;
   if (!onlyTickets || lostOnTheWay(data, server)) return false;
   // Nothing, then: the end that had to send it closes first. A client that closes after a long wait, and hears no more of it, may have waited for data.
   const cut = earliestReset(client, server);
@@ -131,14 +133,31 @@ function clientSendsUnderTls(
  * healthy data connections end in a reset, nearly all of them after close_notify) is no failure.
  */
 export function endedByCloseNotify(records: DataRecords, half: HalfConnection, connection: Connection): boolean {
-  const walk = half === connection.originator ? records.originator : records.responder;
-  return walk.last !== null && isCloseNotify(walk.last);
+  const isOriginator = half === connection.originator;
+  const { last } = isOriginator ? records.originator : records.responder;
+  return last !== null && isCloseNotify(last, finishedBy(records, isOriginator)?.padding);
 }
 
-/** An alert in the clear or sealed under TLS 1.2 (type 21), or, under TLS 1.3, a record that holds two bytes, type and tag. */
-export function isCloseNotify(record: Pick<DataRecord, "contentType" | "length">): boolean {
+/**
+ * An alert in the clear or sealed under TLS 1.2 (type 21), or, under TLS 1.3, a record that holds two bytes, type and tag.
+ * @param padding what its sender adds to each record, as its Finished tells
+ */
+export function isCloseNotify(record: Pick<DataRecord, "contentType" | "length">, padding = 0): boolean {
   if (record.contentType === 21) return true;
-  return record.contentType === 23 && record.length === 2 + 1 + 16;
+  return record.contentType === 23 && record.length === 2 + 1 + 16 + padding;
+}
+
+/** The record with an end's Finished under TLS 1.3, and how much that end pads; undefined where it is not known. */
+export function finishedBy(
+  { records, serverHello }: DataRecords,
+  byOriginator: boolean,
+): { readonly record: DataRecord; readonly padding: number } | undefined {
+  for (const record of records) {
+    if (record.fromOriginator !== byOriginator || record.contentType !== 23) continue;
+    const padding = paddingOfFinished(record.length, serverHello?.cipherSuite ?? -1);
+    if (padding !== undefined) return { record, padding };
+  }
+  return undefined;
 }
 
 /** The sender repeats unacknowledged data and gets nowhere. */
@@ -166,8 +185,6 @@ export interface DataHandshake {
   readonly version: number;
 }
 
-/** Lengths of a TLS 1.3 Finished record: 4 + hash + type + tag, for SHA-256 and SHA-384 (RFC 8446 section 4.4.4). */
-const FINISHED_LENGTHS: ReadonlySet<number> = new Set([4 + 32 + 1 + 16, 4 + 48 + 1 + 16]);
 /** No session ticket is longer, with a client's certificates in it. */
 const TICKET_BYTES = 4096;
 /**
@@ -207,13 +224,16 @@ export function handshakeOf(progress: DataProgress): DataHandshake | undefined {
   let hasData: boolean;
   if (version >= 0x0304) {
     const clientSealed = clientRecords.filter((record) => record.contentType === 23);
-    const finishedAt = clientSealed.findIndex((record) => FINISHED_LENGTHS.has(record.length));
-    finished = finishedAt >= 0;
+    const finish = finishedBy(records, clientIsOriginator);
+    const padding = finishedBy(records, !clientIsOriginator)?.padding;
+    finished = finish !== undefined;
     resumed = answer?.preSharedKey === true;
-    const clientData = clientSealed.slice(finishedAt + 1).some((record) => !isCloseNotify(record));
-    const finish = clientSealed[finishedAt];
+    const clientData = clientSealed
+      .slice(finish ? clientSealed.indexOf(finish.record) + 1 : 0)
+      .some((record) => !isCloseNotify(record, finish?.padding));
     const serverAfter = serverRecords.filter(
-      (record) => record.contentType === 23 && finish && wasSentAfter(record, finish) && !isCloseNotify(record),
+      (record) =>
+        record.contentType === 23 && finish && wasSentAfter(record, finish.record) && !isCloseNotify(record, padding),
     );
     hasData = finished && (clientData || !areTickets(serverAfter));
   } else {
@@ -249,14 +269,17 @@ export function handshakeOf(progress: DataProgress): DataHandshake | undefined {
  * Server 82), and shorter when they confirm an empty listing (Pure-FTPd's two lines have 43 bytes, the others' 226 less than 30).
  */
 export const COMPLAINT_BYTES = 48;
-/** TLS 1.3 seals a line with one byte of type and 16 of tag; TLS 1.2 with AES-GCM adds an 8-byte nonce to the tag. */
-export const SEAL_BYTES: Readonly<Record<number, number>> = { 772: 17, 771: 24 };
+/** Bytes of plaintext that a sealed record of the control connection has at least; -1 where its cipher is not known. */
+export function leastWordBytes({ events }: SessionFacts, record: Pick<TlsRecordEvent, "length">): number {
+  const hello = events.find((event) => event.kind === "tls-hello" && event.hello.role === "server");
+  return hello?.kind === "tls-hello" ? record.length - mostOverhead(hello.hello) : -1;
+}
 
 /**
  * The server's next words after an encrypted data connection are as long as a complaint. vsftpd's "226 Transfer done (but failed to open
  * directory)." is as long as its demand for session resumption: this makes a good end doubtful, it proves no bad one.
  */
-export function endsInLongWords({ records }: DataProgress, session: SessionFacts, handshake: DataHandshake): boolean {
+export function endsInLongWords({ records }: DataProgress, session: SessionFacts): boolean {
   const lastTime = records.records.at(-1)?.time ?? 0;
   const said = session.events.filter((event) => event.kind === "tls-record" && event.contentType === 23);
   // The turn in which the data connection ended: from the transfer command to the client's next words.
@@ -267,7 +290,7 @@ export function endsInLongWords({ records }: DataProgress, session: SessionFacts
   const next = answers.findIndex((event) => event.kind === "tls-record" && event.direction === "client");
   const last = answers.slice(0, next < 0 ? undefined : next).at(-1);
   if (last?.kind !== "tls-record") return false;
-  return last.length - (SEAL_BYTES[handshake.version] ?? Number.POSITIVE_INFINITY) >= COMPLAINT_BYTES;
+  return leastWordBytes(session, last) >= COMPLAINT_BYTES;
 }
 
 /** The sender's bytes do not arrive any more. */

@@ -264,7 +264,7 @@ function judgeEstablished(context: ChannelContext): Judgement {
     if (blindness) return unclear(blindness);
     // vsftpd confirms an empty listing in 24 bytes; other servers' confirmations (Pure-FTPd's two lines) may be long.
     const terse = session.software?.product === "vsftpd";
-    const doubtful = !progress.complete || (terse && endsInLongWords(progress, session, handshake));
+    const doubtful = !progress.complete || (terse && endsInLongWords(progress, session));
     return fineBut(doubtful ? "undetermined" : "ok", "tls-session-reuse-required", "control-idle-timeout");
   }
   // What it carried got through whole, whoever asked for it.

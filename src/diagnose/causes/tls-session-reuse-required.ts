@@ -1,7 +1,7 @@
 import type { ChannelFacts } from "../../correlate/data-channel.ts";
 import { type SessionFacts, timeOf } from "../../correlate/session-facts.ts";
 import type { ChannelContext, ChannelRule } from "../context.ts";
-import { COMPLAINT_BYTES, handshakeOf, progressOf, SEAL_BYTES } from "../data-progress.ts";
+import { COMPLAINT_BYTES, handshakeOf, leastWordBytes, progressOf } from "../data-progress.ts";
 import { oncePer } from "../once-per.ts";
 import { mayMean } from "../reply-text.ts";
 import type { Confidence, Fact, Verdict } from "../verdict.ts";
@@ -108,7 +108,7 @@ function complaint(channel: ChannelFacts, session: SessionFacts): Complaint | un
     (event) => event.kind === "tls-record" && event.contentType === 23 && event.stamp.packet > server.finPacket,
   );
   if (next?.kind !== "tls-record" || next.direction !== "server") return undefined;
-  const bytes = next.length - (SEAL_BYTES[handshake.version] ?? Number.POSITIVE_INFINITY);
+  const bytes = leastWordBytes(session, next);
   return bytes >= COMPLAINT_BYTES ? { packet: next.stamp.packet, bytes } : undefined;
 }
 
