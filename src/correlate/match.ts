@@ -149,6 +149,8 @@ function scoreOf(
   if (!negotiation?.advertised || connection.responder.port !== negotiation.advertised.port) return undefined;
   const time = connection.firstTime;
   if (time < window.from - REORDER_SECONDS) return undefined;
+  // Only its beginning may stand too early in the file: what was over by then was of an earlier grant.
+  if (connection.closed && connection.lastTime < window.from) return undefined;
   const { originator, responder } = connection;
   const passive = negotiation.mode === "passive";
   const dialler = passive ? session.client.address : session.server.address;
@@ -246,6 +248,8 @@ function translatedWindow(
     const dialler = negotiation.mode === "passive" ? session.client : session.server;
     const listener = negotiation.mode === "passive" ? session.server : session.client;
     if (originator.address !== dialler.address || responder.address !== listener.address) return false;
+    // The port fits, and something else did not.
+    if (responder.port === negotiation.advertised.port) return false;
     const sinceGrant = connection.firstTime - from;
     const isTimely =
       sinceGrant >= -REORDER_SECONDS && connection.firstTime < Math.min(until, from + TRANSLATED_PORT_SECONDS);

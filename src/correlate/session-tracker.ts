@@ -143,7 +143,10 @@ export class SessionTracker implements ConnectionObserver {
       if (connection.responder.port !== port || Math.abs(connection.firstTime - time) > REORDER_SECONDS) continue;
       const holders = connection.owner as TrackedSession[];
       const hosts = session.hostsOf(connection);
-      if (connection.over || holders.length === 0 || holders.includes(session) || hosts === 0) continue;
+      // A port may be granted again as soon as it has had its connection.
+      if (connection.over || connection.closed) continue;
+      if (holders.length === 0 || holders.includes(session) || hosts === 0) continue;
+      if (holders.some((holder) => holder.hadAs(port, connection))) continue;
       if (session.point !== ANY_POINT && session.point !== connection.point) continue;
       if (holders.some((holder) => holder.hostsOf(connection) > hosts)) continue;
       for (const holder of [...holders]) {
@@ -571,6 +574,11 @@ class TrackedSession implements ControlStream, Watcher {
     return this.#expectedPorts.has(port);
   }
 
+  /** Whether this is the connection that it negotiated the port for. */
+  hadAs(port: number, connection: Connection): boolean {
+    return this.#expectedPorts.get(port) === connection;
+  }
+
   awaits(port: number): boolean {
     const connection = this.#expectedPorts.get(port);
     return connection !== undefined && !connection?.established;
@@ -595,8 +603,10 @@ class TrackedSession implements ControlStream, Watcher {
     const foreign = this.hostsOf(connection) < 2;
     if (!foreign && connection.originator.address === this.clientAddress) this.#openGrant?.met();
     const { port } = connection.responder;
-    if (this.#expectedPorts.has(port)) this.#expectedPorts.set(port, connection);
-    else if (foreign) this.#foreignCount++;
+    const known = this.#expectedPorts.get(port);
+    if (known === undefined) {
+      if (foreign) this.#foreignCount++;
+    } else if (!known?.established) this.#expectedPorts.set(port, connection);
     this.#candidates = added(this.#candidates, { connection, records, foreign, contested });
   }
 

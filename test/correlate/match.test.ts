@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { analyzeCapture } from "../../src/analyze.ts";
 import { Dialogue } from "../diagnose/dialogue.ts";
+import { CaptureBuilder, type Connection } from "../support/capture-builder.ts";
 
 test("of two negotiations of one port a connection is of the one granted before it, also where that one's address is not the server's", () => {
   // Seen at the server behind a NAT: PASV names the public address. EPSV on the same port follows within milliseconds.
@@ -26,4 +28,59 @@ test("of two negotiations of one port a connection is of the one granted before 
   }
   const bytes = channels.map(({ connection }) => connection?.bytesFromResponder);
   assert.deepEqual(bytes, [0, 300, 0, 300, 0, 300]);
+});
+
+/** What comes of a port that sessions of one client negotiate one after another, within milliseconds. @param works for each grant, by client port, whether its SYN is answered */
+function grantedAgain(works: readonly (readonly [clientPort: number, works: boolean])[]) {
+  const net = new CaptureBuilder();
+  const path = { rttMs: 0.2 };
+  const controls = new Map<number, Connection>();
+  const syns: number[] = [];
+  works.forEach(([port, accepted], turn) => {
+    let control = controls.get(port);
+    if (!control) {
+      control = net.connect({ client: `192.0.2.10:${port}`, server: "203.0.113.5:21", ...path });
+      controls.set(port, control);
+      control.server("220 (vsFTPd 3.0.3)\r\n");
+    }
+    control.client("PASV\r\n");
+    control.server("227 Entering Passive Mode (203,0,113,5,195,80).\r\n");
+    const ends = { client: `192.0.2.10:${46_000 + turn}`, server: "203.0.113.5:50000", ...path };
+    if (accepted) {
+      const data = net.connect(ends);
+      syns.push(data.handshake.syn);
+      control.client("RETR a\r\n");
+      control.server("150 here it comes\r\n");
+      data.data("server", 300);
+      data.finish("server");
+      control.server("226 done\r\n");
+    } else syns.push(net.synRefused(ends).syn);
+  });
+  for (const control of controls.values()) control.finish("client");
+  const { sessions } = analyzeCapture(net.build());
+  const channels = sessions.flatMap(({ dataChannels }) => dataChannels);
+  channels.sort((a, b) => a.negotiation!.commandPacket! - b.negotiation!.commandPacket!);
+  assert.deepEqual(
+    channels.map(({ connection }) => connection?.firstPacket),
+    syns,
+  );
+  return channels.map(({ outcome }) => outcome);
+}
+
+test("a port that is granted again at once has a connection of its own: in the next session, and among sessions side by side", () => {
+  const [A, B, C] = [40_000, 40_002, 40_004];
+  const inTurn = [
+    [A, true],
+    [B, true],
+    [C, false],
+  ] as const;
+  assert.deepEqual(grantedAgain(inTurn), ["ok", "ok", "failed"]);
+  const sideBySide = [
+    [A, true],
+    [A, true],
+    [B, true],
+    [A, false],
+    [B, false],
+  ] as const;
+  assert.deepEqual(grantedAgain(sideBySide), ["ok", "ok", "ok", "failed", "failed"]);
 });
