@@ -175,6 +175,10 @@ function judgeAttempt(context: ChannelContext): Judgement {
     attempt.connection.responder.address !== session.server.address
   )
     return fineBut("undetermined", "pasv-private-address");
+  // The server had turned the transfer down for a reason of its own, and closed its port, before the client dialled.
+  const final = channel.transfer?.replyLost === false ? channel.transfer.final : null;
+  if (final && final.stamp.packet < attempt.connection.firstPacket && isOwnReason(final, channel.transfer!.command))
+    return judged("refused");
   const state = attemptState(attempt.connection);
   if (state === "unclear") return judged("undetermined", "one-sided");
   // A grant that the snaplen cut, and a dead attempt at a host that is not the server: stale address, or another matter of the client's.

@@ -65,9 +65,9 @@ const MEANINGS: readonly MeaningRow[] = [
   },
   {
     meaning: "ports-exhausted",
-    codes: [421, 425, 426, 451, 452, 500],
-    text: /(tcp )?ports? are busy|out of network sockets|no (free |available )?(passive )?ports?|can't create the data socket|unable to (set up passive|listen)|too many (pending )?pasv|vsf_sysutil_bind|address already in use|cannot assign requested address/i,
-    source: "Pure-FTPd, Serv-U, vsftpd (500 OOPS: vsf_sysutil_bind), ProFTPD errno texts",
+    codes: [400, 421, 425, 426, 451, 452, 500],
+    text: /(tcp )?ports? are busy|unable to find (a )?valid port|out of network sockets|no (free |available )?(passive )?ports?|can't create the data socket|unable to (set up passive|listen)|too many (pending )?pasv|vsf_sysutil_bind|address already in use|cannot assign requested address/i,
+    source: "Pure-FTPd, Serv-U, vsftpd (500 OOPS: vsf_sysutil_bind), ProFTPD errno texts, ftp-srv (400)",
   },
   {
     meaning: "limit-reached",
@@ -170,16 +170,23 @@ const NOT_DONE: ReadonlySet<number> = new Set([500, 501, 502, 504, 554]);
 const NAMES_COMMAND =
   /unknown|not (implemented|understood|recognized|recognised|supported|allowed)|syntax|argument|parameter|offset|position|too large|beyond/i;
 
+/** Said of a file, whatever its name and the code: GridFTP and simple-ftpd say 500, ftp-srv 451. */
+const NO_SUCH_FILE = /no such (file|directory)|not a (plain|regular) file|file not found/i;
+/** Codes that speak of the connection, whatever else their text says (RFC 959 section 4.2). */
+const OF_CONNECTION: ReadonlySet<number> = new Set([421, 425, 426]);
+/** What Node says of a data connection that broke (ftp-srv: `551 read ECONNRESET`). */
+const BROKEN_CONNECTION = /\b(ECONNRESET|EPIPE|ECONNABORTED)\b/;
+
 /** Whether a negative reply to a transfer command is the server's own business. @param command what it answers */
 export function isOwnReason(reply: ReplyEvent, command: CommandEvent | null = null): boolean {
+  if (!OF_CONNECTION.has(reply.code) && NO_SUCH_FILE.test(reply.lines.join(" "))) return true;
+  if (BROKEN_CONNECTION.test(ownWords(reply, command))) return false;
   if (reply.code === 451) return LOCAL_ERROR.test(ownWords(reply, command));
   if (NOT_DONE.has(reply.code))
     return meaningOf(reply, command) === undefined && NAMES_COMMAND.test(ownWords(reply, command));
   if (!OWN_REASONS.has(reply.code)) return false;
   // ProFTPD: "450 Transfer aborted. Link to file server lost" is the data connection's end.
   if (reply.code === 450 && /transfer aborted/i.test(ownWords(reply, command))) return false;
-  // Said of a file, whatever its name: "No such file or directory".
-  if (/no such (file|directory)|not a (plain|regular) file|file not found/i.test(reply.lines.join(" "))) return true;
   return !mayMean(reply, "protection-required", command) && !mayMean(reply, "session-reuse-required", command);
 }
 
@@ -238,7 +245,7 @@ export function refusesSession(reply: ReplyEvent): boolean {
   if (meaningOf(reply) === "limit-reached") return true;
   if (/(ssl|tls)\S* required on the control/i.test(text)) return [530, 534, 550].includes(reply.code);
   if (reply.code !== 530 || /\b(ip|address)\b/i.test(text)) return false;
-  return /log(ged)?[ -]?(in|on)|\b(user|pass)\b|\b(ssl|tls)\b|encrypt/i.test(text);
+  return /log(ged)?[ -]?(in|on)|authenticat|\b(user|pass)\b|\b(ssl|tls)\b|encrypt/i.test(text);
 }
 
 /**

@@ -302,7 +302,7 @@ class WaitingCommands {
     // A code that fits nothing that waits (250 to PASV, 200 to LIST): servers do that; it goes to the oldest, unless that is a
     // transfer under way.
     const first = oldestOpen ?? oldest;
-    return isUnderWay(first) ? undefined : first;
+    return isUnderWay(first) && !answersNothingElse(reply, first.command) ? undefined : first;
   }
 
   /** A later command has been answered: a transfer in progress stays open while the server answers others (NOOP, STAT, ABOR), all else is passed. */
@@ -364,6 +364,11 @@ class WaitingCommands {
 /** A verb that is unknown or not implemented (RFC 959 section 4.2.1). vsftpd says `500 OOPS: …` of its own end. */
 function tellsNotUnderstood({ code, lines }: ReplyEvent): boolean {
   return (code === 500 || code === 502) && !lines[0].startsWith("OOPS: ");
+}
+
+/** A yes of a server that had read nothing behind the command: it completes that one, whatever its code (aioftp says 200 behind MLSD's 150). */
+function answersNothingElse({ code, firstStamp }: ReplyEvent, { endAt }: CommandEvent): boolean {
+  return code < 300 && SPECIFIC[code] === undefined && firstStamp.acknowledged >= 0 && firstStamp.acknowledged <= endAt;
 }
 
 const isAny = () => true;

@@ -217,6 +217,12 @@ const NAMES: readonly NameRow[] = [
     pattern: /\bSFTPGo(?:[ _](\d[\w.]*))?/i,
     source: "default greeting (own knowledge)",
   },
+  {
+    name: "INetSim",
+    product: "other",
+    pattern: /\bINetSim\b/,
+    source: "INetSim's greeting; it answers as vsftpd does",
+  },
   { name: "libunftp", product: "other", pattern: /\blibunftp\b/i, source: "default greeting (own knowledge)" },
 ];
 
@@ -282,7 +288,6 @@ const TEXTS: readonly TextRow[] = [
     pattern: /^Goodbye\. You uploaded \d+ and downloaded \d+ kbytes\.$/,
     source: "pure-ftpd; recordings",
   },
-  { ...PYFTPDLIB, code: 227, pattern: /^Entering passive mode \(/, source: "pyftpdlib handlers.py (small p)" },
   {
     ...PYFTPDLIB,
     code: 229,

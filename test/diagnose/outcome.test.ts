@@ -12,6 +12,59 @@ import {
   STALL_SECONDS,
 } from "./thresholds.ts";
 
+test("refused for the server's own reason, and dialled only then: its listener had rightly gone", () => {
+  const dialledLate = (reply: string, answer: "refused" | "unanswered") => {
+    const ftp = new Dialogue({ software: "proftpd" }).login();
+    ftp.passive(50002);
+    ftp.ask("STOR readonly/a", reply);
+    if (answer === "refused") ftp.net.synRefused(ftp.ends(50002));
+    else ftp.net.synUnanswered(ftp.ends(50002));
+    return ftp.quit().channel();
+  };
+  judges(dialledLate("550 readonly/a: Permission denied", "refused"), "refused");
+  judges(dialledLate("450 a: File exists", "refused"), "refused");
+  judges(dialledLate("550 readonly/a: Permission denied", "unanswered"), "refused");
+  // 425 speaks of the connection itself.
+  judges(
+    dialledLate("425 Unable to build data connection: Connection timed out", "unanswered"),
+    "failed",
+    "data-port-filtered",
+  );
+  const dialledFirst = new Dialogue({ software: "proftpd" }).login();
+  dialledFirst.passive(50002);
+  dialledFirst.net.synRefused(dialledFirst.ends(50002));
+  dialledFirst.ask("STOR readonly/a", "550 readonly/a: Permission denied");
+  judges(dialledFirst.quit().channel(), "failed", "data-port-rejected");
+});
+
+test("a file that is not there, whatever the code; and Node's word for a connection that broke", () => {
+  const retrieved = (reply: string, mode: "passive" | "active") => {
+    const ftp = new Dialogue().login();
+    if (mode === "active") ftp.active(51002);
+    else {
+      ftp.passive(50002);
+      ftp.dial(50002).finish("client");
+    }
+    ftp.ask("RETR nothere", reply);
+    return ftp.quit().channel();
+  };
+  for (const mode of ["passive", "active"] as const)
+    for (const reply of [
+      "500-Command failed. : System error in stat: No such file or directory\r\n500 End.",
+      "500 ENOENT: no such file or directory, stat '/nothere'",
+      "451 ENOENT: no such file",
+    ])
+      judges(retrieved(reply, mode), "refused");
+  const broken = new Dialogue().login();
+  broken.passive(50002);
+  const data = broken.dial(50002);
+  broken.ask("RETR a", "150 here it comes");
+  data.serverData(50_000);
+  data.reset("client");
+  broken.control.server("551 read ECONNRESET\r\n");
+  judges(broken.quit().channel(), "failed", "data-connection-reset");
+});
+
 test("an upload in the clear, under TLS, that the server answers with nothing but a reset may be thrown away", () => {
   for (const [closes, outcome] of [
     [false, "undetermined"],

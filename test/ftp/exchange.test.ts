@@ -71,6 +71,12 @@ test("what fits nothing goes to the oldest, but not to a transfer under way", ()
   assert.deepEqual(told(paired("LIST", 150, 229, 226).exchanges), ["LIST 150 226", "- 229"]);
 });
 
+test("a yes completes the transfer under way where nothing was asked behind it (aioftp: 200 to MLSD)", () => {
+  assert.deepEqual(told(paired("MLSD", 150, 200, "RETR", 550).exchanges), ["MLSD 150 200", "RETR 550"]);
+  assert.deepEqual(told(paired("LIST", 150, 250).exchanges), ["LIST 150 250"]);
+  assert.deepEqual(told(paired("LIST", 150, "NOOP", 200, 226).exchanges), ["LIST 150 226", "NOOP 200"]);
+});
+
 test("what is behind a hole is asked last", () => {
   assert.deepEqual(told(paired("LIST", 150, "-", 500, "TYPE", 200).exchanges), ["LIST 150 500 ?", "TYPE 200"]);
   assert.deepEqual(told(paired("SIZE", "-", "NOOP", "SIZE", 213).exchanges), ["SIZE ?", "NOOP", "SIZE 213"]);

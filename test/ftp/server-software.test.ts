@@ -18,6 +18,7 @@ test("by a name in the greeting or in SYST", () => {
     ["220 --------- Welcome to Pure-FTPd [privsep] [TLS] ----------\nYou are user 1", "pure-ftpd: Pure-FTPd"],
     ["220 pyftpdlib 1.5.7 ready.", "pyftpdlib: pyftpdlib 1.5.7"],
     ["220 pyftpdlib based ftpd ready.", "pyftpdlib: pyftpdlib"],
+    ["220 INetSim FTP Service ready.", "other: INetSim"],
     ["220 FileZilla Server 1.9.1", "filezilla: FileZilla Server 1.9.1"],
     ["220 FileZilla Server version 0.9.41 beta\nwritten by x", "filezilla: FileZilla Server 0.9.41"],
     ["215 UNIX emulated by FileZilla.", "filezilla: FileZilla Server"],
@@ -44,7 +45,6 @@ test("by what only one product says", () => {
     ["234 AUTH TLS successful", "proftpd: ProFTPD"],
     ["229 Extended Passive mode OK (|||50000|)", "pure-ftpd: Pure-FTPd"],
     ["226 File successfully transferred\n0.1 seconds", "pure-ftpd: Pure-FTPd"],
-    ["227 Entering passive mode (192,0,2,1,200,33).", "pyftpdlib: pyftpdlib"],
     ["234 Using authentication type TLS.", "filezilla: FileZilla Server"],
     ["125 Data connection already open; Transfer starting.", "iis: Microsoft FTP Service (IIS)"],
     ["227 PASV OK (192,0,2,1,200,33)", "ftp-srv: ftp-srv"],
@@ -68,6 +68,11 @@ test("nothing is guessed from what several products say, or from a contradiction
     assert.equal(identified(text), undefined, text);
   assert.equal(identified("331 Please specify the password.", "234 AUTH TLS successful"), undefined);
   assert.equal(identified("220 ProFTPD 1.3.8 Server (vsFTPd)"), undefined);
+});
+
+test("words that several servers share tell nothing", () => {
+  // pyftpdlib's, and npm's simple-ftpd's.
+  assert.equal(identified("220 ready", "227 Entering passive mode (192,0,2,1,200,33)."), undefined);
 });
 
 test("the name in the greeting weighs more than a text", () => {

@@ -7,6 +7,7 @@ const CAUSE = "passive-ports-exhausted";
 test("the server says that it has no port", () => {
   for (const reply of [
     "425 All reserved TCP ports are busy", // Pure-FTPd
+    "400 Unable to find valid port", // ftp-srv
     "425 Can't create the data socket", // Pure-FTPd
     "425 Try later, out of network sockets.", // Serv-U
     "425 Unable to set up passive listening socket.", // Serv-U
