@@ -38,6 +38,8 @@ const MAX_HEAD = 8;
 const LF = 0x0a;
 const SPACE = 0x20;
 const IAC = 0xff;
+/** From here on bytes are Telnet commands, IAC among them (RFC 854); neither text nor a record begins with one. */
+const TELNET_COMMAND = 0xf0;
 
 /** Who wants to know what the two directions say. */
 export interface FramingSink {
@@ -163,6 +165,8 @@ export class ControlFraming implements RecordSink {
         break;
       case "tls":
         if (!this.#records!.atBoundary) return this.#records!.push(bytes, at, to, this.#offset, stamp);
+        // Net::FTP sends IAC IP IAC past TLS, as urgent data, and ABOR under it: what follows tells, not these.
+        if (this.#head.length === 0 && bytes[at] >= TELNET_COMMAND) return behindTelnet(bytes, at, to);
         break;
       case "undecided":
         if (this.#head.length === 0 && !isContentType(bytes[at]) && isTextByte(bytes[at])) {
@@ -289,7 +293,7 @@ type TextStart = "known verb" | "any verb" | "code";
 function beginOfText(head: readonly number[], ...allowed: readonly TextStart[]): Verdict {
   const first = head[0];
   const anyVerb = allowed.includes("any verb");
-  if (first === IAC && anyVerb) return head.length < 2 ? "wait" : head[1] >= 0xf0 ? "text" : "neither"; // IAC IP IAC DM ABOR
+  if (first === IAC && anyVerb) return head.length < 2 ? "wait" : head[1] >= TELNET_COMMAND ? "text" : "neither"; // IAC IP IAC DM ABOR
   if (isDigit(first)) {
     if (first < 0x31 || first > 0x36 || !allowed.includes("code")) return "neither";
     for (let i = 1; i < 3; i++) {
@@ -307,6 +311,13 @@ function beginOfText(head: readonly number[], ...allowed: readonly TextStart[]):
     return isKnownVerb(String.fromCharCode(...head.slice(0, i)).toUpperCase()) ? "text" : "neither";
   }
   return head.length < MAX_HEAD ? "wait" : "neither";
+}
+
+/** @returns where the Telnet commands that begin at `at` end */
+function behindTelnet(bytes: Uint8Array, at: number, to: number): number {
+  let end = at + 1;
+  while (end < to && bytes[end] >= TELNET_COMMAND) end++;
+  return end;
 }
 
 /** Space, tab, CR or LF. */

@@ -4,6 +4,7 @@ import { describe as suite, test } from "node:test";
 import fc from "fast-check";
 import type { ControlEvent } from "../../src/ftp/control-event.ts";
 import { MAX_LINE_BYTES } from "../../src/ftp/line.ts";
+import { Dialogue } from "../diagnose/dialogue.ts";
 import {
   byByte,
   type Conversation,
@@ -292,4 +293,30 @@ test("ciphertext joined midstream says nothing", () => {
   }));
   const { events } = hold({ midstream: true, port: 21, steps }, whole);
   assert.deepEqual(events.map(describe), []);
+});
+
+test("Telnet commands past TLS, as Net::FTP sends before it aborts, end no TLS; a verb behind them does", () => {
+  const securityBehind = (words: (ftp: Dialogue) => void) => {
+    const ftp = new Dialogue().secureLogin();
+    ftp.askSealed("PWD", ['257 "/"']);
+    words(ftp);
+    ftp.control.finish("client");
+    return ftp.session().control.security;
+  };
+  const interrupts = Uint8Array.of(0xff, 0xf4, 0xff);
+  assert.equal(
+    securityBehind((ftp) => {
+      ftp.control.client(interrupts);
+      ftp.askSealed("ABOR", ["226 Abort successful"]);
+    }),
+    "explicit-tls",
+  );
+  assert.equal(
+    securityBehind((ftp) => {
+      ftp.askSealed("CCC", ["200 Control channel switched to plaintext."]);
+      ftp.control.client(Uint8Array.of(...interrupts, 0xf2, ...new TextEncoder().encode("ABOR\r\n")));
+      ftp.control.server("226 Abort successful\r\n");
+    }),
+    "explicit-tls-then-ccc",
+  );
 });
