@@ -21,10 +21,12 @@ export function silenceAfterAuth(session: SessionFacts, auth: CommandEvent): str
 /** TLS began on the control connection, and nothing was said under it, as far as that can be seen. */
 export function isInHandshake({ events }: SessionFacts): boolean {
   let began = false;
+  let isSealedByServer = false;
   for (const event of events) {
+    if (event.kind === "tls-hello" && event.hello.role === "server") isSealedByServer = event.hello.version >= 0x0304;
     if (event.kind !== "tls-record") continue;
-    // In TLS 1.3 what follows the server's hello is application data by its type too (RFC 8446 section 5.1).
-    if (event.contentType === 23) return false;
+    // In TLS 1.3 what follows the server's hello is application data by its type too (RFC 8446 section 5.1), and so is the client's Finished.
+    if (event.contentType === 23 && (event.direction === "client" || !isSealedByServer)) return false;
     began = true;
   }
   return began;

@@ -22,6 +22,8 @@ export const rule: SessionRule = ({ session }) => {
   if (silent) return silent;
   const expelled = endedByDevice(session);
   if (expelled) return expelled;
+  const broken = endsInHandshake(session);
+  if (broken) return broken;
   const goodbye = session.exchanges.some((exchange) => exchange.final?.code === 221 || exchange.final?.code === 421);
   if (goodbye || !session.hasDialogue) return undefined;
   const encrypted = session.hidden.some(({ to }) => to === Number.POSITIVE_INFINITY);
@@ -43,8 +45,6 @@ export const rule: SessionRule = ({ session }) => {
       ],
     };
   }
-  const broken = endsInHandshake(session);
-  if (broken) return broken;
   // An earlier command without its reply is one whose reply was lost: the dialogue went on after it.
   const asked = askedBeforeEnd(session);
   const last = asked.at(-1);
@@ -175,10 +175,12 @@ function isSinceCcc({ security, events, exchanges }: SessionFacts, command: Comm
  */
 function endsInHandshake(session: SessionFacts): Verdict | undefined {
   const { server, client, events } = session;
-  if (!isInHandshake(session) || server.finPacket === 0) return undefined;
+  if (!isInHandshake(session)) return undefined;
   const alert = events.find((event) => event.kind === "tls-record" && event.contentType === 21);
-  if (alert ? alert.kind === "tls-record" && alert.direction === "client" : !server.closedBefore(client))
-    return undefined;
+  if (alert?.kind === "tls-record") {
+    const leaves = client.finPacket || client.resets[0]?.packet;
+    if (alert.direction === "client" || (leaves && leaves < alert.stamp.packet)) return undefined;
+  } else if (server.finPacket === 0 || !server.closedBefore(client)) return undefined;
   const packet = alert?.stamp.packet ?? server.finPacket;
   return {
     outcome: "failed",

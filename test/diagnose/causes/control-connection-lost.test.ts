@@ -189,6 +189,71 @@ test("behind data that is complete: the server closes without 226, or nothing is
   judges(quits.channel, "ok");
 });
 
+test("the server ends the handshake by an alert, whatever it says then and whoever closes", () => {
+  const alerted = (then: (ftp: Dialogue) => void, side: "client" | "server" = "server") => {
+    const ftp = new Dialogue();
+    ftp.control.server("220 ready\r\n");
+    ftp.ask("AUTH TLS", "234 Proceed with negotiation.");
+    ftp.control.tls({ version: "1.2" }, 1);
+    const alert = ftp.control.alert(side, 2, 70);
+    then(ftp);
+    return { control: ftp.session().control, alert };
+  };
+  for (const then of [
+    ({ control }: Dialogue) => {
+      control.fin("client");
+      control.server("421 TLS handshake failed\r\n");
+      control.reset("client");
+    },
+    ({ control }: Dialogue) => {
+      control.server("500 OOPS: \r\n");
+      control.reset("client");
+    },
+  ]) {
+    const { control, alert } = alerted(then);
+    shows(control, {
+      outcome: "failed",
+      cause: CAUSE,
+      confidence: "possible",
+      evidence: [alert],
+      alternatives: ["auth-tls-blocked"],
+      says: /an alert from the server ends the TLS handshake/,
+    });
+  }
+  judges(alerted((ftp) => void ftp.control.finish("client"), "client").control, "ok");
+  // Who is gone is told goodbye.
+  const late = new Dialogue();
+  late.control.server("220 ready\r\n");
+  late.ask("AUTH TLS", "234 Proceed with negotiation.");
+  late.control.tls({ version: "1.2" }, 1);
+  late.control.fin("client");
+  late.control.alert("server", 1, 0);
+  late.control.fin("server");
+  judges(late.session().control, "ok");
+});
+
+test("in the handshake of TLS 1.3, whose records are sealed behind the server's hello: its flight is repeated in vain", () => {
+  const ftp = new Dialogue({ vantage: "server" });
+  ftp.control.server("220 ready\r\n");
+  ftp.ask("AUTH TLS", "234 Proceed with negotiation.");
+  const [hello, flight] = tlsFlights({ version: "1.3" });
+  ftp.control.client(hello.bytes);
+  const position = ftp.control.position("server");
+  ftp.control.segment("server", { flags: "PA", payload: flight.bytes });
+  const repeats = [1, 2, 4, 8].map((wait) => {
+    ftp.pause(wait / 5);
+    return ftp.control.segment("server", { flags: "PA", seq: position.seq, payload: flight.bytes });
+  });
+  ftp.pause(3).control.segment("client", { flags: "FA", ack: position.seq });
+  shows(ftp.session().control, {
+    outcome: "failed",
+    cause: CAUSE,
+    confidence: "possible",
+    evidence: [repeats[0]],
+    says: /the server repeats itself 4 times over 3\.\d s, never acknowledged/,
+  });
+});
+
 test("silent: the client leaves before the greeting, or the capture lost it", () => {
   const left = new Dialogue();
   left.control.finish("client");

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { applicationRecord, TLS12_RECORDS, tlsFlights } from "../../support/tls-records.ts";
 import { Dialogue, FORGED, judges, shows, tlsListing } from "../dialogue.ts";
 import { SILENCE_SECONDS } from "../thresholds.ts";
 
@@ -32,6 +33,34 @@ test("a fatal alert, from either end, with its name", () => {
       evidence: [alert],
       says: new RegExp(`fatal alert ${name} \\(${description}\\) from the ${side}`),
     });
+  }
+});
+
+test("silent: Java pads by 16 bytes what it seals under TLS 1.3", () => {
+  for (const [side, length] of [
+    ["server", 535],
+    ["client", 8000],
+    // Nothing but goodbyes: an empty file.
+    ["server", 0],
+    ["client", 0],
+  ] as const) {
+    const { ftp, data } = opened();
+    const [hello, flight, , tickets] = tlsFlights();
+    data.client(hello.bytes);
+    data.server(flight.bytes);
+    data.client(TLS12_RECORDS.changeCipherSpec);
+    data.client(applicationRecord(69 + 16));
+    data.server(tickets.bytes);
+    if (length > 0) data[side](applicationRecord(length));
+    data[side](applicationRecord(side === "client" ? 19 + 16 : 19));
+    data.fin(side);
+    const other = side === "client" ? "server" : "client";
+    data[other](applicationRecord(other === "client" ? 19 + 16 : 19));
+    data.fin(other);
+    data.ack(side);
+    ftp.control.sealed("server", "226 Transfer complete.\r\n");
+    ftp.quitSealed();
+    judges(ftp.channel(), "ok");
   }
 });
 
