@@ -1,7 +1,16 @@
 import type { ChannelFacts } from "../../correlate/data-channel.ts";
 import { type SessionFacts, timeOf } from "../../correlate/session-facts.ts";
+import { wasSentAfter } from "../../tls/data-records.ts";
 import type { ChannelContext, ChannelRule } from "../context.ts";
-import { COMPLAINT_BYTES, handshakeOf, leastWordBytes, progressOf } from "../data-progress.ts";
+import {
+  COMPLAINT_BYTES,
+  type DataProgress,
+  finishedBy,
+  handshakeOf,
+  isCloseNotify,
+  leastWordBytes,
+  progressOf,
+} from "../data-progress.ts";
 import { oncePer } from "../once-per.ts";
 import { mayMean } from "../reply-text.ts";
 import type { Confidence, Fact, Verdict } from "../verdict.ts";
@@ -102,14 +111,27 @@ function complaint(channel: ChannelFacts, session: SessionFacts): Complaint | un
   const progress = progressOf(channel, session);
   const handshake = progress && handshakeOf(progress);
   if (!progress || !handshake?.finished || handshake.resumed || handshake.hasData || handshake.alert) return undefined;
-  const { client, server } = progress;
-  if (!server.closedBefore(client)) return undefined;
+  const ended = endedByServer(progress);
+  if (ended === undefined) return undefined;
   const next = session.events.find(
-    (event) => event.kind === "tls-record" && event.contentType === 23 && event.stamp.packet > server.finPacket,
+    (event) => event.kind === "tls-record" && event.contentType === 23 && event.stamp.packet > ended,
   );
   if (next?.kind !== "tls-record" || next.direction !== "server") return undefined;
   const bytes = leastWordBytes(session, next);
   return bytes >= COMPLAINT_BYTES ? { packet: next.stamp.packet, bytes } : undefined;
+}
+
+/** The packet with which the server ended the data connection, TLS or TCP, before the client did; undefined where it was the client. */
+function endedByServer(progress: DataProgress): number | undefined {
+  const { client, server, connection, records } = progress;
+  if (server.closedBefore(client)) return server.finPacket;
+  const goodbye = (isClient: boolean) => {
+    const byOriginator = (client === connection.originator) === isClient;
+    const padding = finishedBy(records, byOriginator)?.padding;
+    return records.records.find((record) => record.fromOriginator === byOriginator && isCloseNotify(record, padding));
+  };
+  const [own, others] = [goodbye(false), goodbye(true)];
+  return own && (!others || wasSentAfter(others, own)) ? own.packet : undefined;
 }
 
 /** The packet with which the server closed the control connection without a word from the client since the data connection. */

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import type { Connection } from "../../support/capture-builder.ts";
 import type { TlsVersion } from "../../support/tls-records.ts";
 import { Dialogue, judges, shows, tlsListing } from "../dialogue.ts";
 import { AT_ONCE_SECONDS, COMPLAINT_BYTES, REFUSED_TRANSFERS } from "../thresholds.ts";
@@ -62,7 +63,13 @@ test("silent: the session was resumed, or the server hangs up later", () => {
 });
 
 /** Transfers of a server that goes on: each with a full handshake, nothing on it, and last words of so many bytes. */
-function repeated(times: number, lastWords: number, listing = 0, version: TlsVersion = "1.3") {
+function repeated(
+  times: number,
+  lastWords: number,
+  listing = 0,
+  version: TlsVersion = "1.3",
+  ends = (data: Connection) => void data.finish("server"),
+) {
   const ftp = new Dialogue({ software: "proftpd" }).secureLogin(version);
   const said: number[] = [];
   const handshakes: number[] = [];
@@ -72,7 +79,7 @@ function repeated(times: number, lastWords: number, listing = 0, version: TlsVer
     ftp.askSealed("LIST", ["150 Opening ASCII mode data connection for file list"], version);
     handshakes.push(data.tls({ version }).at(-1)!);
     if (listing > 0) data.sealed("server", listing, version);
-    data.finish("server");
+    ends(data);
     said.push(ftp.control.sealed("server", lastWords, version));
   }
   ftp.quitSealed();
@@ -93,6 +100,17 @@ test("by lengths: the server complains after every data connection", () => {
       });
     });
   }
+});
+
+test("who ends TLS first counts, whoever closes TCP first", () => {
+  const closing = (first: "client" | "server") =>
+    repeated(2, 62, 0, "1.3", (data) => {
+      data.closeNotify(first);
+      data.closeNotify(first === "client" ? "server" : "client");
+      data.finish("client");
+    }).channels[0];
+  judges(closing("server"), "failed", CAUSE);
+  judges(closing("client"), "ok");
 });
 
 test("silent: once, short words, or one listing that is not empty", () => {
