@@ -39,7 +39,9 @@ export function channelLimits(context: ChannelContext, cause: CauseId | null): L
   if (progress) {
     const { originator, responder } = progress.connection;
     const ended = progress.sender.finPacket !== 0 || originator.resetCount + responder.resetCount > 0;
-    const blindness = dataBlindness(progress) ?? (confirmed && !ended ? "data-gap" : null);
+    // Confirmed, and its end is not seen: the capture lacks it, unless what was confirmed never arrived.
+    const lacksEnd = confirmed && !ended && cause === null;
+    const blindness = dataBlindness(progress) ?? (lacksEnd ? "data-gap" : null);
     if (blindness) limits.push(blindness);
   }
   // Where the server refused the negotiation no connection was due.

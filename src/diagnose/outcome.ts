@@ -433,7 +433,7 @@ function isUnheard({ session, channel }: ChannelContext): boolean {
 /** 226 is not proof: packets that show the data stuck, or cleartext sent into a TLS client, win over it. */
 function contradictsSuccess(context: ChannelContext): boolean {
   const progress = progressOf(context.channel, context.session)!;
-  const { sender, records, connection, client, server } = progress;
+  const { sender, receiver, records, connection, client, server } = progress;
   if (isRetransmittingInVain(sender) && sender.unacknowledged > 0 && !sender.finAcked && !oneSided(progress))
     return true;
   const walk = (half: typeof client) => (half === connection.originator ? records.originator : records.responder);
@@ -447,24 +447,34 @@ function contradictsSuccess(context: ChannelContext): boolean {
     return true;
   // A hole that nobody filled before the receiver closed, with the sender's FIN behind it (seen from the receiver's side)
   if (neverArrived(progress) && isSilent(context)) return true;
+  // Of a file only a part is there when the receiver gives up waiting for more: the server had handed all of it to its own host, and said so.
+  const hasLeft = receiver.finPacket !== 0 && receiver.zeroWindowPacket === 0;
+  const hasEnd = sender.finPacket !== 0 || sender.resetCount > 0 || sender.unacknowledged > 0;
+  if (hasLeft && !hasEnd && isSilent(context) && isShort(context, sender.highest)) return true;
   // The receiver shut its window, then left before the sender was done.
-  if (progress.receiver.zeroWindowTime > 0 && progress.cutBy && sender.finPacket === 0 && isSilent(context))
-    return true;
+  if (receiver.zeroWindowTime > 0 && progress.cutBy && sender.finPacket === 0 && isSilent(context)) return true;
   return isTruncated(context);
 }
 
 /** How long a file is, and which reply says so. */
 export interface AnnouncedSize {
   readonly bytes: number;
+  /** The server rounds: it may be some more. */
+  readonly isLeast: boolean;
   readonly reply: ReplyEvent;
 }
 
-/** The size that the server announced: in `150 … (N bytes)`, or by SIZE before (Pure-FTPd's 150 has none). */
+/** Pure-FTPd's 150 for a file of 1 kB and more, in units of 1024 bytes with one digit behind the point (`146.5 kbytes to download`). */
+const KBYTES = /(?<![\d.])(\d{1,12}\.\d) kbytes to download/;
+
+/** The size that the server announced: in `150 … (N bytes)`, or by SIZE before. */
 export function announcedSize(session: SessionFacts, transfer: TransferFacts): AnnouncedSize | undefined {
   for (const reply of transfer.replies) {
     // The last: a file may be named "notes (9000 bytes).txt".
     const match = reply.code < 200 ? [...reply.lines.join(" ").matchAll(/\((\d{1,15}) bytes\)/gi)].at(-1) : undefined;
-    if (match) return { bytes: Number(match[1]), reply };
+    if (match) return { bytes: Number(match[1]), isLeast: false, reply };
+    const rounded = reply.code < 200 ? KBYTES.exec(reply.lines.join(" ")) : null;
+    if (rounded) return { bytes: Math.floor((Number(rounded[1]) - 0.05) * 1024), isLeast: true, reply };
   }
   return sizeAsked(session, transfer);
 }
@@ -489,7 +499,7 @@ function sizeAsked({ exchanges }: SessionFacts, { command }: TransferFacts): Ann
   if (asked?.command?.verb !== "SIZE" || reply?.code !== 213 || asked.replyLost) return undefined;
   // Fourteen digits are MDTM's (RFC 3659 section 2.3).
   const match = /^\s*(\d{1,13})\s*$/.exec(reply.lines.join(" "));
-  return match ? { bytes: Number(match[1]), reply } : undefined;
+  return match ? { bytes: Number(match[1]), isLeast: false, reply } : undefined;
 }
 
 /** `150 Opening BINARY mode data connection …`: the type in force, where the TYPE command is not in the capture. */

@@ -21,7 +21,7 @@ export const rule: ChannelRule = (context) => {
     { packet: announced.reply.stamp.packet, says: `${bySize ? "SIZE: " : ""}${replyText(announced.reply)}` },
     {
       packet: sender.finPacket,
-      says: `FIN from ${endpointText(sender)}: the data ends after ${sender.finAt} of ${announced.bytes} bytes`,
+      says: `FIN from ${endpointText(sender)}: the data ends after ${sender.finAt} of ${announced.isLeast ? "at least " : ""}${announced.bytes} bytes`,
     },
   ];
   if (transfer.final && transfer.final !== announced.reply)

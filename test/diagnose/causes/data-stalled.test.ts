@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import type { Connection } from "../../support/capture-builder.ts";
 import { applicationRecord, sealedAlert } from "../../support/tls-records.ts";
 import { Dialogue, judges, shows } from "../dialogue.ts";
 import {
@@ -166,6 +167,45 @@ test("only the sender's FIN arrives of its last segments: nothing is complete, a
   // The receiver has them: it is the capture that lacks them.
   judges(cutOff(SILENCE_SECONDS + 1, { acknowledged: 12_488 + 1 }).channel, "ok");
   judges(cutOff(SILENCE_SECONDS + 1, { acknowledged: 4000 }).channel, "undetermined");
+});
+
+test("226 is said when all was handed to the server's own host: the client waits for the rest in vain", () => {
+  const waits = (announced: string, seconds: number, end: (data: Connection) => void, last?: "zero window") => {
+    const ftp = new Dialogue({ software: "pure-ftpd" }).login();
+    ftp.ask("TYPE I", "200 TYPE is now 8-bit binary");
+    ftp.passive(50002);
+    const data = ftp.dial(50002);
+    ftp.ask("RETR big", announced);
+    const carried = data.serverData(49_232).at(-1)!;
+    const reply = ftp.control.server("226 Transfer complete.\r\n");
+    if (last) data.zeroWindow("client");
+    ftp.pause(seconds);
+    end(data);
+    ftp.quit();
+    return { channel: ftp.channel(), carried, reply };
+  };
+  const leaves = (data: Connection) => void data.fin("client");
+  for (const announced of [
+    "150 Opening BINARY mode data connection for 'big' (150000 bytes).",
+    // Pure-FTPd rounds to a tenth of 1024 bytes.
+    "150-Accepted data connection\r\n150 146.5 kbytes to download",
+  ]) {
+    const { channel, carried, reply } = waits(announced, SILENCE_SECONDS + 1, leaves);
+    shows(channel, {
+      outcome: "failed",
+      cause: CAUSE,
+      confidence: "likely",
+      evidence: [carried, reply],
+      says: /the last data after 49232 bytes; then nothing arrives for 6\.\d s, though all is acknowledged/,
+    });
+    assert.deepEqual(channel.limits, []);
+    judges(waits(announced, SILENCE_SECONDS - 1, leaves).channel, "ok");
+    // The client has stopped reading, or the server's end is seen.
+    judges(waits(announced, SILENCE_SECONDS + 1, leaves, "zero window").channel, "ok");
+    judges(waits(announced, 0.1, (data) => void data.finish("server")).channel, "failed", "transfer-truncated");
+  }
+  for (const announced of ["150 here it comes (49232 bytes)", "150 48.1 kbytes to download", "150 here it comes"])
+    judges(waits(announced, SILENCE_SECONDS + 1, leaves).channel, "ok");
 });
 
 /** A data connection of which only SYNs and SYN-ACKs are seen, each so many seconds after the first. */
