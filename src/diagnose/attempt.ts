@@ -1,10 +1,12 @@
 import type { ChannelFacts, ChannelMode, MatchedConnection } from "../correlate/data-channel.ts";
 import { type SessionFacts, timeOf } from "../correlate/session-facts.ts";
+import type { ReplyEvent } from "../ftp/control-event.ts";
 import type { Connection, IcmpError } from "../tcp/connection.ts";
 import { REORDER_SECONDS } from "../tcp/early-packets.ts";
 import type { HalfConnection, Reset } from "../tcp/half-connection.ts";
 import type { ChannelContext } from "./context.ts";
 import { isForged } from "./packet-origin.ts";
+import { mayMean } from "./reply-text.ts";
 import { vantageOf } from "./vantage.ts";
 import type { Fact } from "./verdict.ts";
 import { endpointText, secondsText, timesText } from "./wording.ts";
@@ -72,6 +74,12 @@ export function attemptState(connection: Connection): AttemptState {
 function answersSyn({ hasAck, acknowledges, sequence, window }: Reset, originator: HalfConnection): boolean {
   // A SYN may carry data (TCP Fast Open).
   return hasAck && acknowledges <= originator.highest && (sequence === 0 || window === 0);
+}
+
+/** What the server says unasked when the data connection comes from a stranger: pyftpdlib, which closes it at once, before the transfer command. */
+export function turnedAway({ followedBy }: ChannelFacts): ReplyEvent | null {
+  const unasked = followedBy.filter(({ command }) => command === null).map(({ final }) => final);
+  return unasked.find((reply) => mayMean(reply, "peer-mismatch")) ?? null;
 }
 
 /** What a server says when it has waited in vain, with a transfer command (RFC 959 section 4.2) or without one (pyftpdlib: 421). */

@@ -4,7 +4,15 @@ import { type SessionFacts, timeOf } from "../correlate/session-facts.ts";
 import type { CommandEvent, ReplyEvent } from "../ftp/control-event.ts";
 import { REORDER_SECONDS } from "../tcp/early-packets.ts";
 import type { Stamp } from "../tcp/stream-sink.ts";
-import { ANSWER_SECONDS, attemptState, isAnswerLost, isConclusive, prohibition, REPEATED_SYNS } from "./attempt.ts";
+import {
+  ANSWER_SECONDS,
+  attemptState,
+  isAnswerLost,
+  isConclusive,
+  prohibition,
+  REPEATED_SYNS,
+  turnedAway,
+} from "./attempt.ts";
 import {
   controlBlindness,
   dataBlindness,
@@ -78,6 +86,7 @@ export function judge(context: ChannelContext): Judgement {
   // "226 Abort successful" to the transfer itself: the ABOR is not in the capture.
   if (transfer && confirmsAbort(transfer.final, transfer.command)) return judged("aborted");
   if (negotiation && !negotiation.granted) return judgeUngranted(context);
+  if (turnedAway(channel) && !(transfer && isPositive(transfer))) return fineBut("undetermined", "data-peer-mismatch");
   if (connection) {
     return connection.connection.established ? judgeEstablished(context) : judgeAttempt(context);
   }

@@ -53,9 +53,9 @@ const MEANINGS: readonly MeaningRow[] = [
   },
   {
     meaning: "peer-mismatch",
-    codes: [425, 421, 426, 500, 501, 530],
-    text: /bad ip connecting|foreign address|does not match control|possible pasv port theft|only client ip address allowed/i,
-    source: "vsftpd, pyftpdlib, SFTPGo, wu-ftpd, Serv-U",
+    codes: [425, 421, 426, 500, 501, 530, 550],
+    text: /bad ip connecting|remote addresses do not match|foreign address|does not match control|possible pasv port theft|only client ip address allowed/i,
+    source: "vsftpd, pyftpdlib, SFTPGo, wu-ftpd, Serv-U, ftp-srv (550)",
   },
   {
     meaning: "not-negotiated",
@@ -187,7 +187,8 @@ export function isOwnReason(reply: ReplyEvent, command: CommandEvent | null = nu
   if (!OWN_REASONS.has(reply.code)) return false;
   // ProFTPD: "450 Transfer aborted. Link to file server lost" is the data connection's end.
   if (reply.code === 450 && /transfer aborted/i.test(ownWords(reply, command))) return false;
-  return !mayMean(reply, "protection-required", command) && !mayMean(reply, "session-reuse-required", command);
+  const ofConnection = ["protection-required", "session-reuse-required", "peer-mismatch"] as const;
+  return !ofConnection.some((meaning) => mayMean(reply, meaning, command));
 }
 
 /**

@@ -1,3 +1,4 @@
+import { turnedAway } from "../attempt.ts";
 import type { ChannelContext, ChannelRule } from "../context.ts";
 import { progressOf } from "../data-progress.ts";
 import { answererOrigin } from "../packet-origin.ts";
@@ -16,7 +17,7 @@ const NOT_USED: ReadonlySet<number> = new Set([421, 425, 426]);
 export const rule: ChannelRule = (context) => {
   const { channel, session } = context;
   const { negotiation, transfer } = channel;
-  const reply = transfer?.final ?? negotiation?.reply ?? null;
+  const reply = turnedAway(channel) ?? transfer?.final ?? negotiation?.reply ?? null;
   // "foreign address" is also how a PORT that names another host is refused: that is the negotiation's own matter.
   if (!reply || negotiation?.granted === false) return undefined;
   const connection = channel.connection?.connection;

@@ -10,6 +10,7 @@ test("the server says whose connection it did not want", () => {
     "425 Possible PASV port theft, cannot open data connection.", // wu-ftpd
     "425 Data connection IP does not match control connection IP", // SFTPGo
     "530 Only client IP address allowed to connect to PASV socket.", // Serv-U
+    "550 Remote addresses do not match", // ftp-srv
   ]) {
     const ftp = new Dialogue({ vantage: "server" }).login();
     ftp.passive(50002);
@@ -25,6 +26,34 @@ test("the server says whose connection it did not want", () => {
       says: /data connection from 198\.51\.100\.77:\d+; the control connection's peer is 192\.0\.2\.10/,
     });
   }
+});
+
+test("said unasked, before the transfer command (pyftpdlib): the 150 that follows waits for a connection that never comes", () => {
+  const told = (text: string, final?: string) => {
+    const ftp = new Dialogue({ vantage: "server" }).login();
+    ftp.passive(50002);
+    const data = ftp.dial(50002, { from: OTHER });
+    data.fin("server");
+    const unasked = ftp.control.server(`${text}\r\n`);
+    ftp.control.ack("client");
+    ftp.ask("RETR a", "150 File status okay. About to open data connection.");
+    data.fin("client");
+    if (final) ftp.control.server(`${final}\r\n`);
+    ftp.pause(8).control.finish("client");
+    return { channel: ftp.channel(), data, unasked };
+  };
+  const { channel, data, unasked } = told(`425 Rejected data connection from foreign address ${OTHER}:37180.`);
+  shows(channel, {
+    outcome: "failed",
+    cause: CAUSE,
+    confidence: "certain",
+    evidence: [data.handshake.syn, unasked],
+  });
+  // Another came in its place.
+  judges(
+    told(`425 Rejected data connection from foreign address ${OTHER}:37180.`, "226 Transfer complete.").channel,
+    "ok",
+  );
 });
 
 test("by text alone: client side, where both connections leave by one address, and no connection in the capture", () => {
