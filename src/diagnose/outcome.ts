@@ -566,7 +566,9 @@ function isShort({ session, channel }: ChannelContext, bytes: number): boolean {
   const { transfer } = channel;
   if (transfer?.command.verb !== "RETR" || transfer.restartAt > 0) return false;
   const progress = progressOf(channel, session);
-  if (!progress || progress.tls || !carries(progress, transfer)) return false;
+  // Tied to it by time alone, it may be another session's.
+  if (!progress || progress.tls || channel.connection?.match === "inferred" || !carries(progress, transfer))
+    return false;
   const size = announcedSize(session, transfer);
   if (!size || bytes >= size.bytes || dataBlindness(progress)) return false;
   if (isOtherLength(session, transfer)) return false;

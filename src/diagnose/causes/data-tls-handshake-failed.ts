@@ -90,11 +90,14 @@ export const rule: ChannelRule = (context) => {
     };
   }
   if (!saysSo || handshake?.hasData) return undefined;
+  const bytes = client.bytes + server.bytes;
+  const follows =
+    bytes > 0 && !progress.tls ? `what follows is no TLS (${bytes} bytes)` : "no application data follows";
   return verdict(
     [
       {
         packet: connection.firstPacket,
-        says: `the TCP connection to ${endpointText(connection.responder)} is established; no application data follows`,
+        says: `the TCP connection to ${endpointText(connection.responder)} is established; ${follows}`,
       },
     ],
     final,

@@ -3,7 +3,7 @@ import type { SessionRule } from "../context.ts";
 import { mayMean, meaningOf } from "../reply-text.ts";
 import { replyText } from "../wording.ts";
 
-/** 530 or 430 to the login and no login afterwards. 530 that demands TLS, or names a limit, says something else. */
+/** 530 or 430 to the login, or another refusal that says so, and no login afterwards. 530 that demands TLS, or names a limit, says something else. */
 export const rule: SessionRule = ({ session }) => {
   const isLogin = (verb: string | undefined) => verb === "USER" || verb === "PASS" || verb === "ACCT";
   const refusal = session.exchanges.findLast(
@@ -11,7 +11,7 @@ export const rule: SessionRule = ({ session }) => {
       isLogin(exchange.command?.verb) &&
       !exchange.replyLost &&
       exchange.final !== null &&
-      (exchange.final.code === 530 || exchange.final.code === 430),
+      (exchange.final.code === 530 || exchange.final.code === 430 || deniesLogin(exchange.final)),
   );
   // Cut, its text cannot say whether it is about the password at all.
   if (!refusal?.final || refusal.final.cut) return undefined;
@@ -29,6 +29,13 @@ export const rule: SessionRule = ({ session }) => {
     ],
   };
 };
+
+/** linux-ftpd says 550 of a password that is wrong. */
+function deniesLogin({ code, lines }: ReplyEvent): boolean {
+  return (
+    code >= 500 && /\b(authentication|login|logon)\b.*\b(fail\w*|incorrect|denied|invalid)\b/i.test(lines.join(" "))
+  );
+}
 
 /** A banner may call the place secure; only where nothing names TLS is it the password that was wrong. */
 function speaksOfPassword({ lines }: ReplyEvent): boolean {

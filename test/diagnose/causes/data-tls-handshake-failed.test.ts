@@ -303,3 +303,20 @@ test("what the server says needs no connection; that nothing was said on it need
   ftp.net.drop(lost); // the numbers behind it move up
   shows(ftp.channel(), { outcome: "failed", cause: CAUSE, confidence: "likely", evidence: [failed - 1] });
 });
+
+test("what is said of a connection on which the client sends in the clear", () => {
+  const ftp = new Dialogue({ software: "proftpd" }).secureLogin().clearAgain();
+  ftp.passive(50002);
+  const data = ftp.dial(50002);
+  ftp.ask("STOR a", "150 Opening BINARY mode data connection for a");
+  data.clientData(9000);
+  data.finish("client");
+  const failed = ftp.control.server("425 Unable to build data connection: Operation not permitted\r\n");
+  shows(ftp.quit().channel(), {
+    outcome: "failed",
+    cause: CAUSE,
+    confidence: "certain",
+    evidence: [data.handshake.syn, failed],
+    says: /is established; what follows is no TLS \(9000 bytes\)/,
+  });
+});

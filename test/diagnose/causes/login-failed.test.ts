@@ -15,6 +15,7 @@ function login(reply: string, user = "alice") {
 test("530 or 430 to PASS, in the words of several servers", () => {
   for (const reply of [
     "530 Login incorrect.", // vsftpd, ProFTPD
+    "550 Authentication failure", // linux-ftpd
     "530 Login authentication failed", // Pure-FTPd
     "530 Authentication failed.", // pyftpdlib
     "530 User cannot log in, home directory inaccessible.", // IIS
@@ -28,7 +29,7 @@ test("530 or 430 to PASS, in the words of several servers", () => {
       cause: CAUSE,
       confidence: "certain",
       evidence: [pass.reply],
-      says: /PASS answered by reply "[45]30 /,
+      says: /PASS answered by reply "(?:[45]30|550) /,
     });
   }
 });

@@ -265,3 +265,20 @@ test("silent: what stands where SIZE is due is the time that MDTM asked for", ()
   });
   judges(channel, "ok");
 });
+
+test("silent: the connection is tied to the transfer by its time alone, for the snaplen cut the port off", () => {
+  const seen = (snaplen: number) => {
+    const ftp = new Dialogue({ snaplen }).login();
+    ftp.ask("TYPE I", "200 ok");
+    ftp.ask("SIZE a", "213 6");
+    ftp.ask("PASV", "227 Entering Passive Mode (203,0,113,5,195,82).");
+    const data = ftp.dial(50002);
+    ftp.ask("RETR a", "150 go");
+    data.serverData(3);
+    data.finish("server");
+    ftp.control.server("226 ok\r\n");
+    return ftp.quit().channel();
+  };
+  judges(seen(65_535), "failed", CAUSE);
+  judges(seen(90), "ok");
+});
