@@ -149,8 +149,6 @@ function scoreOf(
   if (!negotiation?.advertised || connection.responder.port !== negotiation.advertised.port) return undefined;
   const time = connection.firstTime;
   if (time < window.from - REORDER_SECONDS) return undefined;
-  // Only its beginning may stand too early in the file: what was over by then was of an earlier grant.
-  if (connection.closed && connection.lastTime < window.from) return undefined;
   const { originator, responder } = connection;
   const passive = negotiation.mode === "passive";
   const dialler = passive ? session.client.address : session.server.address;

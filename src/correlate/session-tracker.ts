@@ -143,10 +143,12 @@ export class SessionTracker implements ConnectionObserver {
       if (connection.responder.port !== port || Math.abs(connection.firstTime - time) > REORDER_SECONDS) continue;
       const holders = connection.owner as TrackedSession[];
       const hosts = session.hostsOf(connection);
+      if (connection.over || holders.length === 0 || holders.includes(session) || hosts === 0) continue;
       // A port may be granted again as soon as it has had its connection.
-      if (connection.over || connection.closed) continue;
-      if (holders.length === 0 || holders.includes(session) || hosts === 0) continue;
-      if (holders.some((holder) => holder.hadAs(port, connection))) continue;
+      const isOfEarlierGrant = (holder: TrackedSession) =>
+        holder.hostsOf(connection) >= hosts &&
+        (holder.hadAs(port, connection) || (connection.closed && holder.expects(port)));
+      if (holders.some(isOfEarlierGrant)) continue;
       if (session.point !== ANY_POINT && session.point !== connection.point) continue;
       if (holders.some((holder) => holder.hostsOf(connection) > hosts)) continue;
       for (const holder of [...holders]) {
