@@ -181,6 +181,13 @@ function legacyAttempt({ channel, session }: ChannelContext): Connection | undef
   )?.connection;
 }
 
+/** The RST that answers only the last of several SYNs, long after the first: so many went unanswered, and who rejects does it at once. */
+export function lateReset({ originator, responder }: Connection): Reset | undefined {
+  const first = responder.resets.find((reset) => answersSyn(reset, originator));
+  if (first === undefined || originator.synCount <= REPEATED_SYNS) return undefined;
+  return first.time - originator.synTime >= ANSWER_SECONDS ? first : undefined;
+}
+
 /** A single unanswered SYN proves nothing when the capture ended, or the client gave up, this soon after it (seconds). */
 export const ANSWER_SECONDS = 3;
 

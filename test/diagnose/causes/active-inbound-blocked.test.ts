@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { CLIENT6, Dialogue, judges, OTHER, SERVER, SERVER6, SERVERS, type ServerName, shows } from "../dialogue.ts";
+import { ANSWER_SECONDS } from "../thresholds.ts";
 
 const CAUSE = "active-inbound-blocked";
 
@@ -26,6 +27,38 @@ test("PORT and EPRT, source port 20 and any other, IPv4 and IPv6, at the server 
       says: /the server's SYN from .* to .*:51002, sent 5 times over 4\.0 s, never answered/,
     });
   }
+});
+
+test("several SYNs go unanswered, and a RST answers the last, when the client has given up", () => {
+  const answered = (schedule: readonly number[], seconds: number) => {
+    const ftp = new Dialogue({ vantage: "server", software: "proftpd" }).login();
+    ftp.active(51002);
+    ftp.ask("LIST");
+    const ends = ftp.ends(51002, {}, "server");
+    const [syn] = ftp.net.synUnanswered({ ...ends, server: "203.0.113.5:38513", schedule, isn: 1000 });
+    ftp.pause(seconds - (schedule.at(-1) ?? 0));
+    const reset = ftp.net.segment({
+      from: ends.client,
+      to: "203.0.113.5:38513",
+      flags: "RA",
+      seq: 0,
+      ack: 1001,
+      window: 0,
+    });
+    const failed = ftp.control.server("425 Unable to build data connection: Connection refused\r\n");
+    return { channel: ftp.quit().channel(), evidence: [syn, reset, failed] };
+  };
+  const { channel, evidence } = answered([1, ANSWER_SECONDS], ANSWER_SECONDS + 0.1);
+  shows(channel, {
+    outcome: "failed",
+    cause: CAUSE,
+    confidence: "likely",
+    evidence,
+    says: /sent 3 times over 3\.0 s, of which only the last is answered[\s\S]*RST 3\.1 s after the first SYN/,
+  });
+  // The first was lost, or the stack asks again at once whoever rejects it.
+  judges(answered([1], 1.1).channel, "failed", "active-inbound-rejected");
+  judges(answered([1, 2], ANSWER_SECONDS - 0.1).channel, "failed", "active-inbound-rejected");
 });
 
 test("a server that dials from another of its addresses", () => {
