@@ -1,7 +1,6 @@
 import type { SessionFacts } from "../correlate/session-facts.ts";
 import { timeOf } from "../correlate/session-facts.ts";
-import type { CommandEvent } from "../ftp/control-event.ts";
-import type { Exchange } from "../ftp/exchange.ts";
+import { type AskedExchange, isAsked } from "../ftp/exchange.ts";
 import { earliestReset, type HalfConnection, type Reset } from "../tcp/half-connection.ts";
 import { isCloseNotify } from "./data-progress.ts";
 import { acknowledgedBy, resetOrigin } from "./packet-origin.ts";
@@ -75,14 +74,9 @@ export function controlEnd(session: SessionFacts): ControlEnd {
 
 /** What was asked before the server closed the control connection: who closes owes no answer to what comes then (clients still say QUIT). */
 export function askedBeforeEnd({ exchanges, server }: SessionFacts): readonly AskedExchange[] {
-  return exchanges.filter(
-    (exchange): exchange is AskedExchange =>
-      exchange.command !== null && (server.finPacket === 0 || exchange.command.endAt <= server.finAcknowledged),
-  );
+  const asked = exchanges.filter(isAsked);
+  return server.finPacket === 0 ? asked : asked.filter(({ command }) => command.endAt <= server.finAcknowledged);
 }
-
-/** An exchange that a command began. */
-export type AskedExchange = Exchange & { readonly command: CommandEvent };
 
 /**
  * The client ended TLS: it was leaving, and a reset behind that answers it, though its FIN may be missing. Not where the server had spoken in the

@@ -145,9 +145,9 @@ function isLastWordUnknown(session: SessionFacts, channels: readonly ChannelDiag
   if (channels.some(({ outcome, limits }) => outcome === "undetermined" && limits.length > 0)) return true;
   if (hidden.some(({ to }) => to === Number.POSITIVE_INFINITY) && !isInHandshake(session))
     return control.midstream || candidates.length === 0;
-  const isWhole = (command: CommandEvent | null) =>
+  const hasItsData = (command: CommandEvent | null) =>
     channels.some(({ facts }) => facts.transfer?.command === command && progressOf(facts, session)?.complete);
-  if (exchanges.some(({ command, final, replies }) => final === null && replies.length > 0 && !isWhole(command)))
+  if (exchanges.some(({ command, final, replies }) => final === null && replies.length > 0 && !hasItsData(command)))
     return true;
   const last = exchanges.findLast(({ final }) => final !== null)?.final?.stamp.packet ?? 0;
   if (last === 0 && control.midstream) return true;

@@ -1,9 +1,8 @@
 import { type SessionFacts, timeOf } from "../correlate/session-facts.ts";
 import { isKnownVerb, isNegotiation, isTransfer } from "../ftp/command.ts";
 import type { CommandEvent, ControlEvent } from "../ftp/control-event.ts";
-import type { Exchange } from "../ftp/exchange.ts";
+import { type Exchange, isAsked } from "../ftp/exchange.ts";
 import type { HalfConnection } from "../tcp/half-connection.ts";
-import type { AskedExchange } from "./control-end.ts";
 
 /**
  * A client that waits for a word of the server and leaves has given up after so much silence (seconds). Seen are time-outs of 5 s, and of 8 to 12; a scanner
@@ -92,7 +91,7 @@ export function isWhole({ verb, cut }: CommandEvent): boolean {
 
 /** The commands at the end of the session that nobody answered until the client left: the first of them. */
 function replyWait({ exchanges }: SessionFacts, left: number): Since | null {
-  const asked = exchanges.filter((exchange): exchange is AskedExchange => exchange.command !== null);
+  const asked = exchanges.filter(isAsked);
   const from = asked.findLastIndex((exchange) => !isUnanswered(exchange, left)) + 1;
   // What is said in leaving is not waited for.
   const to = asked.findLastIndex(({ command }) => command.verb !== "QUIT") + 1;

@@ -165,7 +165,7 @@ export class ControlFraming implements RecordSink {
         break;
       case "tls":
         if (!this.#records!.atBoundary) return this.#records!.push(bytes, at, to, this.#offset, stamp);
-        // Net::FTP sends IAC IP IAC past TLS, as urgent data, and ABOR under it: what follows tells, not these.
+        // Net::FTP sends IAC IP IAC past TLS, as urgent data, and ABOR under it: what follows them tells.
         if (this.#head.length === 0 && bytes[at] >= TELNET_COMMAND) return behindTelnet(bytes, at, to);
         break;
       case "undecided":

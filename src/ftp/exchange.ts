@@ -18,11 +18,17 @@ export interface Exchange {
   readonly replyLost: boolean;
 }
 
+/** One that a command began. */
+export type AskedExchange = Exchange & { readonly command: CommandEvent };
+
+export function isAsked(exchange: Exchange): exchange is AskedExchange {
+  return exchange.command !== null;
+}
+
 const NO_REPLIES: ReplyEvent[] = [];
 
 /** An exchange that may still get replies. */
-interface AskedExchange extends Exchange {
-  readonly command: CommandEvent;
+interface WaitingExchange extends AskedExchange {
   replies: ReplyEvent[];
   final: ReplyEvent | null;
   replyLost: boolean;
@@ -163,7 +169,7 @@ export function pairExchanges(
   for (let place = 0; place < dialogue.length; place++) {
     const event = dialogue[place];
     if (event.kind === "command") {
-      const exchange: AskedExchange = {
+      const exchange: WaitingExchange = {
         command: event,
         replies: NO_REPLIES,
         final: null,
@@ -248,14 +254,14 @@ const COUNTED_FROM = 8;
 
 /** Commands without a final reply yet, the oldest first. */
 class WaitingCommands {
-  readonly #waiting: AskedExchange[] = [];
+  readonly #waiting: WaitingExchange[] = [];
   /** null as long as there have never been {@link COUNTED_FROM}. */
   #verbs: VerbCounts | null = null;
   /** Of those that are not behind a hole in the server's stream. */
   #openVerbs: VerbCounts | null = null;
   #behindHole = 0;
 
-  add(exchange: AskedExchange, anomalies: AnomalyLog): void {
+  add(exchange: WaitingExchange, anomalies: AnomalyLog): void {
     if (this.#waiting.length >= LIMITS.pendingCommands.most) {
       const oldest = this.#waiting[0];
       this.#remove(0);
@@ -290,7 +296,7 @@ class WaitingCommands {
   }
 
   /** The command that this reply answers; undefined when none does. */
-  ownerOf(reply: ReplyEvent): AskedExchange | undefined {
+  ownerOf(reply: ReplyEvent): WaitingExchange | undefined {
     if (this.#waiting.length === 0) return undefined;
     const oldest = this.#waiting[0];
     // What was answered in a hole of the capture is asked last.
@@ -306,7 +312,7 @@ class WaitingCommands {
   }
 
   /** A later command has been answered: a transfer in progress stays open while the server answers others (NOOP, STAT, ABOR), all else is passed. */
-  passOver(owner: AskedExchange): void {
+  passOver(owner: WaitingExchange): void {
     for (let i = this.#waiting.indexOf(owner) - 1; i >= 0; i--) {
       const passed = this.#waiting[i];
       if (isUnderWay(passed)) continue;
@@ -316,7 +322,7 @@ class WaitingCommands {
   }
 
   /** It has its final reply. */
-  done(exchange: AskedExchange): void {
+  done(exchange: WaitingExchange): void {
     this.#remove(this.#waiting.indexOf(exchange));
   }
 
@@ -327,11 +333,11 @@ class WaitingCommands {
 
   /** The first that the reply fits, of those that are `among`; `oldest` is the first of them, `verbs` counts them. */
   #fitting(
-    oldest: AskedExchange,
+    oldest: WaitingExchange,
     reply: ReplyEvent,
     verbs: VerbCounts | null,
-    among: (exchange: AskedExchange) => boolean,
-  ): AskedExchange | undefined {
+    among: (exchange: WaitingExchange) => boolean,
+  ): WaitingExchange | undefined {
     const { code } = reply;
     const { command } = oldest;
     // Whoever began a transfer has understood its verb: what is not understood is a command behind it (Pure-FTPd says 500 to NOOP and STAT meanwhile).
@@ -342,7 +348,7 @@ class WaitingCommands {
     // The final reply of a transfer fits the transfer; one that says ABOR does not exist.
     if (fits(command.verb, code) && (code !== 421 || reply.firstStamp.acknowledged >= command.endAt)) return oldest;
     if (verbs?.anyFits(code) === false) return undefined;
-    const isFitting = (exchange: AskedExchange) => among(exchange) && fits(exchange.command.verb, code);
+    const isFitting = (exchange: WaitingExchange) => among(exchange) && fits(exchange.command.verb, code);
     if (code < 200) return this.#waiting.find(isFitting);
     return (
       this.#waiting.find((exchange) => among(exchange) && SPECIFIC[code]?.includes(exchange.command.verb) === true) ??
@@ -372,9 +378,9 @@ function answersNothingElse({ code, firstStamp }: ReplyEvent, { endAt }: Command
 }
 
 const isAny = () => true;
-const isOpen = ({ behindHole }: AskedExchange) => !behindHole;
+const isOpen = ({ behindHole }: WaitingExchange) => !behindHole;
 
 /** A transfer that has been answered but not completed. */
-function isUnderWay({ command, replies }: AskedExchange): boolean {
+function isUnderWay({ command, replies }: WaitingExchange): boolean {
   return TRANSFER_VERBS.has(command.verb) && replies.length > 0;
 }

@@ -28,13 +28,11 @@ export const rule: ChannelRule = ({ channel }) => {
  * connection before it has announced the transfer (RFC 959 section 5.4), so the file's own words are not meant.
  */
 export const greetingRule: ChannelRule = ({ channel, session }) => {
-  const { negotiation, transfer } = channel;
+  const { transfer } = channel;
   const progress = progressOf(channel, session);
-  if (!progress || negotiation?.mode === "active" || transfer?.replyLost) return undefined;
+  if (!progress || transfer?.replyLost || transfer?.replies.some(({ code }) => code < 400)) return undefined;
   const { connection, server, records } = progress;
-  const walk = server === connection.originator ? records.originator : records.responder;
-  if (!walk.greets || server === connection.originator || transfer?.replies.some(({ code }) => code < 400))
-    return undefined;
+  if (server !== connection.responder || !records.responder.greets) return undefined;
   return {
     outcome: "failed",
     cause: "data-port-translated",

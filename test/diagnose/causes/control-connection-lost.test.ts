@@ -189,49 +189,6 @@ test("behind data that is complete: the server closes without 226, or nothing is
   judges(quits.channel, "ok");
 });
 
-test("the server ends the handshake by an alert, whatever it says then and whoever closes", () => {
-  const alerted = (then: (ftp: Dialogue) => void, side: "client" | "server" = "server") => {
-    const ftp = new Dialogue();
-    ftp.control.server("220 ready\r\n");
-    ftp.ask("AUTH TLS", "234 Proceed with negotiation.");
-    ftp.control.tls({ version: "1.2" }, 1);
-    const alert = ftp.control.alert(side, 2, 70);
-    then(ftp);
-    return { control: ftp.session().control, alert };
-  };
-  for (const then of [
-    ({ control }: Dialogue) => {
-      control.fin("client");
-      control.server("421 TLS handshake failed\r\n");
-      control.reset("client");
-    },
-    ({ control }: Dialogue) => {
-      control.server("500 OOPS: \r\n");
-      control.reset("client");
-    },
-  ]) {
-    const { control, alert } = alerted(then);
-    shows(control, {
-      outcome: "failed",
-      cause: CAUSE,
-      confidence: "possible",
-      evidence: [alert],
-      alternatives: ["auth-tls-blocked"],
-      says: /an alert from the server ends the TLS handshake/,
-    });
-  }
-  judges(alerted((ftp) => void ftp.control.finish("client"), "client").control, "ok");
-  // Who is gone is told goodbye.
-  const late = new Dialogue();
-  late.control.server("220 ready\r\n");
-  late.ask("AUTH TLS", "234 Proceed with negotiation.");
-  late.control.tls({ version: "1.2" }, 1);
-  late.control.fin("client");
-  late.control.alert("server", 1, 0);
-  late.control.fin("server");
-  judges(late.session().control, "ok");
-});
-
 test("in the handshake of TLS 1.3, whose records are sealed behind the server's hello: its flight is repeated in vain", () => {
   const ftp = new Dialogue({ vantage: "server" });
   ftp.control.server("220 ready\r\n");
@@ -367,17 +324,29 @@ function inHandshake(options: ConstructorParameters<typeof Dialogue>[0] = {}) {
   return ftp;
 }
 
-test("the server ends the handshake of the control connection by an alert, or without a word", () => {
-  const warned = inHandshake();
-  const alert = warned.control.alert("server", 2, 70);
-  warned.control.finish("server");
-  shows(warned.session().control, {
-    outcome: "failed",
-    cause: CAUSE,
-    confidence: "possible",
-    evidence: [alert],
-    alternatives: ["auth-tls-blocked"],
-    says: /an alert from the server ends the TLS handshake/,
+test("the server ends the handshake of the control connection by an alert, whatever it says then and whoever closes, or without a word", () => {
+  const alerted = (then: (control: Dialogue["control"]) => void) => {
+    const ftp = inHandshake();
+    const alert = ftp.control.alert("server", 2, 70);
+    then(ftp.control);
+    shows(ftp.session().control, {
+      outcome: "failed",
+      cause: CAUSE,
+      confidence: "possible",
+      evidence: [alert],
+      alternatives: ["auth-tls-blocked"],
+      says: /an alert from the server ends the TLS handshake/,
+    });
+  };
+  alerted((control) => void control.finish("server"));
+  alerted((control) => {
+    control.fin("client");
+    control.server("421 TLS handshake failed\r\n");
+    control.reset("client");
+  });
+  alerted((control) => {
+    control.server("500 OOPS: \r\n");
+    control.reset("client");
   });
   const closed = inHandshake();
   const [fin] = closed.control.finish("server");
@@ -388,6 +357,12 @@ test("the server ends the handshake of the control connection by an alert, or wi
     evidence: [fin],
     says: /FIN from the server ends the TLS handshake/,
   });
+  // Who is gone is told goodbye.
+  const late = inHandshake();
+  late.control.fin("client");
+  late.control.alert("server", 1, 0);
+  late.control.fin("server");
+  judges(late.session().control, "ok");
 });
 
 test("the server's flight is repeated in vain: the handshake cannot go on", () => {
