@@ -246,8 +246,6 @@ function translatedWindow(
     const dialler = negotiation.mode === "passive" ? session.client : session.server;
     const listener = negotiation.mode === "passive" ? session.server : session.client;
     if (originator.address !== dialler.address || responder.address !== listener.address) return false;
-    // The port fits, and something else did not.
-    if (responder.port === negotiation.advertised.port) return false;
     const sinceGrant = connection.firstTime - from;
     const isTimely =
       sinceGrant >= -REORDER_SECONDS && connection.firstTime < Math.min(until, from + TRANSLATED_PORT_SECONDS);

@@ -84,3 +84,21 @@ test("a port that is granted again at once has a connection of its own: in the n
   ] as const;
   assert.deepEqual(grantedAgain(sideBySide), ["ok", "ok", "ok", "failed", "failed"]);
 });
+
+test("so it has where the connection before it is still open", () => {
+  const net = new CaptureBuilder();
+  const path = { rttMs: 0.2 };
+  const granted = [40_000, 40_002].map((port, turn) => {
+    const control = net.connect({ client: `192.0.2.10:${port}`, server: "203.0.113.5:21", ...path });
+    control.server("220 (vsFTPd 3.0.3)\r\n");
+    control.client("PASV\r\n");
+    control.server("227 Entering Passive Mode (203,0,113,5,195,80).\r\n");
+    const ends = { client: `192.0.2.10:${46_000 + turn}`, server: "203.0.113.5:50000", ...path };
+    return turn === 0 ? net.connect(ends).handshake.syn : net.synRefused(ends).syn;
+  });
+  const { sessions } = analyzeCapture(net.build());
+  assert.deepEqual(
+    sessions.flatMap(({ dataChannels }) => dataChannels.map(({ connection }) => connection?.firstPacket)),
+    granted,
+  );
+});
