@@ -170,7 +170,12 @@ test("only the sender's FIN arrives of its last segments: nothing is complete, a
 });
 
 test("226 is said when all was handed to the server's own host: the client waits for the rest in vain", () => {
-  const waits = (announced: string, seconds: number, end: (data: Connection) => void, last?: "zero window") => {
+  const waits = (
+    announced: string,
+    seconds: number,
+    end: (data: Connection) => void,
+    last?: "zero window" | "more",
+  ) => {
     const ftp = new Dialogue({ software: "pure-ftpd" }).login();
     ftp.ask("TYPE I", "200 TYPE is now 8-bit binary");
     ftp.passive(50002);
@@ -178,7 +183,8 @@ test("226 is said when all was handed to the server's own host: the client waits
     ftp.ask("RETR big", announced);
     const carried = data.serverData(49_232).at(-1)!;
     const reply = ftp.control.server("226 Transfer complete.\r\n");
-    if (last) data.zeroWindow("client");
+    if (last === "zero window") data.zeroWindow("client");
+    if (last === "more") data.segment("server", { flags: "PA", payload: "x".repeat(100) });
     ftp.pause(seconds);
     end(data);
     ftp.quit();
@@ -202,6 +208,9 @@ test("226 is said when all was handed to the server's own host: the client waits
     judges(waits(announced, SILENCE_SECONDS - 1, leaves).channel, "ok");
     // The client has stopped reading, or the server's end is seen.
     judges(waits(announced, SILENCE_SECONDS + 1, leaves, "zero window").channel, "ok");
+    // More was on its way, and nobody repeats it: the capture lacks what followed.
+    const without = (data: Connection) => void data.fin("client", { ack: data.position("server").seq - 100 });
+    judges(waits(announced, SILENCE_SECONDS + 1, without, "more").channel, "ok");
     judges(waits(announced, 0.1, (data) => void data.finish("server")).channel, "failed", "transfer-truncated");
   }
   for (const announced of ["150 here it comes (49232 bytes)", "150 48.1 kbytes to download", "150 here it comes"])
