@@ -52,15 +52,8 @@ export function readTcp(cursor: LayerCursor, view: PacketView): number {
 const optionKind = {
   endOfList: 0,
   noOperation: 1,
-  maximumSegmentSize: 2,
   windowScale: 3,
 } as const;
-
-/** The Maximum Segment Size option in bytes (RFC 9293 section 3.7.1); 0 when absent. Sent in SYN segments only. */
-export function maximumSegmentSize(view: PacketView): number {
-  const at = optionAt(view, optionKind.maximumSegmentSize, 4);
-  return at < 0 ? 0 : uint16(view.bytes, at + 2);
-}
 
 /** The shift count of the Window Scale option (RFC 7323 section 2.2), at most 14; -1 when absent. In SYN segments only. */
 export function windowScale(view: PacketView): number {

@@ -51,7 +51,6 @@ export class HalfConnection {
   synTime = 0;
   lastSynPacket = 0;
   lastSynTime = 0;
-  maximumSegmentSize = 0;
 
   // The stream
   /** Payload bytes that the capture shows, each once (as sent: bytes cut by the snaplen count). */

@@ -55,11 +55,6 @@ export class ControlReassembler {
     this.#server = new StreamAssembly("server", server, history);
   }
 
-  /** Whether bytes were lost or cut in either direction. */
-  get gaps(): number {
-    return this.#client.gaps + this.#server.gaps;
-  }
-
   /**
    * One segment's payload. `at` is its stream offset, `from` … `to` what the capture holds of its `length` bytes.
    * @param half the sender's side, which tells the direction
@@ -88,7 +83,7 @@ export class ControlReassembler {
       this.#hold(stream, at, bytes, from, to, length, stamp);
       if (stream.pendingBytes > MAX_PENDING_BYTES || stream.pending.length > MAX_PENDING_SEGMENTS) {
         const detail = `more than ${MAX_PENDING_BYTES} bytes or ${MAX_PENDING_SEGMENTS} segments behind a hole; it counts as lost`;
-        this.#anomalies.note("out-of-order-over-limit", "tcp", stamp.packet, detail);
+        this.#anomalies.note(LIMITS.outOfOrderBytes.code, "tcp", stamp.packet, detail);
         this.#giveUpHole(stream, "lost");
       }
       return;
@@ -202,7 +197,6 @@ export class ControlReassembler {
   }
 
   #gap(stream: StreamAssembly, length: number, reason: GapReason, stamp: Stamp): void {
-    stream.gaps++;
     this.#sink.gap(stream.direction, length, reason, stamp);
   }
 
@@ -254,7 +248,6 @@ class StreamAssembly {
   pending: PendingSegment[] = NOTHING_PENDING;
   pendingBytes = 0;
   waited = 0;
-  gaps = 0;
   readonly #history: DeliveredBytes;
   /** Where the last two pieces delivered stand: stream offset, length, and place in the history. */
   #lastAt = 0;

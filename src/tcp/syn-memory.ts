@@ -2,6 +2,7 @@ import { captureIndexOf, packetNumberOf, packetReference } from "../capture/fram
 import type { PacketView } from "../decode/packet-view.ts";
 import { FLOOD_SYNS as FLOOD_SYNS_AT, RATE_COUNTERS, RATE_SECOND, WAS_FLOODED } from "../prefilter/layout.ts";
 import type { SynTables } from "../prefilter/prefilter.ts";
+import type { ConnectionEnds } from "./connection-ends.ts";
 
 /**
  * From one host, or to one endpoint, so many SYNs within a second are a scan or a flood and are not remembered: each would cost a cache miss
@@ -91,19 +92,13 @@ export class SynMemory {
     return this.#rates[WAS_FLOODED] !== 0 || this.#entries[(hash & this.#mask) * FIELDS + PACKET] !== 0;
   }
 
-  /** The SYN of this connection if it is still remembered. */
-  recall(
-    hash: number,
-    originatorKey: number,
-    responderKey: number,
-    originatorPort: number,
-    responderPort: number,
-  ): RememberedSyn | undefined {
+  /** The SYN of this connection if it is still remembered. @param hash under which it was */
+  recall({ hash: own, originator, responder }: ConnectionEnds, hash = own): RememberedSyn | undefined {
     const entries = this.#entries;
     const at = (hash & this.#mask) * FIELDS;
-    if (entries[at + PACKET] === 0 || entries[at] !== originatorKey || entries[at + RESPONDER] !== responderKey)
+    if (entries[at + PACKET] === 0 || entries[at] !== originator.key || entries[at + RESPONDER] !== responder.key)
       return undefined;
-    if (entries[at + PORTS] !== ((originatorPort << 16) | responderPort)) return undefined;
+    if (entries[at + PORTS] !== ((originator.port << 16) | responder.port)) return undefined;
     return {
       sequence: entries[at + SEQUENCE] >>> 0,
       packet: packetReference(entries[at + CAPTURE], entries[at + PACKET] >>> 0),

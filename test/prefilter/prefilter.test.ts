@@ -34,7 +34,8 @@ import {
   STATE_BYTES,
 } from "../../src/prefilter/layout.ts";
 import { type CapturePrefilter, Prefilter } from "../../src/prefilter/prefilter.ts";
-import { addressKey, ConnectionTable } from "../../src/tcp/connection-table.ts";
+import { addressKey } from "../../src/tcp/connection-ends.ts";
+import { ConnectionTable } from "../../src/tcp/connection-table.ts";
 import { FLOOD_SYNS, SynMemory } from "../../src/tcp/syn-memory.ts";
 import { Watchlist } from "../../src/tcp/watchlist.ts";
 import { BYTE_ORDERS, concat, type Option, PcapngWriter, pcapHeader, pcapRecord } from "../capture/capture-bytes.ts";

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { analyzeCapture } from "../../src/analyze.ts";
 import { LIMITS } from "../../src/limits.ts";
-import { MAX_HALF_OPEN } from "../../src/tcp/connection-table.ts";
+import { MAX_HALF_OPEN } from "../../src/tcp/half-open.ts";
 import { CaptureBuilder } from "../support/capture-builder.ts";
 
 const SERVER = "203.0.113.5:21";

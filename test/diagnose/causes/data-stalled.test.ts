@@ -209,7 +209,8 @@ test("226 is said when all was handed to the server's own host: the client waits
     // The client has stopped reading, or the server's end is seen.
     judges(waits(announced, SILENCE_SECONDS + 1, leaves, "zero window").channel, "ok");
     // More was on its way, and nobody repeats it: the capture lacks what followed.
-    const without = (data: Connection) => void data.fin("client", { ack: data.position("server").seq - 100 });
+    const without = (data: Connection) =>
+      void data.segment("client", { flags: "FA", ack: data.position("server").seq - 100 });
     judges(waits(announced, SILENCE_SECONDS + 1, without, "more").channel, "ok");
     judges(waits(announced, 0.1, (data) => void data.finish("server")).channel, "failed", "transfer-truncated");
   }
