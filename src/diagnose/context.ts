@@ -28,7 +28,6 @@ export type ChannelRule = (context: ChannelContext) => Verdict | undefined;
 /** The same for causes of the control connection itself. */
 export interface SessionContext {
   readonly session: SessionFacts;
-  readonly channels: readonly ChannelFacts[];
   readonly capture: CaptureFacts;
 }
 

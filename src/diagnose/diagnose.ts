@@ -110,7 +110,7 @@ function diagnoseControl(
   if (isUneventful(session)) return { outcome: "ok", verdict: null };
   const carried = new Set<CauseId>(channels.flatMap(({ verdict }) => (verdict ? [verdict.cause] : [])));
   const troubled = carried.size > 0;
-  const context = { session, channels: channels.map(({ facts }) => facts), capture };
+  const context = { session, capture };
   for (const { cause, rule } of SESSION_RULES) {
     // A channel that failed explains why the control connection went down after it.
     if (DEATHS.includes(cause) && (troubled || isLastWordUnknown(session, channels))) continue;

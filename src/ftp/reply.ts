@@ -27,25 +27,13 @@ export const MAX_REPLY_CHARACTERS = LIMITS.replyCharacters.most;
 /** After so many lines a line with another code is no longer believed to be inside: the end was never sent, or not captured. */
 export const RESYNCHRONISE_AFTER_LINES = 500;
 
-/** Whether a line begins with a reply code, and how it goes on: ` ` a last or only line, `-` a first one, `""` a bare code. */
-export interface ReplyHead {
-  /** 100 … 699; 6xx are the protected replies of RFC 2228. */
-  readonly code: number;
-  readonly separator: " " | "-" | "";
-}
-
-/** The reply code that a line begins with; undefined when it begins with none. */
-export function replyHead(text: string): ReplyHead | undefined {
-  const code = replyCode(text);
-  if (code < 0) return undefined;
-  const next = text.charCodeAt(3);
-  return { code, separator: next === HYPHEN ? "-" : text.length === 3 ? "" : " " };
-}
-
 const HYPHEN = 0x2d;
 
-/** The code 100 … 699 of a line whose fourth character is a space, a tab, a hyphen or missing; -1 for all other lines. */
-function replyCode(text: string): number {
+/**
+ * The code 100 … 699 of a line whose fourth character is a space, a tab, a hyphen or missing; -1 for all other lines. 6xx are the protected
+ * replies of RFC 2228.
+ */
+export function replyCode(text: string): number {
   if (text.length < 3) return -1;
   const hundreds = text.charCodeAt(0) - 0x30;
   const tens = text.charCodeAt(1) - 0x30;

@@ -3,7 +3,7 @@ import { rememberingTexts } from "../text-memory.ts";
 import type { ControlEvent } from "./control-event.ts";
 import { decodeText } from "./line.ts";
 import { parse227, parse228, parse229 } from "./negotiation.ts";
-import { replyHead } from "./reply.ts";
+import { replyCode } from "./reply.ts";
 
 /**
  * Finds control connections on any port, also ones joined midstream, by what is said there. SMTP, POP3, NNTP, IRC and DICT use some of the
@@ -218,8 +218,8 @@ export function controlSignature(bytes: Uint8Array, at: number, length: number):
     const strength = commandStrength(lines[0]);
     return strength && SIGNATURES.client[strength];
   }
-  const head = replyHead(lines[0]);
-  const strength = head && replyStrength(head.code, lines.map((line) => line.slice(4)).join("\n"));
+  const code = replyCode(lines[0]);
+  const strength = code < 0 ? undefined : replyStrength(code, lines.map((line) => line.slice(4)).join("\n"));
   return strength && SIGNATURES.server[strength];
 }
 

@@ -34,8 +34,6 @@ export const CONTENT_TYPE = {
 /** One record, as its header states it. */
 export interface TlsRecord {
   readonly contentType: number;
-  /** The header's legacy version, e.g. 0x0301 or 0x0303; it says little about the version in use. */
-  readonly version: number;
   /** Bytes after the header. */
   readonly length: number;
   /** Stream offset of the header, and one past the record's last byte. */
@@ -159,7 +157,6 @@ export class RecordReader {
     this.#headerLength = 0;
     this.#sink.record({
       contentType: header[0],
-      version: (header[1] << 8) | header[2],
       length,
       startAt: this.#startAt,
       endAt: this.#startAt + RECORD_HEADER_LENGTH + length,
