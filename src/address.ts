@@ -103,7 +103,10 @@ export type AddressClass =
   | "broadcast"
   | "reserved";
 
-/** ipaddr.js range name → our class; its other names (6to4, teredo, …) are overlays that we read by what they carry. */
+/**
+ * ipaddr.js range name → our class. Overlays that carry an IPv4 address (mapped, NAT64, 6to4) are read by it; what IPv6 sets aside besides
+ * (Teredo, the old site-local addresses, 100::/64) counts as public, since nothing tells that a capture uses it otherwise.
+ */
 const CLASS_OF_RANGE: Readonly<Record<string, AddressClass>> = {
   unicast: "public",
   private: "private", // RFC 1918

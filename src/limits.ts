@@ -1,12 +1,13 @@
 import type { AnomalyCode } from "./anomaly.ts";
 
 /**
- * Every bound on what is believed, and on what is kept so that the analysis needs it, in one place: a capture is written by whoever likes to,
- * and may be as long as they like. Where a limit bites the analysis goes on without what is beyond it, and an anomaly of the code beside it
- * counts how often. `test/limits.test.ts` makes each of them bite.
+ * The bounds on what is believed, and on what is kept of sessions and packets, in one place: a capture is written by whoever likes to, and may be
+ * as long as they like. Where a limit bites the analysis goes on without what is beyond it, and an anomaly of the code beside it counts how
+ * often. `test/limits.test.ts` makes each of them bite.
  *
- * Not here: what is counted in full and told by its first few (resets of a connection, names in a finding, rows of a table), which stands where
- * it is told; and what has no need of a bound, since there is one of each code (anomalies) or a rule names single packets (evidence).
+ * Not here: what is counted in full and told by its first few (resets of a connection, names in a finding, rows of a table); and the small bounds
+ * of single memories (holes of a stream, held TLS records, secrets, watched keys, sources of a scan), which stand in the file that keeps them.
+ * Beyond those detail is lost and nobody counts it. What has no need of a bound: there is one anomaly of each code.
  */
 export interface Limit {
   readonly most: number;

@@ -503,7 +503,6 @@ export const LIMIT_TEXT = {
     "the capture holds nothing but control connections: data connections may have been filtered out of it",
   "capture-ends": "the capture ends too early to see how it ended",
   duplicates: "packets were captured more than once",
-  "checksum-offload": "checksums are wrong because the capturing host's network card fills them in later",
   "clock-step": "the capture's clock stepped back: durations are not reliable",
   "truncated-file": "the file ends in the middle of a record",
 } as const satisfies Readonly<Record<LimitId, string>>;

@@ -94,7 +94,6 @@ export const LIMIT_IDS = [
   "capture-filtered",
   "capture-ends",
   "duplicates",
-  "checksum-offload",
   "clock-step",
   "truncated-file",
 ] as const;

@@ -94,7 +94,6 @@ export class RecordWalk {
   /** The first bytes are those of a 220 reply (RFC 959 section 5.4): a control connection's, or a mail server's. */
   greets = false;
   applicationBytes = 0;
-  applicationRecords = 0;
   /** The last record header seen. */
   last: { contentType: number; length: number } | null = null;
   #nextRecordAt = 0;
@@ -195,10 +194,7 @@ export class RecordWalk {
         this.state = "tls";
         if (contentType === 21 && length === 2) continue; // an alert in the clear: its two bytes are wanted too
       } else if (this.#headerLength === 6) continue;
-      if (contentType === 23) {
-        this.applicationRecords++;
-        this.applicationBytes += length;
-      }
+      if (contentType === 23) this.applicationBytes += length;
       if (this.last === null) this.last = { contentType, length };
       else {
         this.last.contentType = contentType;
