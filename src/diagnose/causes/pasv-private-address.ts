@@ -1,11 +1,12 @@
 import { classifyAddress, formatEndpoint, isPrivateUse } from "../../address.ts";
 import type { Connection } from "../../tcp/connection.ts";
+import { isOvercome } from "../advertised-address.ts";
 import { attemptOf, attemptState, prohibition, prohibitionFact } from "../attempt.ts";
 import type { ContributingCauseId } from "../cause.ts";
 import type { ChannelContext, ChannelRule } from "../context.ts";
 import { attemptElsewhere, elsewhereFact } from "../elsewhere.ts";
 import { shareNetwork } from "../vantage.ts";
-import type { Fact, Verdict } from "../verdict.ts";
+import type { Alternative, Fact, Verdict } from "../verdict.ts";
 import { endpointText, synText } from "../wording.ts";
 
 /**
@@ -38,7 +39,7 @@ function readVerdict(context: ChannelContext): Verdict | undefined {
   // Another address in the server's own private network: the client that reaches the one can route to the other (`pasv-wrong-address`).
   if (!own && shareNetwork(address, server)) return undefined;
   // Dialled elsewhere (the control server's address, as many clients do): what became of that decides, not the text.
-  if (attempt && attempt.responder.address !== address) return undefined;
+  if ((attempt && attempt.responder.address !== address) || isOvercome(context)) return undefined;
   const kind = classifyAddress(address);
   const target = formatEndpoint({ address, port });
   const { code, stamp } = negotiation.reply!;
@@ -58,20 +59,26 @@ function readVerdict(context: ChannelContext): Verdict | undefined {
     facts.push(...attemptFacts(attempt));
     // Between private networks, or in the client's own, the address may be right and its port closed.
     const reachable = isPrivateUse(client) && (isPrivateUse(server) || shareNetwork(address, client));
+    const instead = dialledInstead(context);
+    if (instead) facts.push(...attemptFacts(instead));
+    const alternatives: Alternative[] = [];
+    if (reachable)
+      alternatives.push({
+        cause: "data-port-filtered",
+        missing: "a capture at the server: whether the SYN to its private address arrives",
+      });
+    else if (instead)
+      alternatives.push({
+        cause: attemptState(instead) === "rejected" ? "data-port-rejected" : "data-port-filtered",
+        missing: `whether ${server} lets connections to that port through: the client tried it too`,
+      });
     return {
       outcome: "failed",
       cause: "pasv-private-address",
-      confidence: read && !reachable ? "certain" : "likely",
+      confidence: read && alternatives.length === 0 ? "certain" : "likely",
       facts,
       contributing,
-      alternatives: reachable
-        ? [
-            {
-              cause: "data-port-filtered",
-              missing: "a capture at the server: whether the SYN to its private address arrives",
-            },
-          ]
-        : [],
+      alternatives,
     };
   }
   const elsewhere = attemptElsewhere(context);
@@ -106,6 +113,13 @@ function readVerdict(context: ChannelContext): Verdict | undefined {
   };
 }
 
+/** The attempt at the control server's address that some clients make when the advertised one fails, and that failed too. */
+function dialledInstead({ channel, session }: ChannelContext): Connection | undefined {
+  return channel.attempts.find(
+    ({ connection, match }) => match !== "port-differs" && connection.responder.address === session.server.address,
+  )?.connection;
+}
+
 /**
  * The control connection is encrypted: only a dead attempt at a private address, right after the server spoke, while the server is public.
  */
@@ -136,7 +150,7 @@ function attemptFacts(attempt: Connection): Fact[] {
       silent,
       {
         packet: reset.packet,
-        says: `RST in answer, TTL ${reset.ttl}: from whoever has this address on the client's side`,
+        says: `RST in answer, TTL ${reset.ttl}${isPrivateUse(attempt.responder.address) ? ": from whoever has this address on the client's side" : ""}`,
       },
     ];
   const icmp = prohibition(attempt);

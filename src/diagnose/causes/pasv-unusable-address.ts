@@ -1,10 +1,17 @@
 import { classifyAddress, formatEndpoint, isUnusable } from "../../address.ts";
+import { isOvercome } from "../advertised-address.ts";
 import type { ChannelRule } from "../context.ts";
-import type { Fact } from "../verdict.ts";
+import { attemptElsewhere } from "../elsewhere.ts";
+import { vantageOf } from "../vantage.ts";
+import type { Fact, Verdict } from "../verdict.ts";
 import { endpointText } from "../wording.ts";
 
-/** 227 names an address that no other host can dial (0.0.0.0, loopback, multicast), or port 0. */
-export const rule: ChannelRule = ({ channel, session }) => {
+/**
+ * 227 names an address that no other host can dial (0.0.0.0, loopback, multicast), or port 0. Many clients dial the control server instead: what became
+ * of that decides, and where it may have happened unseen the reply alone is not certain to be the cause.
+ */
+export const rule: ChannelRule = (context) => {
+  const { channel, session, capture } = context;
   const { negotiation, connection } = channel;
   if (negotiation?.mode !== "passive" || !negotiation.granted || !negotiation.advertised) return undefined;
   const { address, port } = negotiation.advertised;
@@ -14,8 +21,8 @@ export const rule: ChannelRule = ({ channel, session }) => {
   if (!badAddress && port !== 0) return undefined;
   // Both ends on one host, or a tunnel that ends here: loopback is right.
   if (port !== 0 && kind === "loopback" && classifyAddress(server) === "loopback") return undefined;
-  // Many clients dial the control server instead: what became of that decides.
-  if (port !== 0 && connection && connection.connection.responder.address !== address) return undefined;
+  const dialled = connection?.connection ?? attemptElsewhere(context);
+  if (port !== 0 && (isOvercome(context) || (dialled && dialled.responder.address !== address))) return undefined;
   const { code, stamp } = negotiation.reply!;
   const target = formatEndpoint({ address: address ?? server, port });
   const overIpv6 = kind === "unspecified" && session.control.ipVersion === 6;
@@ -27,16 +34,34 @@ export const rule: ChannelRule = ({ channel, session }) => {
         : `${code} advertises ${target}, ${badAddress ? `${kind}: an address` : "a port"} that no other host can dial`,
     },
   ];
-  if (connection)
-    facts.push({
-      packet: connection.connection.firstPacket,
-      says: `the client's SYN to ${endpointText(connection.connection.responder)} leads nowhere`,
-    });
-  return {
+  const verdict: Verdict = {
     outcome: "failed",
     cause: "pasv-unusable-address",
     confidence: "certain",
     facts,
     situation: overIpv6 ? "over-ipv6" : null,
+  };
+  if (dialled) {
+    facts.push({
+      packet: dialled.firstPacket,
+      says: `the client's SYN to ${endpointText(dialled.responder)} leads nowhere`,
+    });
+    return verdict;
+  }
+  const vantage = vantageOf(session);
+  if (port === 0 || (vantage.side === "client" && capture.sawOtherTcp)) return verdict;
+  facts.push({
+    packet: stamp.packet,
+    says: `no SYN of the client follows in this capture${capture.sawOtherTcp ? ` (${vantage.reason})` : ", which holds no connection but control connections"}`,
+  });
+  return {
+    ...verdict,
+    confidence: "likely",
+    alternatives: [
+      {
+        cause: "syn-not-seen",
+        missing: `a capture at the client${capture.sawOtherTcp ? "" : " that is not filtered to the control port"}: whether it dials ${server} instead, as many do`,
+      },
+    ],
   };
 };

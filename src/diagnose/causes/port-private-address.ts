@@ -1,4 +1,5 @@
 import { classifyAddress, formatEndpoint, isPrivateUse } from "../../address.ts";
+import { isOvercome } from "../advertised-address.ts";
 import { attemptState } from "../attempt.ts";
 import type { ChannelContext, ChannelRule } from "../context.ts";
 import { refusesMode, refusesSession, reportsAttempt, UNPRIVILEGED_PORT } from "../reply-text.ts";
@@ -26,6 +27,7 @@ export const rule: ChannelRule = (context) => {
   if (own && isPrivateUse(server)) return undefined;
   // A third host beside the server or the client: FXP, or a client with several addresses; no NAT hides it (`port-refused`).
   if (!own && (shareNetwork(address, server) || shareNetwork(address, client))) return undefined;
+  if (isOvercome(context)) return undefined;
   if (own && connection) return undefined; // its SYN came to the client itself: what became of it decides
   if (own && negotiation.granted && !wanted(context)) return undefined;
   const refusal = negotiation.granted ? null : negotiation.reply;

@@ -234,3 +234,40 @@ test("between private networks, or in the client's own, the address may be right
   assert.deepEqual(dialled("192.168.1.10", "203.0.113.5", "192.168.1.5"), likely);
   assert.deepEqual(dialled("192.168.1.10", "203.0.113.5", "10.0.0.5"), ["failed", CAUSE, "certain"]);
 });
+
+test("silent: another channel of the session with that address had its connection", () => {
+  const ignored = new Dialogue({ vantage: "server" }).login();
+  ignored.passive(50000, "10.0.0.5");
+  ignored.net.synUnanswered(ignored.ends(50000));
+  ignored.passive(50001, "10.0.0.5");
+  ignored.pause(10).quit();
+  judges(ignored.channels()[1], "failed", "syn-not-seen");
+
+  const reached = new Dialogue({ vantage: "middle" }).login();
+  reached.passive(50000, "10.0.0.5");
+  reached.list(reached.dial(50000, { address: "10.0.0.5" }));
+  reached.passive(50001, "10.0.0.5");
+  reached.pause(10).quit();
+  judges(reached.channels()[1], "failed", "syn-not-seen");
+
+  // Told another address, it may heed that one.
+  const other = new Dialogue({ vantage: "server" }).login();
+  other.passive(50000, "10.0.0.5");
+  other.list(other.dial(50000));
+  other.passive(50001, "10.0.0.6");
+  other.pause(10).quit();
+  judges(other.channels()[1], "failed", CAUSE);
+});
+
+test("the client dials the control server as well, in vain: another address alone may not help", () => {
+  const ftp = new Dialogue().login();
+  ftp.passive(50000, "10.0.0.5");
+  ftp.net.synUnanswered(ftp.ends(50000, { address: "10.0.0.5" }));
+  ftp.net.synUnanswered(ftp.ends(50000));
+  ftp.quit();
+  const { outcome, cause, confidence, alternatives } = ftp.channel();
+  assert.deepEqual(
+    [outcome, cause, confidence, ...alternatives.map((other) => other.cause)],
+    ["failed", CAUSE, "likely", "data-port-filtered"],
+  );
+});

@@ -1,7 +1,16 @@
+import assert from "node:assert/strict";
 import { test } from "node:test";
-import { CLIENT6, Dialogue, judges, SERVER6, shows } from "../dialogue.ts";
+import { CLIENT, CLIENT6, Dialogue, type DialogueOptions, judges, SERVER, SERVER6, shows } from "../dialogue.ts";
 
 const CAUSE = "pasv-unusable-address";
+
+/** A login, in a capture that also holds other TCP of the client: it is not filtered to the control port. */
+function unfiltered(options: DialogueOptions = {}): Dialogue {
+  const ftp = new Dialogue(options);
+  const [client, server] = options.client === CLIENT6 ? [`[${CLIENT6}]`, `[${SERVER6}]`] : [CLIENT, SERVER];
+  ftp.net.connect({ client: `${client}:40900`, server: `${server}:443` });
+  return ftp.login();
+}
 
 test("0.0.0.0, loopback and multicast: the client dials itself, and no packet is on the wire", () => {
   for (const [address, kind] of [
@@ -9,7 +18,7 @@ test("0.0.0.0, loopback and multicast: the client dials itself, and no packet is
     ["127.0.0.1", "loopback"],
     ["239.1.2.3", "multicast"],
   ]) {
-    const ftp = new Dialogue({ software: "pyftpdlib" }).login();
+    const ftp = unfiltered({ software: "pyftpdlib" });
     const pasv = ftp.passive(50000, address);
     ftp.pause(10).quit();
     shows(ftp.channel(), {
@@ -23,7 +32,7 @@ test("0.0.0.0, loopback and multicast: the client dials itself, and no packet is
 });
 
 test("vsftpd's 0,0,0,0 on an IPv6 control connection: EPSV is advised", () => {
-  const ftp = new Dialogue({ client: CLIENT6, server: SERVER6 }).login();
+  const ftp = unfiltered({ client: CLIENT6, server: SERVER6 });
   const pasv = ftp.passive(50000, "0.0.0.0");
   ftp.pause(10).quit();
   const channel = ftp.channel();
@@ -80,4 +89,36 @@ test("silent: the client dials the control server instead, which works or is blo
   const [works, blocked] = ftp.channels();
   judges(works, "ok");
   judges(blocked, "failed", "data-port-filtered");
+});
+
+test("where the client's SYN to the control server may be unseen it is likely: at the server, or filtered to the control port", () => {
+  for (const ftp of [unfiltered({ vantage: "server" }), unfiltered({ vantage: "middle" }), new Dialogue().login()]) {
+    const pasv = ftp.passive(50000, "0.0.0.0");
+    ftp.pause(10).quit();
+    shows(ftp.channel(), {
+      outcome: "failed",
+      cause: CAUSE,
+      confidence: "likely",
+      evidence: [pasv.reply, pasv.reply],
+      alternatives: ["syn-not-seen"],
+    });
+  }
+  // Port 0 nobody can dial, whatever the address.
+  const nowhere = unfiltered({ vantage: "server" });
+  nowhere.passive(0);
+  nowhere.pause(10).quit();
+  assert.equal(nowhere.channel().confidence, "certain");
+});
+
+test("silent: in the channel before the client dialled the control server instead, and now its SYN does not come", () => {
+  for (const vantage of ["server", "client"] as const) {
+    const ftp = unfiltered({ vantage });
+    ftp.passive(50000, "0.0.0.0");
+    ftp.list(ftp.dial(50000));
+    ftp.passive(50001, "0.0.0.0");
+    ftp.pause(10).quit();
+    const [works, unseen] = ftp.channels();
+    judges(works, "ok");
+    judges(unseen, "failed", "syn-not-seen");
+  }
 });

@@ -195,3 +195,17 @@ test("`Host not allowed` is about the address, not about the mode", () => {
   mode.ask("EPRT |1|192.168.1.50|5001|", "500 EPRT not allowed");
   judges(mode.channel(), "refused", "port-refused");
 });
+
+test("silent: the server reached the client at that address before", () => {
+  const ftp = new Dialogue({ vantage: "server", software: "proftpd" }).login();
+  ftp.active(51000, "192.168.7.20");
+  ftp.list(ftp.dialBack(51000));
+  ftp.active(51001, "192.168.7.20");
+  ftp.ask("LIST");
+  ftp.net.synUnanswered(ftp.ends(51001, {}, "server"));
+  ftp.control.server("425 Unable to build data connection: Connection timed out\r\n");
+  ftp.quit();
+  const [works, blocked] = ftp.channels();
+  judges(works, "ok");
+  judges(blocked, "failed", "active-inbound-blocked");
+});
