@@ -1,3 +1,4 @@
+import type { NegotiationFacts } from "../correlate/data-channel.ts";
 import { type SessionFacts, timeOf } from "../correlate/session-facts.ts";
 import { isKnownVerb, isNegotiation, isTransfer } from "../ftp/command.ts";
 import type { CommandEvent, ControlEvent } from "../ftp/control-event.ts";
@@ -9,6 +10,9 @@ import type { HalfConnection } from "../tcp/half-connection.ts";
  * waits 5 to 6 for a greeting.
  */
 export const VAIN_WAIT_SECONDS = 8;
+
+/** For the answer to a negotiation clients wait at least so long (seconds; in recordings 5, or 8 to 12): one that leaves sooner has changed its mind. */
+export const PATIENCE_SECONDS = 5;
 
 /** Where a server greets who connects (RFC 959 section 5.4). On other control ports it may be no FTP, or the client that speaks first. */
 export const FTP_PORT = 21;
@@ -45,6 +49,25 @@ export function vainWait(session: SessionFacts): VainWait | null {
   const repeated = client.stalledLastPacket >= since.packet ? client.stalledLastTime : 0;
   const seconds = left - Math.max(since.time, repeated);
   return seconds < VAIN_WAIT_SECONDS ? null : { packet: since.packet, command: since.command, seconds, cameLate };
+}
+
+/**
+ * How long the client waited for the answer to a negotiation that is acknowledged, until it left (seconds): the server's TCP lives, its FTP says
+ * nothing. Null where that is not seen.
+ */
+export function waitForGrant({ client }: SessionFacts, { endAt, stamp }: CommandEvent): number | null {
+  if (client.acked < endAt || client.finPacket === 0 || !client.finAcked) return null;
+  const seconds = client.finTime - timeOf(stamp);
+  return seconds < PATIENCE_SECONDS ? null : seconds;
+}
+
+/**
+ * Whether a server may still be dialling for a PORT that it has got and not answered: some dial first (pyftpdlib, tcllib). An answer that was sent and
+ * did not arrive is no such silence.
+ */
+export function mayBeDialling(session: SessionFacts, { mode, command, reply }: NegotiationFacts): boolean {
+  if (mode !== "active" || command === null || reply !== null || spokeUnseen(session.server)) return false;
+  return waitForGrant(session, command) !== null;
 }
 
 /**

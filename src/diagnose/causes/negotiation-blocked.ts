@@ -5,6 +5,8 @@ import type { ChannelContext, ChannelRule } from "../context.ts";
 import { controlEnd, DEAD_RETRANSMISSIONS, IDLE_SECONDS } from "../control-end.ts";
 import { forgerOf, resetOrigin } from "../packet-origin.ts";
 import { quotesMasked } from "../reply-text.ts";
+import { mayBeDialling, waitForGrant } from "../vain-wait.ts";
+import { vantageOf } from "../vantage.ts";
 import type { Alternative, Confidence, Fact, Verdict } from "../verdict.ts";
 import { replyText, secondsText } from "../wording.ts";
 
@@ -12,7 +14,7 @@ import { replyText, secondsText } from "../wording.ts";
  * The command vanishes while the rest of the session lives: an inspecting middlebox swallowed it, or answered it with a reset or a refusal of its
  * own.
  * A server still inside an earlier transfer answers nothing either (that is `not-attempted`), and neither does one that dials before it answers PORT
- * (pyftpdlib): where its SYN is seen, the negotiation arrived.
+ * (pyftpdlib, tcllib): where its SYN is seen, the negotiation arrived.
  */
 export const rule: ChannelRule = (context) => {
   const { negotiation, connection } = context.channel;
@@ -71,14 +73,15 @@ function resetByDevice({ session }: ChannelContext, command: CommandEvent): Verd
   ]);
 }
 
-/** Clients wait at least so long for a reply before they give up (seconds; in recordings 5, or 8 to 12): one that leaves sooner has changed its mind. */
-export const PATIENCE_SECONDS = 5;
-
-/** Acknowledged, waited for, and the client leaves; the server's TCP lives, its FTP says nothing. A slow server looks the same. */
-function neverAnswered({ session }: ChannelContext, command: CommandEvent): Verdict | undefined {
+/**
+ * Acknowledged, waited for, and the client leaves; the server's TCP lives, its FTP says nothing. A slow server looks the same. Silent at the server, where
+ * the command has arrived, and for a PORT that may still be dialled for (`syn-not-seen`).
+ */
+function neverAnswered({ session, channel }: ChannelContext, command: CommandEvent): Verdict | undefined {
   const { client, server } = session;
-  const waited = client.finTime - timeOf(command.stamp);
-  if (client.finPacket === 0 || !client.finAcked || waited < PATIENCE_SECONDS) return undefined;
+  const waited = waitForGrant(session, command);
+  if (waited === null || vantageOf(session).side === "server" || mayBeDialling(session, channel.negotiation!))
+    return undefined;
   return verdict(
     "possible",
     [
@@ -95,7 +98,7 @@ function neverAnswered({ session }: ChannelContext, command: CommandEvent): Verd
 /** Repeated and never acknowledged, while everything before it was: what stops it may have stopped the whole connection. */
 function neverAcknowledged({ session }: ChannelContext, command: CommandEvent): Verdict | undefined {
   const { client } = session;
-  if (client.acked <= 0 || client.acked > command.startAt || client.stalledRetransmissions < DEAD_RETRANSMISSIONS)
+  if (client.acked <= 0 || client.acked !== command.startAt || client.stalledRetransmissions < DEAD_RETRANSMISSIONS)
     return undefined;
   if (idleBefore(controlEnd(session).idleBefore)) return undefined;
   return verdict(

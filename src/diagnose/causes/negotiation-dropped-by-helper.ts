@@ -1,4 +1,7 @@
-import type { ChannelRule } from "../context.ts";
+import type { NegotiationFacts } from "../../correlate/data-channel.ts";
+import type { CommandEvent, ReplyEvent } from "../../ftp/control-event.ts";
+import type { HalfConnection } from "../../tcp/half-connection.ts";
+import type { ChannelContext, ChannelRule } from "../context.ts";
 import { controlEnd, DEAD_RETRANSMISSIONS, IDLE_SECONDS } from "../control-end.ts";
 import { SMALL_SEGMENT } from "../data-progress.ts";
 import { secondsText } from "../wording.ts";
@@ -6,34 +9,56 @@ import { secondsText } from "../wording.ts";
 /**
  * Exactly the 227, 229 or PORT segment is repeated with back-off and never acknowledged, while the lines before it were: a NAT
  * helper that cannot parse it drops it (Linux nf_conntrack_ftp does). Random loss recovers; a path MTU stops big segments only;
- * a connection that a NAT forgot was idle before.
+ * a connection that a NAT forgot was idle before. What is negotiated behind it waits for it too.
  */
-export const rule: ChannelRule = ({ channel, session }) => {
-  const { negotiation } = channel;
-  if (!negotiation || channel.connection) return undefined;
-  const active = negotiation.mode === "active";
-  const line = active ? negotiation.command : negotiation.reply;
-  const half = active ? session.client : session.server;
-  if (!line || half.acked <= 0 || half.acked > line.startAt || half.stalledRetransmissions < DEAD_RETRANSMISSIONS)
-    return undefined;
+export const rule: ChannelRule = (context) => {
+  const { channel, session } = context;
+  if (!channel.negotiation || channel.connection) return undefined;
+  const stuck = stuckAt(context, session.server) ?? stuckAt(context, session.client);
+  if (!stuck) return undefined;
+  const { half, line, negotiation } = stuck;
   if (half.stalledLargest >= SMALL_SEGMENT || controlEnd(session).idleBefore >= IDLE_SECONDS) return undefined;
-  const what = active ? negotiation.verb : `the ${negotiation.reply!.code} reply`;
+  const what = line.kind === "command" ? negotiation.verb : `the ${line.code} reply`;
   // Who says nothing more at all may be gone, and the path with it.
-  const other = active ? session.server : session.client;
+  const other = half === session.client ? session.server : session.client;
   const heard = other.lastPacket > half.stalledFirstPacket;
-  const split = "firstStamp" in line && line.firstStamp.packet !== line.stamp.packet;
+  const split = line.kind === "reply" && line.firstStamp.packet !== line.stamp.packet;
   const form = negotiation.malformed === null ? "" : `; its form is not the usual one (${negotiation.malformed})`;
+  const facts = [
+    {
+      packet: line.stamp.packet,
+      says: `${what}${split ? ", split over two segments," : ""} is repeated ${half.stalledRetransmissions} times over ${secondsText(half.stalledLastTime - half.lastNewPayloadTime)} and never acknowledged; everything before it was${form}`,
+    },
+    { packet: half.stalledLastPacket, says: "the last repetition" },
+  ];
+  const { command, reply, verb } = channel.negotiation;
+  if (negotiation !== channel.negotiation)
+    facts.push({
+      packet: (command ?? reply)!.stamp.packet,
+      says: `${verb} came behind it: TCP delivers nothing past what is missing`,
+    });
   return {
     outcome: "failed",
     cause: "negotiation-dropped-by-helper",
     confidence: heard ? "likely" : "possible",
-    facts: [
-      {
-        packet: line.stamp.packet,
-        says: `${what}${split ? ", split over two segments," : ""} is repeated ${half.stalledRetransmissions} times over ${secondsText(half.stalledLastTime - half.lastNewPayloadTime)} and never acknowledged; everything before it was${form}`,
-      },
-      { packet: half.stalledLastPacket, says: "the last repetition" },
-    ],
+    facts,
     alternatives: [{ cause: "control-connection-lost", missing: "a capture on the other side of the NAT" }],
   };
 };
+
+/** The first thing that an end said and the other never acknowledged, where it is the line of this negotiation, or of one before, that a helper reads. */
+function stuckAt({ channels, index, session }: ChannelContext, half: HalfConnection) {
+  if (half.acked <= 0 || half.stalledRetransmissions < DEAD_RETRANSMISSIONS) return undefined;
+  const kind = half === session.client ? "command" : "reply";
+  const line = session.events.find(
+    (event): event is CommandEvent | ReplyEvent => event.kind === kind && event.endAt > half.acked,
+  );
+  if (!line || line.startAt < half.acked) return undefined;
+  const channel = channels.findIndex(({ negotiation }) => negotiation && lineOf(negotiation) === line);
+  return channel < 0 || channel > index ? undefined : { half, line, negotiation: channels[channel].negotiation! };
+}
+
+/** Where the address and port of a negotiation stand. */
+function lineOf({ mode, command, reply }: NegotiationFacts): CommandEvent | ReplyEvent | null {
+  return mode === "active" ? command : reply;
+}

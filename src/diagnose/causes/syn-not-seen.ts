@@ -4,6 +4,7 @@ import type { ChannelContext, ChannelRule } from "../context.ts";
 import { attemptElsewhere, elsewhereFact } from "../elsewhere.ts";
 import { mayMean, reportsAttempt, tellsOfTls } from "../reply-text.ts";
 import { thirdHostOf } from "../third-host.ts";
+import { mayBeDialling } from "../vain-wait.ts";
 import { shareNetwork, vantageOf } from "../vantage.ts";
 import type { Fact } from "../verdict.ts";
 import { replyText, secondsText } from "../wording.ts";
@@ -18,7 +19,8 @@ export const rule: ChannelRule = (context) => {
   const { negotiation, transfer } = channel;
   if (!negotiation || channel.connection !== null) return undefined;
   const tried = negotiation.mode === "active" && negotiation.reply !== null && reportsAttempt(negotiation.reply);
-  if (!negotiation.granted && !tried) return undefined;
+  const dialling = mayBeDialling(session, negotiation);
+  if (!negotiation.granted && !tried && !dialling) return undefined;
   const final = transfer?.final ?? (tried ? negotiation.reply : null);
   // The server speaks of what happened on a data connection, so there was one: its text says more than that the capture lacks it.
   if (mayMean(final, "session-reuse-required") || tellsOfTls(session, final)) return undefined;
@@ -31,7 +33,7 @@ export const rule: ChannelRule = (context) => {
   const facts: Fact[] = [
     {
       packet: stamp.packet,
-      says: `${negotiation.verb} is ${negotiation.granted ? "granted" : "answered"} (${negotiation.reply?.code ?? "?"}), and no SYN of the ${dialler} to ${targets(context)} follows`,
+      says: `${negotiation.verb} is ${dialling ? "acknowledged and never answered: some servers dial first" : `${negotiation.granted ? "granted" : "answered"} (${negotiation.reply?.code ?? "?"})`}, and no SYN of the ${dialler} to ${targets(context)} follows`,
     },
   ];
   if (negotiation.malformed !== null)
@@ -92,6 +94,14 @@ export const rule: ChannelRule = (context) => {
           ? `the ${dialler}'s own firewall log: what is dropped there never reaches its capture`
           : `a capture at the ${dialler}`,
       },
+      ...(dialling
+        ? [
+            {
+              cause: "negotiation-blocked" as const,
+              missing: "the same: whether the command arrives there as the client sent it",
+            },
+          ]
+        : []),
       ...(namesPrivateServer(context)
         ? [
             {

@@ -1,3 +1,4 @@
+import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Dialogue, FORGED, judges, shows, tlsListing } from "../dialogue.ts";
 import { COMPARED_PACKETS, DEAD_RETRANSMISSIONS, PATIENCE_SECONDS } from "../thresholds.ts";
@@ -136,6 +137,31 @@ test("silent: PORT that pyftpdlib is still dialling for", () => {
   ftp.ask("NOOP", "200 I successfully done nothin'.");
   ftp.quit();
   judges(ftp.channel(), "failed", "active-inbound-blocked");
+});
+
+test("silent: PORT that may still be dialled for, of which no SYN comes by; at the server, where the command arrived", () => {
+  const leaves = (ftp: Dialogue, command: string) => {
+    ftp.login().ask(command);
+    ftp.control.ack("server");
+    ftp.pause(PATIENCE_SECONDS + 1).control.fin("client");
+    ftp.control.ack("server");
+    return ftp;
+  };
+  for (const command of ["PORT 192,0,2,10,199,58", "EPRT |1|192.0.2.10|51002|"]) {
+    const channel = leaves(new Dialogue(), command).channel();
+    judges(channel, "failed", "syn-not-seen");
+    assert.deepEqual(
+      [channel.confidence, ...channel.alternatives.map(({ cause }) => cause)],
+      ["possible", "active-inbound-blocked", CAUSE],
+    );
+  }
+  judges(leaves(new Dialogue({ vantage: "server" }), "PASV").channel(), "undetermined");
+
+  // The server did answer, as its sequence numbers tell, and its words did not come.
+  const answered = leaves(new Dialogue(), "PORT 192,0,2,10,199,58");
+  const { seq, ack } = answered.control.position("server");
+  answered.control.segment("server", { flags: "A", seq: seq + 30, ack });
+  judges(answered.channel(), "failed", CAUSE);
 });
 
 test("silent: under TLS the command cannot be read", () => {

@@ -109,3 +109,39 @@ test("silent: another line is repeated, the control connection is lost", () => {
   const session = later(ftp).session();
   judges(session.control, "failed", "control-connection-lost");
 });
+
+test("what is negotiated behind a stuck 227 or PORT waits for it too", () => {
+  const passive = new Dialogue({ vantage: "server" }).login();
+  const { seq } = passive.control.position("server");
+  const pasv = passive.passive(50000);
+  passive.control.retransmit("server", { times: 4 });
+  const { seq: at, ack } = passive.control.position("server");
+  const from = passive.control.position("client").seq;
+  const again = passive.control.segment("client", { flags: "PA", seq: from, ack: seq, payload: "PASV\r\n" });
+  passive.control.segment("server", { flags: "A", seq: at, ack: ack + 6 });
+  passive.pause(6).control.segment("client", { flags: "FA", seq: from + 6, ack: seq });
+  passive.control.segment("server", { flags: "A", seq: at, ack: ack + 7 });
+  const [first, second] = later(passive).channels();
+  judges(first, "failed", CAUSE);
+  shows(second, {
+    outcome: "failed",
+    cause: CAUSE,
+    confidence: "likely",
+    evidence: [pasv.reply, second.evidence[1].packet, again],
+    says: /PASV came behind it/,
+  });
+
+  const active = new Dialogue().login();
+  active.ask(`PORT ${octets("192.0.2.10", 51002)}`);
+  active.control.retransmit("client", { times: 4 });
+  active.ask("PASV");
+  for (const channel of later(active).channels()) judges(channel, "failed", CAUSE);
+});
+
+test("silent: a line that is no negotiation is stuck, and PORT is said behind it", () => {
+  const ftp = new Dialogue().login();
+  ftp.ask("TYPE I");
+  ftp.ask(`PORT ${octets("192.0.2.10", 51002)}`);
+  ftp.control.retransmit("client", { times: 5 });
+  judges(later(ftp).channel(), "undetermined");
+});
