@@ -1,7 +1,10 @@
 import { type Endpoint, formatEndpoint } from "../address.ts";
 import type { SessionFacts } from "./session-facts.ts";
 
-/** More targets than this from one source within {@link SCAN_SECONDS} are a scan, not sessions. */
+/**
+ * More targets than this from one source within {@link SCAN_SECONDS} are a scan, not sessions; so many are one where all were tried from one port: stacks
+ * take another for each connection, and scanners that make their own SYNs (nmap, masscan) do not.
+ */
 export const SCAN_TARGETS = 3;
 export const SCAN_SECONDS = 60;
 /**
@@ -45,8 +48,8 @@ interface Attempts {
 
 interface Source {
   held: SessionFacts[];
-  /** Target → time of the latest attempt. */
-  targets: Map<string, number>;
+  /** Target → the latest attempt: when, and from which port; 0: not known. */
+  targets: Map<string, { readonly time: number; readonly port: number }>;
   scan: (Attempts & { readonly targets: Set<string> }) | null;
   lastTime: number;
 }
@@ -93,7 +96,7 @@ export class AttemptLedger {
     const { firstTime, firstPacket, lastPacket } = facts.control;
     const target = formatEndpoint({ address: facts.server.address, port: facts.server.port });
     const attempts = { attempts: 1, firstPacket, lastPacket };
-    if (isOfScan(source, target, firstTime, attempts)) return;
+    if (isOfScan(source, target, { time: firstTime, port: facts.client.port }, attempts)) return;
     if (isLoneSyn(facts) && this.#isOfFlood(target, firstTime, attempts)) return;
     source.held.push(facts);
     if (source.held.length > MAX_HELD_ATTEMPTS) this.#emit(source.held.shift()!);
@@ -109,7 +112,7 @@ export class AttemptLedger {
       source = newSource();
       this.#passing.set(client, source);
     }
-    if (!isOfScan(source, target, time, attempts)) this.#isOfFlood(target, time, attempts);
+    if (!isOfScan(source, target, { time, port: 0 }, attempts)) this.#isOfFlood(target, time, attempts);
     else if (this.#passing.delete(client)) this.#sources.set(client, source);
   }
 
@@ -193,12 +196,17 @@ function newSource(): Source {
 }
 
 /** Counts an attempt with its source. @returns whether the source is a scanner */
-function isOfScan(source: Source, target: string, time: number, attempts: Attempts): boolean {
+function isOfScan(source: Source, target: string, from: { time: number; port: number }, attempts: Attempts): boolean {
+  const { time, port } = from;
   source.lastTime = Math.max(source.lastTime, time);
   if (source.scan === null) {
-    source.targets.set(target, time);
-    for (const [other, at] of source.targets) if (Math.abs(time - at) > SCAN_SECONDS) source.targets.delete(other);
-    if (source.targets.size <= SCAN_TARGETS) return false;
+    source.targets.set(target, from);
+    let fromPort = 0;
+    for (const [other, at] of source.targets) {
+      if (Math.abs(time - at.time) > SCAN_SECONDS) source.targets.delete(other);
+      else if (at.port === port && port !== 0) fromPort++;
+    }
+    if (source.targets.size <= SCAN_TARGETS && fromPort < SCAN_TARGETS) return false;
     source.scan = { ...attempts, attempts: 0, targets: new Set() };
     for (const { server, control } of source.held) {
       const { firstPacket, lastPacket } = control;

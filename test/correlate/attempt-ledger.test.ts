@@ -41,3 +41,39 @@ test("look-alikes: clients that repeat their SYN, and clients that are turned do
   };
   assert.deepEqual(attempts(FLOOD_ATTEMPTS + 1, refused), { sessions: FLOOD_ATTEMPTS + 1, findings: [] });
 });
+
+test("three targets are a scan where all were tried from one port, and else sessions", () => {
+  const tried = (portOf: (i: number) => number, targets: readonly string[]) => {
+    const net = new CaptureBuilder();
+    targets.forEach((to, i) => {
+      const from = `198.51.100.9:${portOf(i)}`;
+      net.segment({ from, to, flags: "S", seq: 4242 });
+      if (i === 0) {
+        net.segment({ from: to, to: from, flags: "SA", seq: 99, ack: 4243 });
+        net.segment({ from, to, flags: "R", seq: 4243 });
+      } else net.segment({ from: to, to: from, flags: "RA", seq: 0, ack: 4243 });
+    });
+    const { sessions, findings } = analyzeCapture(net.build());
+    return { sessions: sessions.length, findings: findings.map(({ id }) => id) };
+  };
+  const ports = ["203.0.113.5:21", "203.0.113.5:990", "203.0.113.5:2121"];
+  const hosts = ["203.0.113.5:21", "203.0.113.6:21", "203.0.113.7:21"];
+  for (const targets of [ports, hosts]) {
+    assert.deepEqual(
+      tried(() => 54321, targets),
+      { sessions: 0, findings: ["scan"] },
+    );
+    assert.deepEqual(
+      tried((i) => 54321 + i, targets),
+      { sessions: 3, findings: [] },
+    );
+    assert.deepEqual(
+      tried((i) => 54321 + (i >> 1), targets),
+      { sessions: 3, findings: [] },
+    );
+    assert.deepEqual(
+      tried(() => 54321, targets.slice(1)),
+      { sessions: 2, findings: [] },
+    );
+  }
+});
