@@ -275,13 +275,21 @@ export function leastWordBytes({ events }: SessionFacts, record: Pick<TlsRecordE
   return hello?.kind === "tls-hello" ? record.length - mostOverhead(hello.hello) : -1;
 }
 
+/** Something said under TLS, and how long it is at least. */
+export interface Words {
+  readonly packet: number;
+  readonly bytes: number;
+}
+
 /**
- * The server's next words after an encrypted data connection are as long as a complaint. vsftpd's "226 Transfer done (but failed to open
+ * The server's next words after an encrypted data connection where they are as long as a complaint. vsftpd's "226 Transfer done (but failed to open
  * directory)." is as long as its demand for session resumption: this makes a good end doubtful, it proves no bad one.
  */
-export function endsInLongWords({ records }: DataProgress, session: SessionFacts): boolean {
+export function longWordsAfter({ records }: DataProgress, session: SessionFacts): Words | null {
   const lastTime = records.records.at(-1)?.time ?? 0;
-  const said = session.events.filter((event) => event.kind === "tls-record" && event.contentType === 23);
+  const said = session.events.filter(
+    (event) => event.kind === "tls-record" && event.contentType === 23 && !isCloseNotify(event),
+  );
   // The turn in which the data connection ended: from the transfer command to the client's next words.
   const asked = said.findLastIndex(
     (event) => event.kind === "tls-record" && event.direction === "client" && timeOf(event.stamp) < lastTime,
@@ -289,8 +297,9 @@ export function endsInLongWords({ records }: DataProgress, session: SessionFacts
   const answers = said.slice(asked + 1);
   const next = answers.findIndex((event) => event.kind === "tls-record" && event.direction === "client");
   const last = answers.slice(0, next < 0 ? undefined : next).at(-1);
-  if (last?.kind !== "tls-record") return false;
-  return leastWordBytes(session, last) >= COMPLAINT_BYTES;
+  if (last?.kind !== "tls-record") return null;
+  const bytes = leastWordBytes(session, last);
+  return bytes >= COMPLAINT_BYTES ? { packet: last.stamp.packet, bytes } : null;
 }
 
 /** The sender's bytes do not arrive any more. */

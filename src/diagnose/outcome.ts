@@ -27,9 +27,9 @@ import type { ChannelContext } from "./context.ts";
 import { askedBeforeEnd, controlEnd, IDLE_SECONDS, saidGoodbye } from "./control-end.ts";
 import {
   type DataProgress,
-  endsInLongWords,
   handshakeOf,
   isRetransmittingInVain,
+  longWordsAfter,
   progressOf,
   SILENCE_SECONDS,
   STALL_SECONDS,
@@ -269,16 +269,22 @@ function judgeEstablished(context: ChannelContext): Judgement {
   const over = progress.connection.closed || isSilent(context);
   if (handshake && over && handshake.alert) return judged("trouble");
   if (handshake && over && !handshake.finished) return lacking(recordsUnseen);
-  // A full handshake and no data is an empty listing, or a server that wants the session resumed: the rule knows more.
-  if (handshake && over && !handshake.hasData) {
+  // A full handshake and no data is an empty listing, or a server that wants the session resumed: the rule knows more. So does an upload into a server
+  // that does not read it. vsftpd confirms both in 24 bytes, ProFTPD uploads; other servers' confirmations (Pure-FTPd's two lines) may be long.
+  const isUpload = channel.hidden && progress.sender === progress.client;
+  const product = session.software?.product;
+  const isTerse = product === "vsftpd" || (isUpload && handshake?.hasData === true && product === "proftpd");
+  const complains = () => isTerse && longWordsAfter(progress, session) !== null;
+  if (handshake && over && (!handshake.hasData || (isUpload && !handshake.resumed && complains()))) {
     const since = progress.connection.firstPacket;
     const blindness =
       recordsUnseen ?? controlBlindness(session, "client", since) ?? controlBlindness(session, "server", since);
     if (blindness) return unclear(blindness);
-    // vsftpd confirms an empty listing in 24 bytes; other servers' confirmations (Pure-FTPd's two lines) may be long.
-    const terse = session.software?.product === "vsftpd";
-    const doubtful = !progress.complete || (terse && endsInLongWords(progress, session));
-    return fineBut(doubtful ? "undetermined" : "ok", "tls-session-reuse-required", "control-idle-timeout");
+    return fineBut(
+      !progress.complete || complains() ? "undetermined" : "ok",
+      "tls-session-reuse-required",
+      "control-idle-timeout",
+    );
   }
   // What it carried got through whole, whoever asked for it.
   if (transfer === null && channel.negotiation !== null)

@@ -9,12 +9,17 @@ import {
   handshakeOf,
   isCloseNotify,
   leastWordBytes,
+  longWordsAfter,
   progressOf,
+  type Words,
 } from "../data-progress.ts";
 import { oncePer } from "../once-per.ts";
 import { mayMean } from "../reply-text.ts";
 import type { Confidence, Fact, Verdict } from "../verdict.ts";
 import { replyText } from "../wording.ts";
+
+/** `226 Transfer complete.` and its line end. */
+const CONFIRMATION_BYTES = 24;
 
 /** A server that ends the session over a refused data connection does it within this time of its last word (seconds). */
 const AT_ONCE_SECONDS = 1;
@@ -33,7 +38,8 @@ export const rule: ChannelRule = (context) => {
   }
   const progress = progressOf(channel, session);
   const handshake = progress && handshakeOf(progress);
-  if (!progress || !handshake?.finished || handshake.resumed || handshake.hasData || handshake.alert) return undefined;
+  if (!progress || !handshake?.finished || handshake.resumed || handshake.alert) return undefined;
+  if (handshake.hasData) return uploadUnread(context, progress);
   // An empty listing looks the same on the data connection. Only a server that hangs up the control connection right after, unasked
   // (vsftpd), long last words at every transfer, or the words above tell the two apart.
   const end = progress.records.records.at(-1)!;
@@ -52,6 +58,24 @@ export const rule: ChannelRule = (context) => {
   const repeated = refusedAgainAndAgain(context);
   return repeated && verdict("possible", [...facts, ...repeated]);
 };
+
+/** vsftpd takes what is uploaded off the wire before it complains; after an upload it has no other reason for so many words. */
+function uploadUnread({ channel, session }: ChannelContext, progress: DataProgress): Verdict | undefined {
+  if (!channel.hidden || progress.sender !== progress.client || session.software?.product !== "vsftpd")
+    return undefined;
+  const words = longWordsAfter(progress, session);
+  if (words === null) return undefined;
+  return verdict("likely", [
+    {
+      packet: channel.connection!.connection.firstPacket,
+      says: "full (not resumed) TLS handshake on the data connection, and an upload on it",
+    },
+    {
+      packet: words.packet,
+      says: `the server's last words about it have ${words.bytes} bytes; vsftpd confirms an upload with ${CONFIRMATION_BYTES}`,
+    },
+  ]);
+}
 
 function verdict(confidence: Confidence, facts: readonly Fact[]): Verdict {
   return {
@@ -91,8 +115,8 @@ function refusedAgainAndAgain({ channel, channels, index, session }: ChannelCont
 }
 
 /** The server's complaint about each data connection of a session; null unless it complained of them all. */
-const complaints = oncePer((channels: readonly ChannelFacts[], session: SessionFacts): Complaint[] | null => {
-  const found: Complaint[] = [];
+const complaints = oncePer((channels: readonly ChannelFacts[], session: SessionFacts): Words[] | null => {
+  const found: Words[] = [];
   for (const channel of channels) {
     const record = complaint(channel, session);
     if (record === undefined) return null;
@@ -101,13 +125,8 @@ const complaints = oncePer((channels: readonly ChannelFacts[], session: SessionF
   return found;
 });
 
-interface Complaint {
-  readonly packet: number;
-  readonly bytes: number;
-}
-
 /** The record of the server's complaint after a data connection that came to nothing; undefined when anything else happened. */
-function complaint(channel: ChannelFacts, session: SessionFacts): Complaint | undefined {
+function complaint(channel: ChannelFacts, session: SessionFacts): Words | undefined {
   const progress = progressOf(channel, session);
   const handshake = progress && handshakeOf(progress);
   if (!progress || !handshake?.finished || handshake.resumed || handshake.hasData || handshake.alert) return undefined;

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Connection } from "../../support/capture-builder.ts";
 import type { TlsVersion } from "../../support/tls-records.ts";
-import { Dialogue, judges, shows, tlsListing } from "../dialogue.ts";
+import { Dialogue, judges, type ServerName, shows, tlsListing } from "../dialogue.ts";
 import { AT_ONCE_SECONDS, COMPLAINT_BYTES, REFUSED_TRANSFERS } from "../thresholds.ts";
 
 const CAUSE = "tls-session-reuse-required";
@@ -149,5 +149,43 @@ test("silent: an empty listing without resumption, then QUIT; a listing that wor
     const channel = ftp.channel();
     judges(channel, "ok");
     assert.deepEqual(channel.evidence, []);
+  }
+});
+
+/** An upload to vsftpd, which takes it off the wire whatever it thinks of it. */
+function uploaded(words: string, version: TlsVersion, software: ServerName = "vsftpd", resumed = false) {
+  const ftp = new Dialogue({ software }).secureLogin(version);
+  ftp.askSealed("EPSV", ["229 Entering Extended Passive Mode (|||50002|)"], version);
+  const data = ftp.dial(50002);
+  ftp.askSealed("STOR incoming/file.bin", ["150 Ok to send data."], version);
+  data.tls({ version, resumption: resumed ? (version === "1.3" ? "psk" : "session-id") : "none" });
+  data.sealed("client", 9000, version);
+  data.closeNotify("server", version);
+  data.closeNotify("client", version);
+  data.finish("client");
+  const last = ftp.control.sealed("server", `${words}\r\n`, version);
+  ftp.control.closeNotify("server", version);
+  ftp.control.finish("client");
+  return { channel: ftp.channel(), syn: data.handshake.syn, last };
+}
+
+test("by lengths: vsftpd's last words about an upload are longer than its confirmation", () => {
+  for (const version of VERSIONS) {
+    const { channel, syn, last } = uploaded("522 SSL connection failed: session reuse required", version);
+    shows(channel, {
+      outcome: "failed",
+      cause: CAUSE,
+      confidence: "likely",
+      evidence: [syn, last],
+      alternatives: ["data-tls-handshake-failed"],
+      says: /last words about it have 51 bytes; vsftpd confirms an upload with 24/,
+    });
+    judges(uploaded("226 Transfer complete.", version).channel, "ok");
+    judges(uploaded("x".repeat(60), version, "vsftpd", true).channel, "ok");
+    // ProFTPD has other reasons to complain at length, but none to be content.
+    const refused = "425 Unable to build data connection: Operation not permitted";
+    judges(uploaded(refused, version, "proftpd").channel, "undetermined");
+    judges(uploaded("226 Transfer complete", version, "proftpd").channel, "ok");
+    judges(uploaded("226-File successfully transferred\r\n226 0.004 seconds", version, "pure-ftpd").channel, "ok");
   }
 });
