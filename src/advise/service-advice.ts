@@ -11,7 +11,7 @@ export interface ServiceAdvice {
   readonly controlPort: number;
   readonly serverSoftware: string | null;
   readonly sessions: number;
-  /** Whether helpers can read the negotiations: no session encrypts them, and it is not port 990 without a word. */
+  /** Whether helpers can read the negotiations: no session encrypts them, nor would on port 990, where nothing was said. */
   readonly readable: boolean;
   /** Where clients outside reach the server; null: the capture does not tell. */
   readonly publicAddress: string | null;
@@ -77,18 +77,19 @@ interface Place {
 }
 
 function isReadable(needs: ServiceNeeds): boolean {
-  if (isTlsByNumber(needs)) return false;
   return [...needs.security].every((security) => security === "cleartext" || security.endsWith("-then-ccc"));
 }
 
-/** Silence is no cleartext: what answers on this port speaks TLS (IANA: ftps), and a helper would be set on it in vain. */
+/** Of sessions that did not get as far as a data channel nothing may have been heard; what answers on this port speaks TLS (IANA: ftps). */
 function isTlsByNumber({ controlPort, heard }: ServiceNeeds): boolean {
   return controlPort === FTPS_PORT && !heard;
 }
 
 function tlsAssumption(needs: ServiceNeeds): string[] {
   return isTlsByNumber(needs)
-    ? [`Nothing was read on port ${FTPS_PORT}: TLS from the first byte is taken from its number (IANA: ftps).`]
+    ? [
+        `No session on port ${FTPS_PORT} got as far as a data channel: that it speaks TLS from the first byte may be taken from its number alone (IANA: ftps).`,
+      ]
     : [];
 }
 

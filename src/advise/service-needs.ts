@@ -56,7 +56,7 @@ export interface ServiceNeeds {
   readonly controlPort: number;
   sessions: number;
   readonly security: Set<Security>;
-  /** TLS or words of FTP were seen; a greeting alone, without a name in it, does not count. */
+  /** How the control connections are protected was seen: by their words, or since data channels came of it. */
   heard: boolean;
   readonly clients: Set<string>;
   /** The server's addresses on the other side of a NAT: sessions were seen on both. */
@@ -107,11 +107,7 @@ export class ServiceLedger {
     if (seenAt) joinAcrossNat(seenAt, needs);
     else this.#expect(control.sameAs, needs);
     needs.security.add(control.security);
-    needs.heard ||=
-      control.security !== "cleartext" ||
-      control.serverSoftware !== null ||
-      control.user !== null ||
-      dataChannels.some(({ negotiation }) => negotiation !== null);
+    needs.heard ||= control.security !== "implicit-tls" || dataChannels.length > 0;
     needs.serverSoftware ??= control.serverSoftware;
     for (const channel of dataChannels) addChannel(needs, channel, address);
   }

@@ -1,7 +1,7 @@
 import type { AnomalyLog } from "../anomaly.ts";
 import { captureIndexOf } from "../capture/frame.ts";
 import type { ControlEvent, ReplyEvent } from "../ftp/control-event.ts";
-import { ControlSession } from "../ftp/control-session.ts";
+import { ControlSession, unspokenSecurity } from "../ftp/control-session.ts";
 import { DeferredDialogue, DialogueMemory } from "../ftp/deferred-dialogue.ts";
 import { inDialogueOrder } from "../ftp/dialogue-order.ts";
 import { pairExchanges } from "../ftp/exchange.ts";
@@ -360,7 +360,7 @@ class TrackedSession implements ControlStream, Watcher {
   /** What has been said while there is no parser. */
   readonly #deferred: DeferredDialogue;
   #parser: ControlSession | null = null;
-  #security: SessionSecurity = "cleartext";
+  #security: SessionSecurity;
   #watching = false;
   #watchingHost = false;
   #foreignCount = 0;
@@ -395,6 +395,7 @@ class TrackedSession implements ControlStream, Watcher {
     this.clientAddress = connection.originator.address;
     this.controlAddress = connection.responder.address;
     this.controlPort = connection.responder.port;
+    this.#security = unspokenSecurity(this.controlPort);
   }
 
   // ControlStream

@@ -81,10 +81,13 @@ const TLS_1_3 = 0x0304;
 /** Runs the table over one control connection and remembers what {@link ControlSecurity} needs. */
 export class SecurityTracker {
   #state: ControlSecurityState;
-  /** What to call TLS that nothing in the clear came before, the connection's beginning not having been seen. */
+  /** What to call TLS that nobody is seen to have asked for, the connection's beginning not having been seen, and a connection without a word. */
   readonly #implicitPort: boolean;
   #beginningSeen: boolean;
-  #textBeforeTls = false;
+  /** AUTH, or the 234 that grants it, was read: TLS behind it is explicit, whoever else spoke in the clear before. */
+  #authSeen = false;
+  /** Anything was read in the clear. */
+  #spoken = false;
   #tls: "explicit-tls" | "implicit-tls" | undefined;
   #ccc = false;
   /** Directions that turned to TLS since the joint state last did. */
@@ -108,16 +111,22 @@ export class SecurityTracker {
     return this.#state;
   }
 
-  /** The protection over the whole life so far. AUTH alone changes nothing, a TLS record does. */
+  /**
+   * The protection over the whole life so far. AUTH alone changes nothing, a TLS record does. Where nobody has said a word the port tells what would
+   * have been spoken.
+   */
   get security(): ControlSecurity {
-    if (this.#tls === undefined) return "cleartext";
+    if (this.#tls === undefined) return this.#implicitPort && !this.#spoken ? "implicit-tls" : "cleartext";
     return this.#ccc ? `${this.#tls}-then-ccc` : this.#tls;
   }
 
-  /** A direction turned to TLS: a record header where a line or nothing was before. */
+  /**
+   * A direction turned to TLS: a record header where a line or nothing was before. A client of implicit TLS at a server that greets in the clear, and the
+   * reverse, are implicit TLS that came to nothing, whoever of the two was first.
+   */
   tlsBegan(direction: Direction): void {
-    const nothingBefore = !this.#textBeforeTls && (this.#beginningSeen || this.#implicitPort);
-    this.#tls ??= nothingBefore ? "implicit-tls" : "explicit-tls";
+    const unasked = !this.#authSeen && (this.#beginningSeen || this.#implicitPort);
+    this.#tls ??= unasked ? "implicit-tls" : "explicit-tls";
     if (!this.#isInTls) {
       this.#clientInTls = false;
       this.#serverInTls = false;
@@ -130,7 +139,7 @@ export class SecurityTracker {
 
   /** A line in the clear. */
   line(direction: Direction): void {
-    this.#textBeforeTls ||= this.#tls === undefined;
+    this.#spoken = true;
     // After CCC the client is the first to speak in the clear; a server that does so alone lost its TLS (vsftpd's `500 OOPS: …` to a client that is gone).
     if (this.#state === "tls" && direction === "server") return;
     if (this.#isInTls && !(direction === "client" ? this.#clientInTls : this.#serverInTls)) return;
@@ -154,13 +163,16 @@ export class SecurityTracker {
 
   /** AUTH in the clear, after {@link line}. */
   authCommand(): void {
+    this.#authSeen = true;
     this.#move("auth-command");
   }
 
   /** A reply in the clear, after {@link line}; the caller vouches that a negative one can answer the AUTH. */
   reply(code: number): void {
-    if (code === 234) this.#move("reply-234");
-    else if (code >= 400 && code < 600) this.#move("negative-reply");
+    if (code === 234) {
+      this.#authSeen = true;
+      this.#move("reply-234");
+    } else if (code >= 400 && code < 600) this.#move("negative-reply");
   }
 
   /** Bytes are missing: what stood before the first TLS record is not known, nor whether a command was among them. */

@@ -13,6 +13,11 @@ import { SecretMemory } from "./secret-text.ts";
 /** Ports on which TLS comes first (IANA ftps, RFC 4217 section 11 on why it was dropped). */
 const IMPLICIT_TLS_PORT = 990;
 
+/** How a connection would have been protected on which nobody has said anything. */
+export function unspokenSecurity(serverPort: number): ControlSecurity {
+  return serverPort === IMPLICIT_TLS_PORT ? "implicit-tls" : "cleartext";
+}
+
 /** How much of a line that is neither command nor reply is kept. */
 export const MAX_ODD_LINE = 200;
 

@@ -57,11 +57,18 @@ test("explicit, implicit, and what is said when the beginning was not seen", () 
     security(true, true, (t) => t.tlsBegan("client")),
     "implicit-tls",
   );
-  const textFirst = (t: SecurityTracker) => {
-    t.line("server");
+  const asked = (t: SecurityTracker) => {
+    t.line("client");
+    t.authCommand();
     t.tlsBegan("client");
   };
-  assert.equal(security(false, true, textFirst), "explicit-tls");
+  const granted = (t: SecurityTracker) => {
+    t.line("server");
+    t.reply(234);
+    t.tlsBegan("server");
+  };
+  for (const port990 of [false, true])
+    for (const steps of [asked, granted]) assert.equal(security(false, port990, steps), "explicit-tls");
   const gapFirst = (t: SecurityTracker) => {
     t.gap();
     t.tlsBegan("client");
@@ -141,4 +148,25 @@ test("where records of the handshake are missing a CCC is believed", () => {
   tracker.gap();
   tracker.line("client");
   assert.equal(tracker.security, "explicit-tls-then-ccc");
+});
+
+test("TLS that nobody asked for is implicit, and came to nothing, whoever spoke first", () => {
+  const hello = (tracker: SecurityTracker) => tracker.tlsBegan("client");
+  const greeting = (tracker: SecurityTracker) => tracker.line("server");
+  const user = (tracker: SecurityTracker) => tracker.line("client");
+  const alert = (tracker: SecurityTracker) => tracker.tlsBegan("server");
+  for (const port990 of [false, true])
+    for (const steps of [[hello, greeting, greeting], [greeting, hello, greeting], [alert], [user, alert]]) {
+      const tracker = new SecurityTracker(false, port990);
+      for (const step of steps) step(tracker);
+      assert.equal(tracker.security, "implicit-tls");
+    }
+});
+
+test("where nobody has said a word the port tells", () => {
+  assert.equal(new SecurityTracker(false, true).security, "implicit-tls");
+  assert.equal(new SecurityTracker(false, false).security, "cleartext");
+  const spoken = new SecurityTracker(false, true);
+  spoken.line("server");
+  assert.equal(spoken.security, "cleartext");
 });

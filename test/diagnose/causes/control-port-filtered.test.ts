@@ -36,6 +36,7 @@ test("SYNs with back-off and no answer, on 21, 990 and 2121, IPv4 and IPv6", () 
       evidence: [syn],
       says: new RegExp(`SYN to .*:${port}, sent 5 times over 4\\.0 s, never answered`),
     });
+    assert.equal(control.security, port === 990 ? "implicit-tls" : "cleartext", "what would have been spoken there");
   }
 });
 
