@@ -102,3 +102,28 @@ test("so it has where the connection before it is still open", () => {
     granted,
   );
 });
+
+test("a further connection to a granted port does not make its first one free for who is granted the port next", () => {
+  const net = new CaptureBuilder();
+  const path = { rttMs: 0.2 };
+  const [first, second] = [40_000, 40_002].map((port) => {
+    const control = net.connect({ client: `192.0.2.10:${port}`, server: "203.0.113.5:21", ...path });
+    control.server("220 (vsFTPd 3.0.3)\r\n");
+    return control;
+  });
+  const pasv = (control: typeof first) => {
+    control.client("PASV\r\n");
+    control.server("227 Entering Passive Mode (203,0,113,5,195,80).\r\n");
+  };
+  const ends = (port: number) => ({ client: `192.0.2.10:${port}`, server: "203.0.113.5:50000", ...path });
+  pasv(first);
+  const own = net.connect(ends(46_000)).handshake.syn;
+  net.synRefused(ends(46_001));
+  pasv(second);
+  const next = net.connect(ends(46_002)).handshake.syn;
+  const { sessions } = analyzeCapture(net.build());
+  assert.deepEqual(
+    sessions.flatMap(({ dataChannels }) => dataChannels.map(({ connection }) => connection?.firstPacket)),
+    [own, next],
+  );
+});
