@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { CommanderError } from "commander";
 import { createProgram } from "./args.ts";
 import { EXIT_CODES, type ExitCode } from "./exit-code.ts";
+import { outputProblem } from "./report-output.ts";
 import { UsageError } from "./usage-error.ts";
 
 /**
@@ -13,10 +14,14 @@ const writeErr = (text: string) => {
   process.stderr.write(text);
 };
 
-// Before anything is written: `ftptrace … | head` must end quietly.
+// Before anything is written: `ftptrace … | head` must end quietly, whatever else must say why it ends.
 for (const stream of [process.stdout, process.stderr])
   stream.on("error", (error: NodeJS.ErrnoException) => {
-    process.exit(error.code === "EPIPE" ? EXIT_CODES.closedPipe : EXIT_CODES.outputFailed);
+    if (error.code === "EPIPE") process.exit(EXIT_CODES.closedPipe);
+    // Over the progress line, if there is one.
+    const fresh = process.stderr.isTTY ? "\r\x1b[K" : "";
+    if (stream === process.stdout) writeErr(`${fresh}ftptrace: standard output: ${outputProblem(error)}\n`);
+    process.exit(EXIT_CODES.outputFailed);
   });
 
 // Nothing left to do while the run still waits would end Node in silence.

@@ -1,4 +1,3 @@
-import { once } from "node:events";
 import { closeSync, existsSync, linkSync, openSync, renameSync, statSync, unlinkSync, writeSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { UsageError } from "./usage-error.ts";
@@ -18,12 +17,18 @@ export class ReportOutputError extends Error {
   override readonly name = "ReportOutputError";
 }
 
-/** Standard output, waiting whenever its reader is slower than we are. */
+/**
+ * Standard output, waiting until its reader has what is written: no file beside it takes its name before. Where it takes nothing the program
+ * ends (`main.ts`).
+ */
 export function standardOutput(): ReportOutput {
   return {
-    async write(data) {
-      if (!process.stdout.write(data)) await once(process.stdout, "drain");
-    },
+    write: (data) =>
+      new Promise((resolve) => {
+        process.stdout.write(data, (error) => {
+          if (!error) resolve();
+        });
+      }),
     commit() {},
     discard() {},
   };
@@ -101,13 +106,19 @@ function attempt<T>(path: string, action: () => T): T {
   try {
     return action();
   } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code ?? "";
-    throw new ReportOutputError(`${path}: ${REASONS[code] ?? (error as Error).message}`, { cause: error });
+    throw new ReportOutputError(`${path}: ${outputProblem(error)}`, { cause: error });
   }
 }
 
+/** Why something cannot be written. */
+export function outputProblem(error: unknown): string {
+  const { code = "", message } = error as NodeJS.ErrnoException;
+  return REASONS[code] ?? message;
+}
+
 /**
- * Makes an output of which an interrupted run leaves no temporary file; the signal then does what it would have done.
+ * Makes an output of which a run that is interrupted, or ends because nobody takes its standard output, leaves no temporary file; the signal
+ * then does what it would have done.
  * @param make called once the watch has begun: a signal between the two would leave the file
  * @returns the output, and what ends the watch
  */
@@ -117,14 +128,17 @@ export function watchedOutput(make: () => ReportOutput): {
 } {
   const signals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
   let made: ReportOutput | null = null;
+  const onExit = () => made?.discard();
   const onSignal = (signal: NodeJS.Signals) => {
-    made?.discard();
+    onExit();
     stopListening();
     process.kill(process.pid, signal);
   };
   const stopListening = () => {
+    process.off("exit", onExit);
     for (const signal of signals) process.off(signal, onSignal);
   };
+  process.on("exit", onExit);
   for (const signal of signals) process.on(signal, onSignal);
   try {
     made = make();

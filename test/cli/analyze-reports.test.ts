@@ -1,6 +1,17 @@
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, test } from "node:test";
@@ -51,6 +62,43 @@ describe("--report FILE.html", () => {
     }
     assert.equal(existsSync(same), false);
   });
+});
+
+/** Runs `ftptrace` with a standard output that takes nothing: a descriptor to write to, or a pipe whose reader has gone. */
+function runWithoutReader(words: readonly string[], stdout: number | "closed pipe") {
+  const child = spawn(process.execPath, ["--import", "tsx", "src/cli/main.ts", ...words], {
+    stdio: ["ignore", typeof stdout === "number" ? stdout : "pipe", "pipe"],
+  });
+  child.stdout?.destroy();
+  let stderr = "";
+  child.stderr?.on("data", (chunk) => {
+    stderr += chunk;
+  });
+  return new Promise<[status: number | null, stderr: string]>((resolve) =>
+    child.on("close", (status) => resolve([status, stderr])),
+  );
+}
+
+describe("a standard output that takes nothing", () => {
+  const kept = join(folder, "kept-clean");
+  const withPage = () => ["analyze", "--report", join(kept, "page.html"), "--format", "json", CAPTURE];
+  const full = existsSync("/dev/full") ? false : "no /dev/full";
+
+  test("a reader that has gone: quiet, with the status of SIGPIPE, and no file is left", async () => {
+    mkdirSync(kept, { recursive: true });
+    assert.deepEqual(await runWithoutReader(withPage(), "closed pipe"), [141, ""]);
+    assert.deepEqual(readdirSync(kept), []);
+  });
+
+  for (const words of [withPage(), ["advise", CAPTURE], ["explain"], ["completion", "bash"], ["--help"]])
+    test(`a full disk is said, status 74, and no file is left: ${words[0]}`, { skip: full }, async () => {
+      mkdirSync(kept, { recursive: true });
+      const disk = openSync("/dev/full", "w");
+      const ending = await runWithoutReader(words, disk);
+      closeSync(disk);
+      assert.deepEqual(ending, [74, "ftptrace: standard output: no space left on device\n"]);
+      assert.deepEqual(readdirSync(kept), []);
+    });
 });
 
 describe("--session ID", () => {
