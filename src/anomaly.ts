@@ -6,19 +6,23 @@
 /** The layer that noticed. */
 export type AnomalyLayer = "capture" | "link" | "ip" | "tcp" | "icmp" | "tls" | "ftp" | "correlate";
 
-/** Every code, and what it says: `ftptrace explain` lists them. */
-export const ANOMALY_TEXT = {
+/** Packets or bytes that are in the capture were not read, and nobody asked for that: who looks only at the exit status is told too (4). */
+const UNREAD_TEXT = {
   "truncated-file": "the file ends in the middle of a record",
   "record-length-invalid": "a record's length cannot be; reading goes on where records make sense again",
   "block-length-invalid": "a pcapng block's length cannot be; reading goes on where blocks make sense again",
   "section-invalid": "a pcapng section that cannot be read; nothing behind it is",
-  "option-invalid": "a pcapng option does not fit its block; the block's other options are not read",
   "interface-limit": "more pcapng interfaces than are kept; packets of the others are left out",
   "interface-unknown": "a packet of a pcapng interface that no block describes; left out",
+  "link-type-unsupported": "packets of a link type that is not read",
+} as const;
+
+/** All of the capture was read: what was odd in it, too much of a kind, or left out as asked for. */
+const ODD_TEXT = {
+  "option-invalid": "a pcapng option does not fit its block; the block's other options are not read",
   "captured-exceeds-original": "a record says that more bytes were captured than the packet had",
   "timestamp-invalid": "a fraction of a second that is none; the surplus is carried over",
   "no-timestamp": "a pcapng Simple Packet Block has no time; that of the packet before is used",
-  "link-type-unsupported": "packets of a link type that is not read",
   "link-header-cut": "a link header is not captured whole",
   "link-header-malformed": "a link header that cannot be",
   "ip-header-cut": "an IP header is not captured whole",
@@ -53,6 +57,14 @@ export const ANOMALY_TEXT = {
   "two-vantage-points": "captures show one session at two points of the network; it is reported as seen at each",
   "session-events-over-limit": "more lines and records of one session than are used",
 } as const;
+
+/** Every code, and what it says: `ftptrace explain` lists them. */
+export const ANOMALY_TEXT = { ...UNREAD_TEXT, ...ODD_TEXT };
+
+/** Whether a code means that part of the capture was not read, so that its analysis is one in part. */
+export function meansUnread(code: AnomalyCode): boolean {
+  return code in UNREAD_TEXT;
+}
 
 /** The name of one kind of oddity. */
 export type AnomalyCode = keyof typeof ANOMALY_TEXT;

@@ -2,6 +2,7 @@ import { statSync } from "node:fs";
 import { resolve } from "node:path";
 import type { AnalysisSummary, Session } from "../analysis.ts";
 import { createAnalyzer, type OpenedCapture } from "../analyze.ts";
+import { meansUnread } from "../anomaly.ts";
 import { CaptureFormatError } from "../capture/capture-format-error.ts";
 import type { Conversation } from "../conversation.ts";
 import { compareInstants, type Instant } from "../instant.ts";
@@ -277,18 +278,9 @@ async function feedOne(input: Input, opened: OpenedCapture, complaints: Complain
   return waited;
 }
 
-/** Anomalies that mean that a part of the input was not analysed. */
-const DAMAGE: readonly string[] = [
-  "truncated-file",
-  "record-length-invalid",
-  "block-length-invalid",
-  "section-invalid",
-  "link-type-unsupported",
-];
-
 /** The exit status that the state of the inputs asks for; a complaint about each that was analysed only in part. */
 export function inputExitCode(inputs: readonly Input[], summary: AnalysisSummary, complaints: Complaints): ExitCode {
-  const damage = summary.anomalies.filter(({ code }) => DAMAGE.includes(code));
+  const damage = summary.anomalies.filter(({ code }) => meansUnread(code));
   // What the decompressor complained about needs no second complaint about the cut that follows from it.
   const said = new Set(inputs.filter(({ state }) => state === "damaged").map(({ path }) => path));
   for (const { code, first } of damage) {

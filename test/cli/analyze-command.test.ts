@@ -10,6 +10,7 @@ import { runCli, temporaryFolder } from "./run-cli.ts";
 const FAILING = "fixtures/pasv-cleartext-private-address-client.pcap";
 const HEALTHY = "fixtures/epsv-cleartext-ok-client.pcap";
 const failing = readFileSync(FAILING);
+const ENHANCED_PACKET_BLOCK = 6;
 
 describe("ftptrace analyze", { concurrency: 4 }, () => {
   test("a failing capture: table on standard output, nothing on standard error, status 0", async () => {
@@ -205,6 +206,25 @@ describe("ftptrace analyze", { concurrency: 4 }, () => {
     const { status, stderr } = await runCli(["analyze", path]);
     assert.equal(status, 4);
     assert.match(stderr, /29 packets of link type USB_LINUX \(189\) are not read \(link-type-unsupported\)\n$/);
+  });
+
+  test("a packet of an interface that no block describes is left out: said, status 4", async (context) => {
+    const path = join(temporaryFolder(context), "stray.pcapng");
+    const stray = readFileSync("fixtures/pasv-cleartext-private-address-server.pcapng");
+    const view = new DataView(stray.buffer, stray.byteOffset, stray.length);
+    let at = 0;
+    for (let packets = 0; packets < 2; at += view.getUint32(at + 4, true)) {
+      if (view.getUint32(at, true) !== ENHANCED_PACKET_BLOCK) continue;
+      packets++;
+      if (packets === 2) view.setUint32(at + 8, 7, true);
+    }
+    writeFileSync(path, stray);
+    const { status, stderr } = await runCli(["analyze", path]);
+    assert.equal(status, 4);
+    assert.equal(
+      stderr,
+      `ftptrace: ${path}: analysed in part: packet of interface 7, which no block describes; left out (interface-unknown)\n`,
+    );
   });
 
   test("standard input is called that", async () => {
