@@ -3,12 +3,13 @@ import type { CaptureSummary, Confidence, Control, DataChannel, PacketPlace, Sec
 
 /** Short phrases about parts of a report that every format for people words alike. */
 
-/** `PASV 10.0.1.121:3846`, `EPSV port 50001`, or what is known of a channel whose negotiation cannot be read. */
+/** `PASV 10.0.1.121:3846`, `EPSV port 50001`, or what is known of a channel without one, or whose negotiation cannot be read. */
 export function describeNegotiation(channel: DataChannel): string {
   const { negotiation, connection } = channel;
   if (!negotiation) {
     if (connection) return `data connection to ${formatEndpoint(connection.responder)}`;
-    return channel.inferred ? "inferred data channel" : "unreadable negotiation";
+    // What cannot be read shows by its connection or by record lengths; a transfer command alone was read, and nothing before it.
+    return channel.inferred ? "inferred data channel" : "no negotiation";
   }
   const { verb, advertised } = negotiation;
   if (!advertised) return verb;

@@ -1,6 +1,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { channelSpan, durationText, groupDigits, tsharkCommands } from "../../src/report/phrases.ts";
+import {
+  channelSpan,
+  describeNegotiation,
+  durationText,
+  groupDigits,
+  tsharkCommands,
+} from "../../src/report/phrases.ts";
 import { SAMPLES } from "./sample-analysis.ts";
 
 test("tshark commands: one a capture, packets sorted, runs as ranges, file names quoted", () => {
@@ -12,6 +18,17 @@ test("tshark commands: one a capture, packets sorted, runs as ranges, file names
     ["tshark -r a.pcap -Y 'frame.number in {3..5,9}'", "tshark -r 'it'\\''s here.pcap' -Y 'frame.number in {1,2}'"],
   );
   assert.deepEqual(tsharkCommands(packets(0, 1), [named("-")]), ["tshark -r FILE -Y 'frame.number in {1}'"]);
+});
+
+test("a channel is called by its negotiation, else by what is known of it", () => {
+  const [channel] = SAMPLES["private-address"].sessions[0].dataChannels;
+  const seen = SAMPLES.healthy.sessions[0].dataChannels.find(({ connection }) => connection !== null)!;
+  const unread = { ...channel, negotiation: null, transfer: null, connection: null };
+  assert.equal(describeNegotiation(channel), "PASV 10.0.1.121:3846");
+  assert.match(describeNegotiation({ ...unread, connection: seen.connection }), /^data connection to \S+:\d+$/);
+  assert.equal(describeNegotiation({ ...unread, inferred: true }), "inferred data channel");
+  // What the server calls a transfer without PASV or PORT was said in the clear.
+  assert.equal(describeNegotiation({ ...channel, negotiation: null, connection: null }), "no negotiation");
 });
 
 test("digits are grouped", () => {
