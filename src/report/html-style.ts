@@ -21,7 +21,7 @@ code{font-size:.88em;overflow-wrap:anywhere}
 .subject>*{margin-right:.6rem}
 .subject code{font-size:.95em;font-weight:600}
 pre{font-size:.84rem;line-height:1.45;background:var(--panel);border:1px solid var(--line);border-radius:6px;padding:.55rem .75rem;margin:0 0 .4rem;white-space:pre-wrap;overflow-wrap:anywhere}
-.tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(7rem,1fr));border:1px solid var(--line);border-radius:8px;margin:1.6rem 0 0;overflow:hidden}
+.tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(8.2rem,1fr));border:1px solid var(--line);border-radius:8px;margin:1.6rem 0 0;overflow:hidden}
 .tile{padding:.7rem 1rem;box-shadow:1px 0 0 var(--line),0 1px 0 var(--line)}
 .tile b{display:block;font-size:1.7rem;font-weight:600;line-height:1.2;font-variant-numeric:tabular-nums}
 .tile span{color:var(--soft);font-size:.88rem}

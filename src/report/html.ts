@@ -103,7 +103,7 @@ ${sections.filter((section) => section !== "").join("\n")}
 
 function headSection(summary: AnalysisSummary, title: string, failedControls: number): string {
   const { counts, captures } = summary;
-  const { failed, refused, ok, undetermined } = counts.channelsByOutcome;
+  const { failed, refused, ok, undetermined, ...seldom } = counts.channelsByOutcome;
   const tiles = [
     tile(counts.sessions, counts.sessions === 1 ? "session" : "sessions", ""),
     tile(counts.channels, counts.channels === 1 ? "data channel" : "data channels", ""),
@@ -111,6 +111,9 @@ function headSection(summary: AnalysisSummary, title: string, failedControls: nu
     tile(refused, "refused", "warn"),
     tile(ok, "worked", "good"),
     tile(undetermined, "undetermined", ""),
+    ...Object.entries(seldom).flatMap(([outcome, count]) =>
+      count > 0 ? [tile(count, outcome.replace("-", " "), "")] : [],
+    ),
     ...(failedControls > 0 ? [tile(failedControls, "control failed", "bad")] : []),
   ];
   const what = captures.length === 1 ? captures[0].name : countOf(captures.length, "capture");

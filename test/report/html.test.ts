@@ -129,6 +129,29 @@ test("a device between has a lane where it sent something or is to blame", () =>
   assert.equal(lanes({ cause: "negotiation-dropped-by-helper" }), 3);
 });
 
+test("the numbers at the head add up to the data channels, whatever became of them", () => {
+  const [session] = SAMPLES["private-address"].sessions;
+  const [channel] = session.dataChannels;
+  const outcomes = ["failed", "refused", "ok", "undetermined", "aborted", "aborted", "not-attempted"] as const;
+  const dataChannels = outcomes.map((outcome, i) => ({ ...channel, ordinal: i + 1, outcome, cause: null }));
+  const tilesOf = (analysis: Analysis) =>
+    [...page(analysis).matchAll(/<div class="tile[^>]*><b>([\d,]+)<\/b><span>([^<]*)/g)].map(
+      ([, count, label]) => `${count} ${label}`,
+    );
+  const sample = SAMPLES["private-address"];
+  assert.deepEqual(tilesOf({ ...sample, sessions: [{ ...session, dataChannels }] }), [
+    "1 session",
+    "7 data channels",
+    "1 failed",
+    "1 refused",
+    "1 worked",
+    "1 undetermined",
+    "2 aborted",
+    "1 not attempted",
+  ]);
+  assert.equal(tilesOf(sample).length, 6);
+});
+
 test("packets that are evidence carry the number of that evidence", () => {
   const html = page(SAMPLES["private-address"]);
   const rows = [...html.matchAll(/class="number"[^>]*>(\d+)<.*?class="packet"[^>]*>(\d+)</g)];
