@@ -134,7 +134,7 @@ async function reportOn(
       for (const report of reports) await report.writeOn(mayWait);
     },
     open,
-    showProgress: wantsProgress(request.loudness, request.output === null && request.format !== "table"),
+    showProgress: wantsProgress(request.loudness, request.output === null && isStreamed(request)),
   });
   if (summary === null) {
     for (const report of reports) report.discard();
@@ -144,6 +144,11 @@ async function reportOn(
   for (const report of reports) report.commit();
   const exitCode = inputExitCode(inputs, summary, complaints);
   return exitCode === EXIT_CODES.ok && tally.appliesTo(request.failOn) ? EXIT_CODES.failuresFound : exitCode;
+}
+
+/** Whether the report is written while the captures are being read. */
+function isStreamed({ format, session }: AnalyzeRequest): boolean {
+  return session !== null || OUTPUT_FORMATS[format].streams;
 }
 
 /** Counts what `--fail-on` asks for. */

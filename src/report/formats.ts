@@ -3,6 +3,8 @@ import type { CreateReportWriter } from "./format.ts";
 /** An output format: what `--help` says of it, and its file, loaded only when it is asked for. */
 export interface OutputFormat {
   readonly summary: string;
+  /** Whether it is written as sessions settle, instead of whole at the end. */
+  readonly streams: boolean;
   readonly load: () => Promise<CreateReportWriter>;
 }
 
@@ -10,30 +12,37 @@ export interface OutputFormat {
 export const OUTPUT_FORMATS = {
   table: {
     summary: "for people: a summary, a block for each failure, a table of all channels",
+    streams: false,
     load: async () => (await import("./table.ts")).createTableWriter,
   },
   markdown: {
     summary: "for wikis and tickets: a section for each failure, with its packets as a ladder",
+    streams: false,
     load: async () => (await import("./markdown.ts")).createMarkdownWriter,
   },
   json: {
     summary: "one JSON document, the whole report (schema/report.schema.json)",
+    streams: true,
     load: async () => (await import("./json.ts")).createJsonWriter,
   },
   ndjson: {
     summary: "one JSON record a line: session, channel, finding, summary",
+    streams: true,
     load: async () => (await import("./ndjson.ts")).createNdjsonWriter,
   },
   ecs: {
     summary: "for Elastic and OpenSearch: Elastic Common Schema 9.4 events, one a line",
+    streams: true,
     load: async () => (await import("./ecs.ts")).createEcsWriter,
   },
   ocsf: {
     summary: "for OCSF pipelines: FTP Activity and Detection Finding events of OCSF 1.8, one a line",
+    streams: true,
     load: async () => (await import("./ocsf.ts")).createOcsfWriter,
   },
   csv: {
     summary: "for spreadsheets: one row a data channel or failed control connection",
+    streams: true,
     load: async () => (await import("./csv.ts")).createCsvWriter,
   },
 } as const satisfies Readonly<Record<string, OutputFormat>>;

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { readFileSync, writeFileSync } from "node:fs";
 import { test } from "node:test";
-import type { OutputFormatName } from "../../src/report/formats.ts";
+import { OUTPUT_FORMAT_NAMES, OUTPUT_FORMATS, type OutputFormatName } from "../../src/report/formats.ts";
 import { displayWidth } from "../../src/report/text-layout.ts";
 import { render } from "./render.ts";
-import { SAMPLES } from "./sample-analysis.ts";
+import { CONVERSATION, SAMPLES } from "./sample-analysis.ts";
 
 /** `UPDATE_GOLDEN=1 npm test` writes what the formats give now; look at the difference before committing it. */
 const UPDATE = process.env.UPDATE_GOLDEN === "1";
@@ -19,6 +19,15 @@ const VARIANTS: readonly { format: OutputFormatName; width: number; file: string
   { format: "csv", width: 80, file: "csv" },
   { format: "markdown", width: 80, file: "md" },
 ];
+
+for (const format of OUTPUT_FORMAT_NAMES)
+  test(`${format} is written as sessions settle if it says so, and else at the end`, async () => {
+    const { load, streams } = OUTPUT_FORMATS[format];
+    const create = await load();
+    const writer = create({ width: 80, colour: false });
+    const [session] = SAMPLES["private-address"].sessions;
+    assert.equal(writer.begin() + writer.session(session, () => CONVERSATION) !== "", streams);
+  });
 
 for (const [name, analysis] of Object.entries(SAMPLES)) {
   for (const { format, width, file } of VARIANTS) {
