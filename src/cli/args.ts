@@ -94,7 +94,26 @@ export function createProgram(version: string, handlers: CommandHandlers, output
       "after",
       "\nExamples:\n  ftptrace analyze client.pcap\n  ftptrace explain pasv-private-address\n\nDocumentation: README.md and docs/causes/ in the package",
     );
-  const analyze = configured(program.command("analyze"), output)
+  for (const [name, describe] of Object.entries(COMMANDS))
+    describe(configured(program.command(name), output), handlers, program);
+  return program;
+}
+
+/** Adds what a command is about, what it takes and what it runs. @param program the whole tree */
+type DescribeCommand = (command: Command, handlers: CommandHandlers, program: Command) => void;
+
+/** Every command, in the order of the help. */
+const COMMANDS: Readonly<Record<keyof CommandHandlers, DescribeCommand>> = {
+  analyze: describeAnalyze,
+  extract: describeExtract,
+  advise: describeAdvise,
+  explain: describeExplain,
+  completion: describeCompletion,
+  manual: describeManual,
+};
+
+function describeAnalyze(command: Command, handlers: CommandHandlers): void {
+  command
     .summary("explain what became of every FTP data channel")
     .description(
       "Reads captures (pcap, pcapng, also .gz and .zst; - is standard input) and explains what became of every FTP data channel. " +
@@ -144,29 +163,32 @@ export function createProgram(version: string, handlers: CommandHandlers, output
     .option("--cross-check", "read classic captures once more with pcap-parser; exit with 70 if the two readers differ")
     .addOption(quietOption())
     .addOption(verboseOption())
-    .addHelpText("after", () => `\nFormats:\n${formatList()}\n\nExit status:\n${exitStatusList()}`);
-  analyze.action((files: string[], options: AnalyzeOptionValues) =>
-    handlers.analyze({
-      files,
-      format: options.format,
-      ftpPorts: options.ftpPort ?? [],
-      color: options.color,
-      width: options.width ?? null,
-      output: options.output === "-" ? null : (options.output ?? null),
-      htmlReport: options.report ?? null,
-      session: options.session ?? null,
-      redact: options.redact ?? [],
-      redactKeyFile: options.redactKeyFile ?? null,
-      force: options.force ?? false,
-      failOn: options.failOn ?? null,
-      crossCheck: options.crossCheck ?? false,
-      strict: options.strict ?? false,
-      verifyChecksums: options.verifyChecksums ?? false,
-      reader: options.reader,
-      loudness: loudnessOf(options),
-    }),
-  );
-  configured(program.command("extract"), output)
+    .addHelpText("after", () => `\nFormats:\n${formatList()}\n\nExit status:\n${exitStatusList()}`)
+    .action((files: string[], options: AnalyzeOptionValues) =>
+      handlers.analyze({
+        files,
+        format: options.format,
+        ftpPorts: options.ftpPort ?? [],
+        color: options.color,
+        width: options.width ?? null,
+        output: options.output === "-" ? null : (options.output ?? null),
+        htmlReport: options.report ?? null,
+        session: options.session ?? null,
+        redact: options.redact ?? [],
+        redactKeyFile: options.redactKeyFile ?? null,
+        force: options.force ?? false,
+        failOn: options.failOn ?? null,
+        crossCheck: options.crossCheck ?? false,
+        strict: options.strict ?? false,
+        verifyChecksums: options.verifyChecksums ?? false,
+        reader: options.reader,
+        loudness: loudnessOf(options),
+      }),
+    );
+}
+
+function describeExtract(command: Command, handlers: CommandHandlers): void {
+  command
     .summary("write the packets of a session, with comments, to a pcapng file")
     .description(
       "Writes the packets that matter as they were captured (time, interface, length) to a pcapng file. Comments say what single packets show and " +
@@ -186,7 +208,7 @@ export function createProgram(version: string, handlers: CommandHandlers, output
     .addOption(forceOption())
     .addOption(quietOption())
     .addOption(verboseOption())
-    .action((files: string[], options: ExtractOptionValues, command: Command) => {
+    .action((files: string[], options: ExtractOptionValues) => {
       if (options.session === undefined && !options.failed) command.error("error: give --session <id> or --failed");
       return handlers.extract({
         files,
@@ -198,7 +220,10 @@ export function createProgram(version: string, handlers: CommandHandlers, output
         loudness: loudnessOf(options),
       });
     });
-  configured(program.command("advise"), output)
+}
+
+function describeAdvise(command: Command, handlers: CommandHandlers): void {
+  command
     .summary("say which firewall and NAT openings the sessions need")
     .description(
       "Says, from what the captures show, what the firewalls and NATs on both sides have to let pass in active and passive mode, " +
@@ -223,7 +248,10 @@ export function createProgram(version: string, handlers: CommandHandlers, output
         loudness: loudnessOf(options),
       }),
     );
-  configured(program.command("explain"), output)
+}
+
+function describeExplain(command: Command, handlers: CommandHandlers): void {
+  command
     .summary("explain an id of a report: a cause, finding, limit or oddity")
     .description(
       "Explains an id that a report names: the page of a cause or contributing circumstance, a few sentences on a finding, a limit of the capture or an oddity of the input. Without an id, lists all.",
@@ -234,16 +262,21 @@ export function createProgram(version: string, handlers: CommandHandlers, output
     .action((id: string | undefined, { color, width }: Pick<AnalyzeOptionValues, "color" | "width">) =>
       handlers.explain({ id: id ?? null, color, width: width ?? null }),
     );
-  configured(program.command("completion"), output)
+}
+
+function describeCompletion(command: Command, handlers: CommandHandlers, program: Command): void {
+  command
     .summary("print a script that lets the shell complete commands and options")
     .description("Prints a completion script. Its first lines say how the shell loads it.")
     .addArgument(new Argument("<shell>", "the shell").choices(SHELLS))
     .action((shell: Shell) => handlers.completion(program, shell));
-  configured(program.command("manual"), output)
+}
+
+function describeManual(command: Command, handlers: CommandHandlers, program: Command): void {
+  command
     .summary("print the manual page")
     .description("Prints the manual page as roff, for man(1): ftptrace manual | man -l -")
     .action(() => handlers.manual(program));
-  return program;
 }
 
 function parseRedact(text: string): Redactable[] {
