@@ -143,7 +143,7 @@ function describeAnalyze(command: Command, handlers: CommandHandlers): void {
         "key of the tokens, at least 16 bytes: reports with one key can be joined",
       ),
     )
-    .addOption(forceOption())
+    .addOption(forceOption("--output and --report"))
     .addOption(
       new Option(
         "--fail-on <what>",
@@ -205,7 +205,7 @@ function describeExtract(command: Command, handlers: CommandHandlers): void {
     .addOption(new Option("--headers-only", "leave the payload of all TCP segments out"))
     .addOption(ftpPortOption())
     .addOption(outputOption("extract").makeOptionMandatory())
-    .addOption(forceOption())
+    .addOption(forceOption("--output"))
     .addOption(quietOption())
     .addOption(verboseOption())
     .action((files: string[], options: ExtractOptionValues) => {
@@ -234,7 +234,7 @@ function describeAdvise(command: Command, handlers: CommandHandlers): void {
     .addOption(ftpPortOption())
     .addOption(widthOption())
     .addOption(outputOption("advice"))
-    .addOption(forceOption())
+    .addOption(forceOption("--output"))
     .addOption(quietOption())
     .addOption(verboseOption())
     .action((files: string[], options: AdviseOptionValues) =>
@@ -305,8 +305,8 @@ function outputOption(what: string): Option {
   return new Option("-o, --output <file>", `write the ${what} to a file, whole or not at all (- is standard output)`);
 }
 
-function forceOption(): Option {
-  return new Option("--force", "let --output and --report replace a file");
+function forceOption(what: string): Option {
+  return new Option("--force", `let ${what} replace a file`);
 }
 
 function quietOption(): Option {

@@ -64,7 +64,7 @@ export function optionFacts(command: Command): OptionFacts[] {
 }
 
 function optionValues(option: Option): Values {
-  return option.argChoices ?? (option.flags.endsWith("<file>") ? "file" : "anything");
+  return option.argChoices ?? (/<file(\.\w+)?>$/.test(option.flags) ? "file" : "anything");
 }
 
 function argumentValues(program: Command, command: Command): Values {

@@ -37,11 +37,22 @@ describe("the command tree", () => {
     assert.ok(known.length > 20);
   });
 
+  test("no option speaks of another that its command does not have", () => {
+    for (const { name, options } of commandFacts(program))
+      for (const { long, description } of options)
+        for (const [other] of description.matchAll(/--[a-z-]+/g))
+          assert.ok(
+            options.some((each) => each.long === other),
+            `${name} ${long}: ${other}`,
+          );
+  });
+
   test("tells what may stand behind an option", () => {
     const analyze = commandFacts(program).find(({ name }) => name === "analyze");
     const option = (long: string) => analyze?.options.find((each) => each.long === long);
     assert.deepEqual(option("--format")?.values, OUTPUT_FORMAT_NAMES);
     assert.deepEqual([option("--output")?.values, option("--output")?.value], ["file", "<file>"]);
+    assert.deepEqual([option("--report")?.values, option("--report")?.value], ["file", "<file.html>"]);
     assert.deepEqual([option("--width")?.values, option("--force")?.value], ["anything", null]);
     assert.equal(analyze?.values, "file");
   });
@@ -103,6 +114,7 @@ printf '%s\\n' "\${COMPREPLY[@]}"`;
     [["help", "ad"], ["advise"]],
     [["analyze", "package.j"], ["package.json"]],
     [["analyze", "--output", "package.j"], ["package.json"]],
+    [["analyze", "--report", "package.j"], ["package.json"]],
     [["analyze", "--width", "8"], [""]],
   ];
   for (const [words, offered] of cases)
