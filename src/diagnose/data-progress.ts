@@ -1,9 +1,9 @@
 import type { ChannelFacts } from "../correlate/data-channel.ts";
 import { type SessionFacts, timeOf } from "../correlate/session-facts.ts";
-import type { TlsRecordEvent } from "../ftp/control-event.ts";
 import type { Connection } from "../tcp/connection.ts";
 import { earliestReset, type HalfConnection, type Reset } from "../tcp/half-connection.ts";
 import { type DataRecord, type DataRecords, type RecordWalk, wasSentAfter } from "../tls/data-records.ts";
+import type { TlsHello } from "../tls/hello.ts";
 import { mostOverhead, paddingOfFinished } from "../tls/sealing.ts";
 import { type LostBytes, lostOnTheWay } from "./blind-spots.ts";
 import { oncePer } from "./once-per.ts";
@@ -264,15 +264,13 @@ export function handshakeOf(progress: DataProgress): DataHandshake | undefined {
   };
 }
 
-/**
- * The server's last words after the data connection are this long at least when they complain (vsftpd, z/OS: 48 and more, ProFTPD 62, FileZilla
- * Server 82), and shorter when they confirm an empty listing (Pure-FTPd's two lines have 43 bytes, the others' 226 less than 30).
- */
+/** vsftpd's complaints about a data connection's TLS have so many bytes at least, its confirmation of a listing 24. */
 export const COMPLAINT_BYTES = 48;
-/** Bytes of plaintext that a sealed record of the control connection has at least; -1 where its cipher is not known. */
-export function leastWordBytes({ events }: SessionFacts, record: Pick<TlsRecordEvent, "length">): number {
-  const hello = events.find((event) => event.kind === "tls-hello" && event.hello.role === "server");
-  return hello?.kind === "tls-hello" ? record.length - mostOverhead(hello.hello) : -1;
+
+/** The server's hello on the control connection, which says how its words are sealed. */
+export function serverHelloOf({ events }: SessionFacts): TlsHello | undefined {
+  const event = events.find((event) => event.kind === "tls-hello" && event.hello.role === "server");
+  return event?.kind === "tls-hello" ? event.hello : undefined;
 }
 
 /** Something said under TLS, and how long it is at least. */
@@ -297,8 +295,9 @@ export function longWordsAfter({ records }: DataProgress, session: SessionFacts)
   const answers = said.slice(asked + 1);
   const next = answers.findIndex((event) => event.kind === "tls-record" && event.direction === "client");
   const last = answers.slice(0, next < 0 ? undefined : next).at(-1);
-  if (last?.kind !== "tls-record") return null;
-  const bytes = leastWordBytes(session, last);
+  const hello = serverHelloOf(session);
+  if (last?.kind !== "tls-record" || hello === undefined) return null;
+  const bytes = last.length - mostOverhead(hello);
   return bytes >= COMPLAINT_BYTES ? { packet: last.stamp.packet, bytes } : null;
 }
 

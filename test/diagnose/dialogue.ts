@@ -132,8 +132,8 @@ export class Dialogue {
   }
 
   /** Greeting, AUTH TLS, handshake, and the login under TLS with PBSZ and PROT P. */
-  secureLogin(version: TlsVersion = "1.3"): this {
-    this.control.server(`${this.texts.greeting}\r\n`);
+  secureLogin(version: TlsVersion = "1.3", greeting: string = this.texts.greeting): this {
+    this.control.server(`${greeting}\r\n`);
     this.ask("AUTH TLS", "234 Proceed with negotiation.");
     this.control.tls({ version });
     for (const [command, reply] of [

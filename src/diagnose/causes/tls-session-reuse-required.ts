@@ -1,17 +1,18 @@
 import type { ChannelFacts } from "../../correlate/data-channel.ts";
 import { type SessionFacts, timeOf } from "../../correlate/session-facts.ts";
+import type { TlsRecordEvent } from "../../ftp/control-event.ts";
+import type { ServerIdentity } from "../../ftp/server-software.ts";
 import { wasSentAfter } from "../../tls/data-records.ts";
+import { recordOverhead } from "../../tls/sealing.ts";
 import type { ChannelContext, ChannelRule } from "../context.ts";
 import {
-  COMPLAINT_BYTES,
   type DataProgress,
   finishedBy,
   handshakeOf,
   isCloseNotify,
-  leastWordBytes,
   longWordsAfter,
   progressOf,
-  type Words,
+  serverHelloOf,
 } from "../data-progress.ts";
 import { oncePer } from "../once-per.ts";
 import { mayMean } from "../reply-text.ts";
@@ -41,7 +42,7 @@ export const rule: ChannelRule = (context) => {
   if (!progress || !handshake?.finished || handshake.resumed || handshake.alert) return undefined;
   if (handshake.hasData) return uploadUnread(context, progress);
   // An empty listing looks the same on the data connection. Only a server that hangs up the control connection right after, unasked
-  // (vsftpd), long last words at every transfer, or the words above tell the two apart.
+  // (vsftpd), words of the very length of its complaint at every transfer, or the words above tell the two apart.
   const end = progress.records.records.at(-1)!;
   const facts = [
     {
@@ -96,8 +97,19 @@ function verdict(confidence: Confidence, facts: readonly Fact[]): Verdict {
 export const REFUSED_TRANSFERS = 2;
 
 /**
- * Every data connection of the session made a full handshake, carried nothing and was closed by the server, which then said something long:
- * the lengths tell a complaint from "Directory send OK."
+ * What a server says that goes on after it. Only the length is seen, so it counts of the server that says this, and never confirms in so many
+ * bytes: elsewhere a confirmation is as long as anybody likes (ftp-srv's 226 is the file's path, FileZilla Server 0.9 names the file).
+ */
+function complaintOf(software: ServerIdentity | null): string | undefined {
+  if (software?.product === "proftpd") return "425 Unable to build data connection: Operation not permitted\r\n";
+  if (software?.product === "filezilla" && software.version?.startsWith("0.") === false)
+    return "425 Unable to build data connection: TLS session of data connection not resumed.\r\n";
+  return undefined;
+}
+
+/**
+ * Every data connection of the session made a full handshake, carried nothing and was closed by the server, whose next words are as long as its
+ * complaint, and nothing else.
  */
 function refusedAgainAndAgain({ channel, channels, index, session }: ChannelContext): Fact[] | undefined {
   if (!channel.hidden) return undefined;
@@ -108,15 +120,15 @@ function refusedAgainAndAgain({ channel, channels, index, session }: ChannelCont
     own && [
       {
         packet: own.packet,
-        says: `the server's next words have ${own.bytes} bytes, more than a confirmation; so it went with all ${channels.length} data connections of this session`,
+        says: `the server's next words are as long as "${own.text}"; so it went with all ${channels.length} data connections of this session`,
       },
     ]
   );
 }
 
 /** The server's complaint about each data connection of a session; null unless it complained of them all. */
-const complaints = oncePer((channels: readonly ChannelFacts[], session: SessionFacts): Words[] | null => {
-  const found: Words[] = [];
+const complaints = oncePer((channels: readonly ChannelFacts[], session: SessionFacts): Complaint[] | null => {
+  const found: Complaint[] = [];
   for (const channel of channels) {
     const record = complaint(channel, session);
     if (record === undefined) return null;
@@ -125,19 +137,29 @@ const complaints = oncePer((channels: readonly ChannelFacts[], session: SessionF
   return found;
 });
 
+interface Complaint {
+  readonly packet: number;
+  readonly text: string;
+}
+
 /** The record of the server's complaint after a data connection that came to nothing; undefined when anything else happened. */
-function complaint(channel: ChannelFacts, session: SessionFacts): Words | undefined {
+function complaint(channel: ChannelFacts, session: SessionFacts): Complaint | undefined {
   const progress = progressOf(channel, session);
   const handshake = progress && handshakeOf(progress);
   if (!progress || !handshake?.finished || handshake.resumed || handshake.hasData || handshake.alert) return undefined;
   const ended = endedByServer(progress);
   if (ended === undefined) return undefined;
-  const next = session.events.find(
-    (event) => event.kind === "tls-record" && event.contentType === 23 && event.stamp.packet > ended,
+  const [next, second] = session.events.filter(
+    (event): event is TlsRecordEvent =>
+      event.kind === "tls-record" && event.contentType === 23 && !isCloseNotify(event) && event.stamp.packet > ended,
   );
-  if (next?.kind !== "tls-record" || next.direction !== "server") return undefined;
-  const bytes = leastWordBytes(session, next);
-  return bytes >= COMPLAINT_BYTES ? { packet: next.stamp.packet, bytes } : undefined;
+  // A confirmation with a message of the host's own comes in two records (ProFTPD's DisplayFileTransfer).
+  if (next?.direction !== "server" || second?.direction === "server") return undefined;
+  const hello = serverHelloOf(session);
+  const overhead = hello && recordOverhead(hello);
+  if (overhead === undefined) return undefined;
+  const text = complaintOf(session.software);
+  return text?.length === next.length - overhead ? { packet: next.stamp.packet, text: text.trimEnd() } : undefined;
 }
 
 /** The packet with which the server ended the data connection, TLS or TCP, before the client did; undefined where it was the client. */

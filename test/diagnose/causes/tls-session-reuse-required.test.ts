@@ -62,15 +62,31 @@ test("silent: the session was resumed, or the server hangs up later", () => {
   judges(vsftpdHangsUp("1.3", "none", AT_ONCE_SECONDS + 0.2).channel, "undetermined"); // vsftpd confirms in fewer bytes
 });
 
-/** Transfers of a server that goes on: each with a full handshake, nothing on it, and last words of so many bytes. */
+/** ProFTPD's, with CRLF. */
+const PROFTPD_BYTES = "425 Unable to build data connection: Operation not permitted\r\n".length;
+
+interface RepeatedOptions {
+  /** Bytes of the listing. */
+  readonly listing?: number;
+  readonly version?: TlsVersion;
+  readonly ends?: (data: Connection) => void;
+  readonly software?: ServerName;
+  readonly greeting?: string;
+}
+
+/** Transfers of a server that goes on: each with a full handshake, nothing on it, and last words of so many bytes, in a record each. */
 function repeated(
   times: number,
-  lastWords: number,
-  listing = 0,
-  version: TlsVersion = "1.3",
-  ends = (data: Connection) => void data.finish("server"),
+  lastWords: readonly number[],
+  {
+    listing = 0,
+    version = "1.3",
+    ends = (data) => void data.finish("server"),
+    software = "proftpd",
+    greeting,
+  }: RepeatedOptions = {},
 ) {
-  const ftp = new Dialogue({ software: "proftpd" }).secureLogin(version);
+  const ftp = new Dialogue({ software }).secureLogin(version, greeting);
   const said: number[] = [];
   const handshakes: number[] = [];
   for (let i = 0; i < times; i++) {
@@ -80,48 +96,73 @@ function repeated(
     handshakes.push(data.tls({ version }).at(-1)!);
     if (listing > 0) data.sealed("server", listing, version);
     ends(data);
-    said.push(ftp.control.sealed("server", lastWords, version));
+    said.push(lastWords.map((length) => ftp.control.sealed("server", length, version))[0]);
   }
   ftp.quitSealed();
   return { channels: ftp.channels(), said, handshakes };
 }
 
 test("by lengths: the server complains after every data connection", () => {
-  const complaint = "425 Unable to build data connection: Operation not permitted\r\n".length;
   for (const version of VERSIONS) {
-    const { channels, said, handshakes } = repeated(REFUSED_TRANSFERS, complaint, 0, version);
+    const { channels, said, handshakes } = repeated(REFUSED_TRANSFERS, [PROFTPD_BYTES], { version });
     channels.forEach((channel, i) => {
       shows(channel, {
         outcome: "failed",
         cause: CAUSE,
         confidence: "possible",
         evidence: [handshakes[i], said[i]],
-        says: new RegExp(`have ${complaint} bytes.*all 2 data connections`),
+        says: /as long as "425 Unable to build data connection: Operation not permitted".*all 2 data connections/,
       });
     });
   }
 });
 
+test("by lengths: FileZilla Server, but for its old versions, whose confirmations name the file", () => {
+  const complaint = "425 Unable to build data connection: TLS session of data connection not resumed.\r\n".length;
+  const greeted = (greeting: string) => repeated(REFUSED_TRANSFERS, [complaint], { greeting }).channels[0];
+  judges(greeted("220-FileZilla Server 1.8.2\r\n220 Please visit https://filezilla-project.org/"), "failed", CAUSE);
+  judges(greeted("220-FileZilla Server 0.9.60 beta\r\n220 Welcome"), "ok");
+});
+
 test("who ends TLS first counts, whoever closes TCP first", () => {
   const closing = (first: "client" | "server") =>
-    repeated(2, 62, 0, "1.3", (data) => {
-      data.closeNotify(first);
-      data.closeNotify(first === "client" ? "server" : "client");
-      data.finish("client");
+    repeated(2, [PROFTPD_BYTES], {
+      ends: (data) => {
+        data.closeNotify(first);
+        data.closeNotify(first === "client" ? "server" : "client");
+        data.finish("client");
+      },
     }).channels[0];
   judges(closing("server"), "failed", CAUSE);
   judges(closing("client"), "ok");
 });
 
-test("silent: once, short words, or one listing that is not empty", () => {
+test("silent: once, words of another length, or one listing that is not empty", () => {
   for (const { channels } of [
-    repeated(REFUSED_TRANSFERS - 1, 62),
-    repeated(3, COMPLAINT_BYTES - 1),
-    repeated(2, 23),
-    repeated(2, 62, 400),
+    repeated(REFUSED_TRANSFERS - 1, [PROFTPD_BYTES]),
+    repeated(3, [PROFTPD_BYTES - 1]),
+    repeated(3, [PROFTPD_BYTES + 1]),
+    repeated(2, [23]),
+    repeated(2, [PROFTPD_BYTES], { listing: 400 }),
   ])
     for (const channel of channels) judges(channel, "ok");
-  judges(repeated(2, COMPLAINT_BYTES).channels[0], "failed", CAUSE);
+});
+
+test("silent: nothing but empty files, and confirmations as long as anybody likes", () => {
+  for (const { channels } of [
+    // ProFTPD with DisplayFileTransfer: the message, then "226 Transfer complete".
+    repeated(2, [PROFTPD_BYTES, 23]),
+    // A server that says nothing of itself, or is not known to say this: ftp-srv's 226 is the file's path.
+    repeated(2, [PROFTPD_BYTES], { software: "pyftpdlib" }),
+    repeated(3, [103], { software: "pyftpdlib" }),
+  ])
+    for (const channel of channels) judges(channel, "ok");
+});
+
+test("vsftpd's long words after a transfer that carried nothing make its end doubtful", () => {
+  const once = (lastWords: number) => repeated(1, [lastWords], { software: "vsftpd" }).channels[0];
+  judges(once(COMPLAINT_BYTES - 1), "ok");
+  judges(once(COMPLAINT_BYTES), "undetermined");
 });
 
 test("silent: the client rejects the certificate", () => {
