@@ -160,6 +160,8 @@ export function pairExchanges(
 ): Exchange[] {
   const exchanges: Exchange[] = [];
   const waiting = new WaitingCommands();
+  /** The last exchange that got its final reply. */
+  let answered: WaitingExchange | null = null;
   /** End of what the capture has of the client's stream so far. */
   let clientEnd = 0;
   /** Not all that the client sent is in the capture: where it is, bytes without a command are no lost one (Telnet commands, a line without an end). */
@@ -186,14 +188,18 @@ export function pairExchanges(
       continue;
     }
     if (event.kind !== "reply") continue;
-    const owner = waiting.ownerOf(event);
+    let owner = waiting.fitting(event);
+    if (owner === undefined && event.code >= 200) {
+      if (answered !== null && !hasHoles && wasAnsweredTooSoon(answered, event)) {
+        exchanges.splice(exchanges.lastIndexOf(answered) + 1, 0, unasked(answered.final!));
+        answered.replies = [event];
+        answered.final = event;
+        continue;
+      }
+      owner = waiting.passedOver(event) ?? waiting.inTurn(event);
+    }
     if (owner === undefined) {
-      exchanges.push({
-        command: null,
-        replies: [event],
-        final: event.code >= 200 ? event : null,
-        replyLost: false,
-      });
+      exchanges.push(unasked(event));
       continue;
     }
     // Nearly always the only one: an array that grows has room for seventeen.
@@ -208,10 +214,29 @@ export function pairExchanges(
       const commandLost = event.code >= 400 && mayLack && acknowledged > clientEnd + FIN_BYTES;
       owner.replyLost = commandLost || (owner.behindHole && isAnyones(event, owner.command));
       waiting.done(owner);
+      answered = owner;
     }
   }
   waiting.finish();
   return exchanges;
+}
+
+function unasked(reply: ReplyEvent): Exchange {
+  return { command: null, replies: [reply], final: reply.code >= 200 ? reply : null, replyLost: false };
+}
+
+/**
+ * The no that a command got was said unasked while it waited (pyftpdlib's 425 and ftp-srv's 550 to a stranger on the data port): its own yes comes now,
+ * when nothing waits that the yes fits. A transfer is answered twice where an ABOR ends it (426, 226), which the capture may lack.
+ */
+function wasAnsweredTooSoon({ command, final }: WaitingExchange, { code }: ReplyEvent): boolean {
+  if (final === null || final.code < 400 || final.code === 421) return false;
+  return !TRANSFER_VERBS.has(command.verb) && isItsYes(command.verb, code);
+}
+
+/** The reply is one by which this verb is told. */
+function isItsYes(verb: string, code: number): boolean {
+  return (COMPLETES[verb] ?? []).includes(code) || (SPECIFIC[code] ?? []).includes(verb);
 }
 
 /** Commands, replies, and what else the server's stream holds. */
@@ -252,9 +277,14 @@ function isAnyones({ code }: ReplyEvent, { verb }: CommandEvent): boolean {
 /** From so many commands on that wait at once their verbs are counted; fewer, as nearly always, are asked one by one. */
 const COUNTED_FROM = 8;
 
+/** How many negotiations that were passed over are remembered: more than a client has under way at once. */
+const MAX_PASSED = 16;
+
 /** Commands without a final reply yet, the oldest first. */
 class WaitingCommands {
   readonly #waiting: WaitingExchange[] = [];
+  /** Negotiations that a later command was answered before, the last of them. */
+  readonly #passed: WaitingExchange[] = [];
   /** null as long as there have never been {@link COUNTED_FROM}. */
   #verbs: VerbCounts | null = null;
   /** Of those that are not behind a hole in the server's stream. */
@@ -295,20 +325,41 @@ class WaitingCommands {
     }
   }
 
-  /** The command that this reply answers; undefined when none does. */
-  ownerOf(reply: ReplyEvent): WaitingExchange | undefined {
+  /** The command that this reply fits; undefined when it fits none that waits. */
+  fitting(reply: ReplyEvent): WaitingExchange | undefined {
     if (this.#waiting.length === 0) return undefined;
     const oldest = this.#waiting[0];
     // What was answered in a hole of the capture is asked last.
-    const oldestOpen = this.#behindHole === 0 ? oldest : this.#waiting.find(isOpen);
-    const fitting =
+    const oldestOpen = this.#oldestOpen();
+    return (
       (oldestOpen && this.#fitting(oldestOpen, reply, this.#openVerbs, isOpen)) ??
-      this.#fitting(oldest, reply, this.#verbs, isAny);
-    if (fitting !== undefined || reply.code < 200) return fitting;
-    // A code that fits nothing that waits (250 to PASV, 200 to LIST): servers do that; it goes to the oldest, unless that is a
-    // transfer under way.
-    const first = oldestOpen ?? oldest;
-    return isUnderWay(first) && !answersNothingElse(reply, first.command) ? undefined : first;
+      this.#fitting(oldest, reply, this.#verbs, isAny)
+    );
+  }
+
+  /**
+   * The negotiation that was passed over and that this reply, which fits nothing that waits, grants: servers that read on answer out of turn (ftp-srv,
+   * to a client that does not wait).
+   */
+  passedOver({ code, firstStamp }: ReplyEvent): WaitingExchange | undefined {
+    const at = this.#passed.findIndex(
+      // Its grant is named first.
+      ({ command }) => COMPLETES[command.verb][0] === code && firstStamp.acknowledged >= command.endAt,
+    );
+    return at < 0 ? undefined : this.#passed.splice(at, 1)[0];
+  }
+
+  /**
+   * The command that has to take a final reply that fits nothing that waits (250 to PASV, 200 to LIST): servers do that; it goes to the oldest,
+   * unless that is a transfer under way.
+   */
+  inTurn(reply: ReplyEvent): WaitingExchange | undefined {
+    const first = this.#oldestOpen() ?? this.#waiting[0];
+    return first === undefined || (isUnderWay(first) && !answersNothingElse(reply, first.command)) ? undefined : first;
+  }
+
+  #oldestOpen(): WaitingExchange | undefined {
+    return this.#behindHole === 0 ? this.#waiting[0] : this.#waiting.find(isOpen);
   }
 
   /** A later command has been answered: a transfer in progress stays open while the server answers others (NOOP, STAT, ABOR), all else is passed. */
@@ -318,12 +369,18 @@ class WaitingCommands {
       if (isUnderWay(passed)) continue;
       passed.replyLost = passed.behindHole;
       this.#remove(i);
+      if (!passed.behindHole && NEGOTIATION_VERBS.has(passed.command.verb)) {
+        this.#passed.push(passed);
+        if (this.#passed.length > MAX_PASSED) this.#passed.shift();
+      }
     }
   }
 
   /** It has its final reply. */
   done(exchange: WaitingExchange): void {
-    this.#remove(this.#waiting.indexOf(exchange));
+    const at = this.#waiting.indexOf(exchange);
+    // One that was passed over waits no more.
+    if (at >= 0) this.#remove(at);
   }
 
   /** Nothing more comes. */

@@ -8,6 +8,8 @@ import {
   type DialogueOptions,
   judges,
   OTHER,
+  octets,
+  SERVER,
   SERVER6,
   SERVERS,
   type ServerName,
@@ -132,6 +134,18 @@ test("EPSV ALL, TYPE and NOOP between, commands in one segment", () => {
   ftp.list(data);
   ftp.quit();
   allWell(ftp);
+});
+
+test("a client that does not wait, and a server that answers out of turn", () => {
+  const ftp = new Dialogue().login();
+  ftp.control.client(`PASV\r\nTYPE I\r\n`);
+  ftp.control.server(`200 Switch to "binary" transfer mode.\r\n${SERVERS.vsftpd.pasv(octets(SERVER, 50000))}\r\n`);
+  ftp.list(ftp.dial(50000));
+  ftp.control.client("PORT 192,0,2,10,200,0\r\nPWD\r\n");
+  ftp.control.server('257 "/"\r\n200 PORT command successful.\r\n');
+  ftp.list(ftp.dialBack(51200));
+  ftp.quit();
+  allWell(ftp, 2);
 });
 
 test("FXP: each server sees the other as its data peer, the client stays away", () => {

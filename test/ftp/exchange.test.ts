@@ -5,7 +5,10 @@ import type { ControlEvent } from "../../src/ftp/control-event.ts";
 import { type Exchange, pairExchanges } from "../../src/ftp/exchange.ts";
 import { LIMITS } from "../../src/limits.ts";
 
-/** A dialogue in which nothing was lost: `verb` of a command, or a reply's code; `-` is a hole in the server's stream, `~` the first part of one. */
+/**
+ * A dialogue in which nothing was lost: `verb` of a command, or a reply's code (below 0: it acknowledges nothing); `-` is a hole in the server's
+ * stream, `~` the first part of one, `=` a hole in the client's.
+ */
 function paired(...said: readonly (string | number)[]): { exchanges: Exchange[]; anomalies: AnomalyLog } {
   const anomalies = new AnomalyLog();
   let client = 0;
@@ -16,8 +19,9 @@ function paired(...said: readonly (string | number)[]): { exchanges: Exchange[];
     if (typeof word === "number") {
       const startAt = server;
       server += 10;
-      const ofReply = { startAt, endAt: server, firstStamp: { ...stamp, acknowledged: client }, stamp };
-      return { kind: "reply", code: word, lines: ["x"], cut: false, ...ofReply };
+      const acknowledged = word < 0 ? -1 : client;
+      const ofReply = { startAt, endAt: server, firstStamp: { ...stamp, acknowledged }, stamp };
+      return { kind: "reply", code: Math.abs(word), lines: ["x"], cut: false, ...ofReply };
     }
     if (word === "~" || word === "-") {
       server += 10;
@@ -26,6 +30,10 @@ function paired(...said: readonly (string | number)[]): { exchanges: Exchange[];
       const length = lost;
       lost = 0;
       return { kind: "gap", direction: "server", length, reason: "lost", stamp };
+    }
+    if (word === "=") {
+      client += 10;
+      return { kind: "gap", direction: "client", length: 10, reason: "lost", stamp };
     }
     const startAt = client;
     client += 10;
@@ -75,6 +83,38 @@ test("a yes completes the transfer under way where nothing was asked behind it (
   assert.deepEqual(told(paired("MLSD", 150, 200, "RETR", 550).exchanges), ["MLSD 150 200", "RETR 550"]);
   assert.deepEqual(told(paired("LIST", 150, 250).exchanges), ["LIST 150 250"]);
   assert.deepEqual(told(paired("LIST", 150, "NOOP", 200, 226).exchanges), ["LIST 150 226", "NOOP 200"]);
+  // No yes, the yes to another verb, said behind another command, and nobody knows behind what.
+  assert.deepEqual(told(paired("LIST", 150, 332, 226).exchanges), ["LIST 150 226", "- 332"]);
+  assert.deepEqual(told(paired("LIST", 150, 213, 226).exchanges), ["LIST 150 226", "- 213"]);
+  assert.deepEqual(told(paired("LIST", 150, "SIZE", 200, 226, 213).exchanges), ["LIST 150 226", "SIZE 213", "- 200"]);
+  assert.deepEqual(told(paired("LIST", 150, -200, 226).exchanges), ["LIST 150 226", "- 200"]);
+});
+
+test("a no that was said unasked leaves its command to its own yes", () => {
+  const { exchanges } = paired("PASV", 227, "SIZE", 425, "RETR", 213, "PASV", 150, 227);
+  assert.deepEqual(told(exchanges), ["PASV 227", "SIZE 213", "- 425", "RETR 150", "PASV 227"]);
+  assert.deepEqual(told(paired("REST", 550, "RETR", 350).exchanges), ["REST 350", "- 550", "RETR"]);
+  assert.deepEqual(told(paired("TYPE", 425, 200).exchanges), ["TYPE 200", "- 425"]);
+  // Its no is its own: another's yes, a yes that a command takes which waits, a transfer that ABOR ends, a session that ends.
+  assert.deepEqual(told(paired("TYPE", 500, "PWD", 257).exchanges), ["TYPE 500", "PWD 257"]);
+  assert.deepEqual(told(paired("TYPE", 500, "TYPE", 200).exchanges), ["TYPE 500", "TYPE 200"]);
+  assert.deepEqual(told(paired("TYPE", 500, 213).exchanges), ["TYPE 500", "- 213"]);
+  assert.deepEqual(told(paired("RETR", 150, 426, 226).exchanges), ["RETR 150 426", "- 226"]);
+  assert.deepEqual(told(paired("RETR", 425, 226).exchanges), ["RETR 425", "- 226"]);
+  assert.deepEqual(told(paired("NOOP", 421, 200).exchanges), ["NOOP 421", "- 200"]);
+  // A lost command may have asked for the second reply.
+  assert.deepEqual(told(paired("TYPE", 500, "=", 200).exchanges), ["TYPE 500", "- 200"]);
+});
+
+test("a negotiation that was passed over has the grant that comes out of turn", () => {
+  assert.deepEqual(told(paired("PASV", "TYPE", 200, 227).exchanges), ["PASV 227", "TYPE 200"]);
+  assert.deepEqual(told(paired("PORT", "PWD", 257, "SIZE", 200).exchanges), ["PORT 200", "PWD 257", "SIZE"]);
+  assert.deepEqual(told(paired("PASV", "TYPE", 200, -227).exchanges), ["PASV", "TYPE 200", "- 227"]);
+  assert.deepEqual(told(paired("EPSV", "PWD", 257, 200).exchanges), ["EPSV", "PWD 257", "- 200"]);
+  // Its reply may be in the hole.
+  assert.deepEqual(told(paired("PASV", "-", "TYPE", 200, 227).exchanges), ["PASV ?", "TYPE 200", "- 227"]);
+  // Granted once.
+  assert.deepEqual(told(paired("PASV", "TYPE", 200, 227, 227).exchanges), ["PASV 227", "TYPE 200", "- 227"]);
 });
 
 test("what is behind a hole is asked last", () => {

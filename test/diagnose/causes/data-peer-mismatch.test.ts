@@ -56,6 +56,30 @@ test("said unasked, before the transfer command (pyftpdlib): the 150 that follow
   );
 });
 
+test("said unasked while another command waits: that command's own reply shifts nothing", () => {
+  for (const [verb, yes, text] of [
+    ["SIZE a", "213 150000", `425 Rejected data connection from foreign address ${OTHER}:59248.`], // pyftpdlib
+    ["REST 0", "350 Restarting next transfer at 0", "550 Remote addresses do not match"], // ftp-srv
+  ]) {
+    const ftp = new Dialogue({ vantage: "server" }).login();
+    ftp.passive(50002);
+    const data = ftp.dial(50002, { from: OTHER });
+    ftp.control.client(`${verb}\r\n`);
+    data.fin("server");
+    const unasked = ftp.control.server(`${text}\r\n`);
+    ftp.control.client("RETR a\r\n");
+    ftp.control.server(`${yes}\r\n`);
+    data.fin("client");
+    ftp.control.finish("client");
+    shows(ftp.channel(), {
+      outcome: "failed",
+      cause: CAUSE,
+      confidence: "certain",
+      evidence: [data.handshake.syn, unasked],
+    });
+  }
+});
+
 test("by text alone: client side, where both connections leave by one address, and no connection in the capture", () => {
   const ftp = new Dialogue().login();
   ftp.passive(50002);
