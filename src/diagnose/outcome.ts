@@ -234,7 +234,8 @@ function judgeEstablished(context: ChannelContext): Judgement {
       return isUnheard(context) ? fineBut("ok", "control-idle-timeout") : judged("ok");
     }
     if (transfer.replyLost) return judged("undetermined", ...wordsUnseen(session));
-    if (isOwnReason(transfer.final) && !brokeBefore(progress, transfer.final)) return judged("refused");
+    if (isOwnReason(transfer.final, transfer.command) && !brokeBefore(progress, transfer.final))
+      return judged("refused");
     // Where the data stood still the session may have lasted so long for that.
     const moved = !isSilent(context) && !isInVainBefore(progress, transfer.final.stamp);
     if (endsSession(transfer.final) && moved) return judged("refused");
@@ -368,7 +369,7 @@ function judgeUnseen(context: ChannelContext): Judgement {
   if (transfer?.final) {
     if (isPositive(transfer)) return judged("ok", ...limits);
     if (transfer.replyLost) return judged("undetermined", ...wordsUnseen(session));
-    if (isOwnReason(transfer.final)) return judged("refused");
+    if (isOwnReason(transfer.final, transfer.command)) return judged("refused");
     if (negotiation?.mode === "active" && cannotDial(transfer.final, transfer.command)) return judged("refused");
     // Its text decides who is to blame, and is not all there.
     if (transfer.final.cut) return judged("undetermined", ...wordsUnseen(session));

@@ -157,10 +157,10 @@ const OWN_REASONS: ReadonlySet<number> = new Set([450, 452, 532, 550, 551, 552, 
 
 /**
  * 451 is the server's own error by RFC 959, and yet Pure-FTPd and ProFTPD also say it of a data connection that broke: only where the text
- * speaks of the file or the disk (vsftpd, ProFTPD, Pure-FTPd's "Error during write to file") is it no network's.
+ * speaks of the file or the disk (vsftpd, ProFTPD, Pure-FTPd's "Error during write to file", aioftp's "file system error") is it no network's.
  */
 const LOCAL_ERROR =
-  /local file|write to file|insufficient memory|file locked|disk|quota|no space|input\/output error|is a directory/i;
+  /local file|file system error|write to file|insufficient memory|file locked|disk|quota|no space|input\/output error|is a directory/i;
 
 /**
  * A transfer command that is unknown, or whose argument or offset is wrong (RFC 959 section 4.2.1, RFC 3659 section 5 for 554): the server's own business
@@ -174,12 +174,15 @@ const NAMES_COMMAND =
 const NO_SUCH_FILE = /no such (file|directory)|not a (plain|regular) file|file not found/i;
 /** Codes that speak of the connection, whatever else their text says (RFC 959 section 4.2). */
 const OF_CONNECTION: ReadonlySet<number> = new Set([421, 425, 426]);
+/** What strerror says of a write to a disk (ENOSPC, EDQUOT), and of no connection: pyftpdlib says so behind 426, the other servers behind 451 and 452. */
+const DISK_FULL = /no space left on device|disk quota exceeded/i;
 /** What Node says of a data connection that broke (ftp-srv: `551 read ECONNRESET`). */
 const BROKEN_CONNECTION = /\b(ECONNRESET|EPIPE|ECONNABORTED)\b/;
 
 /** Whether a negative reply to a transfer command is the server's own business. @param command what it answers */
 export function isOwnReason(reply: ReplyEvent, command: CommandEvent | null = null): boolean {
   if (!OF_CONNECTION.has(reply.code) && NO_SUCH_FILE.test(reply.lines.join(" "))) return true;
+  if (DISK_FULL.test(ownWords(reply, command))) return true;
   if (BROKEN_CONNECTION.test(ownWords(reply, command))) return false;
   if (reply.code === 451) return LOCAL_ERROR.test(ownWords(reply, command));
   if (NOT_DONE.has(reply.code))

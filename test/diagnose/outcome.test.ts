@@ -55,6 +55,10 @@ test("a file that is not there, whatever the code; and Node's word for a connect
       "451 ENOENT: no such file",
     ])
       judges(retrieved(reply, mode), "refused");
+  // What is said of the connection is said of it, in whatever words.
+  judges(retrieved("425 Can't build data connection: No such file or directory", "active"), "failed", "syn-not-seen");
+  judges(retrieved("421 Data connection: No such file or directory", "active"), "failed", "syn-not-seen");
+  judges(retrieved("426 Data connection: No such file or directory", "active"), "undetermined");
   const broken = new Dialogue().login();
   broken.passive(50002);
   const data = broken.dial(50002);
@@ -395,6 +399,20 @@ test("packets win over a reason of the server's own: what broke before was the c
     "refused",
   );
   for (const reply of ["552 Disk full.", "550 Permission denied."]) judges(upload(forged, reply), "refused");
+  for (const reply of [
+    "451 file system error", // aioftp
+    "426 No space left on device; transfer aborted.", // pyftpdlib
+    "426 Disk quota exceeded; transfer aborted.",
+  ])
+    judges(
+      upload((data) => void data.reset("server"), reply),
+      "refused",
+    );
+  judges(
+    upload((data) => void data.reset("server"), "426 Transfer aborted; 30000 bytes transmitted."),
+    "failed",
+    "data-connection-reset",
+  );
   const inVain = (data: Connection) => void data.retransmit(data.clientData(1000, { acked: false })[0], { times: 6 });
   judges(upload(inVain, "550 The specified network name is no longer available."), "failed", "data-stalled");
 
