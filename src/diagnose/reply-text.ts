@@ -237,6 +237,19 @@ export function refusesMode(reply: ReplyEvent): boolean {
   return MODE_DISABLED.test(text) && !/\b(host|address|ip)\b.* not allowed/i.test(text);
 }
 
+/** Verbs younger than RFC 959, of which a server may know nothing: EPRT (RFC 2428), and LPRT and LPSV (RFC 1639), which hardly any knows. EPSV has a cause of its own. */
+const YOUNGER_VERBS: ReadonlySet<string> = new Set(["EPRT", "LPRT", "LPSV"]);
+
+/** Whether the server does not know the verb (RFC 959 section 4.2.1; ftp-srv says `502 Command not allowed` of it): it refuses no address and no mode. */
+export function knowsNoSuchVerb({ code, lines }: ReplyEvent, verb: string): boolean {
+  if (!YOUNGER_VERBS.has(verb)) return false;
+  return (
+    code === 502 ||
+    (code === 500 &&
+      /unknown|unrecogni[sz]ed|not (understood|recogni[sz]ed|implemented|supported)/i.test(lines.join(" ")))
+  );
+}
+
 /**
  * Whether a negative reply to a negotiation says nothing of the negotiation: nobody has logged in, the server closes or has no room. Serv-U and
  * wu-ftpd say 530 of an address too ("Only client IP address allowed").

@@ -1,13 +1,13 @@
 import { formatEndpoint } from "../../address.ts";
 import type { ChannelRule } from "../context.ts";
 import { epsvAllBefore } from "../epsv-all.ts";
-import { refusesMode, refusesSession, reportsAttempt, UNPRIVILEGED_PORT } from "../reply-text.ts";
+import { knowsNoSuchVerb, refusesMode, refusesSession, reportsAttempt, UNPRIVILEGED_PORT } from "../reply-text.ts";
 import type { Fact } from "../verdict.ts";
 import { replyText } from "../wording.ts";
 
 /**
  * The server refuses PORT or EPRT by policy: mode disabled, port below 1024, third-party address. Silent where the command itself is
- * malformed: a syntax error is the client's. 522 names the families that the server would take (RFC 2428), which is no policy, but a
+ * malformed: a syntax error is the client's; and where the server does not know the command at all. 522 names the families that the server would take (RFC 2428), which is no policy, but a
  * refusal of this address all the same, and is said so.
  */
 export const rule: ChannelRule = ({ channel, session }) => {
@@ -18,6 +18,7 @@ export const rule: ChannelRule = ({ channel, session }) => {
   // The server tried, and its connection came to nothing: no refusal.
   if (reportsAttempt(reply) || refusesSession(reply)) return undefined;
   const epsvAll = epsvAllBefore(session, negotiation);
+  if (epsvAll.length === 0 && knowsNoSuchVerb(reply, verb)) return undefined;
   const facts: Fact[] = [...epsvAll, { packet: reply.stamp.packet, says: replyText(reply) }];
   const named = advertised?.address
     ? formatEndpoint({ address: advertised.address, port: advertised.port })

@@ -40,6 +40,14 @@ test("PASV on an IPv6 control connection, and LPSV in a family that is not serve
   });
 });
 
+test("silent: a server that does not know LPSV", () => {
+  for (const [command, cause] of [["LPSV"], ["PASV", CAUSE]] as const) {
+    const ftp = new Dialogue().login();
+    ftp.ask(command, `500 '${command}': command not understood.`);
+    judges(ftp.quit().channel(), "refused", cause);
+  }
+});
+
 test("silent: vsftpd's process ends, which says nothing of passive mode", () => {
   const ftp = new Dialogue().login();
   ftp.ask("PASV", "500 OOPS: priv_sock_get_int");

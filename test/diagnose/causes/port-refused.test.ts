@@ -75,6 +75,28 @@ test("silent: a syntax error is the client's", () => {
   judges(ftp.channel(), "refused");
 });
 
+test("silent: a command that the server does not know", () => {
+  const asked = (command: string, reply: string) => {
+    const ftp = new Dialogue().login();
+    ftp.ask(command, reply);
+    return ftp.quit().channel();
+  };
+  const eprt = "EPRT |1|192.0.2.10|51002|";
+  const lprt = "LPRT 4,4,192,0,2,10,2,199,58";
+  judges(asked(lprt, "502 Command not allowed: LPRT"), "refused"); // ftp-srv
+  judges(asked(lprt, "500 'LPRT': command not understood."), "refused");
+  judges(asked(eprt, "500 Unknown command."), "refused");
+  // What it knows, and PORT, which every server knows.
+  judges(asked(lprt, "521 Supported address families are (6)"), "refused", CAUSE);
+  judges(asked(eprt, "500 Illegal EPRT command."), "refused", CAUSE);
+  judges(asked("PORT 192,0,2,10,199,58", "500 Unknown command."), "refused", CAUSE);
+  // The client had promised to send no other than EPSV.
+  const promised = new Dialogue().login();
+  promised.ask("EPSV ALL", "200 EPSV ALL ok.");
+  promised.ask(eprt, "502 Command not implemented.");
+  judges(promised.quit().channel(), "refused", CAUSE);
+});
+
 test("silent: pyftpdlib's 425 to PORT reports an attempt that failed", () => {
   const ftp = new Dialogue({ vantage: "server", software: "pyftpdlib" }).login();
   ftp.ask("PORT 192,0,2,10,199,58");
