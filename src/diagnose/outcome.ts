@@ -294,6 +294,11 @@ function judgeEstablished(context: ChannelContext): Judgement {
   const half = channel.hidden && progress.tls ? oneSided(progress) : null;
   if (half) return judged("undetermined", half);
   if (isCutShort(context)) return lacking(dataBlindness(progress));
+  // Not a byte and not a word: no file of that length, nor any other.
+  if (transfer?.replies.length === 0 && progress.sender.bytes === 0)
+    return unsaid
+      ? judged("undetermined", unsaid)
+      : fineBut("undetermined", "data-peer-mismatch", "control-idle-timeout");
   if (progress.complete) {
     // Data complete, but nobody is seen to say so. Trouble only if the control connection is seen to be dead (the rule decides): encrypted,
     // the reply cannot be read, and a client may QUIT before the last 226.

@@ -1,48 +1,72 @@
+import { timeOf } from "../../correlate/session-facts.ts";
 import { turnedAway } from "../attempt.ts";
 import type { ChannelContext, ChannelRule } from "../context.ts";
 import { progressOf } from "../data-progress.ts";
 import { answererOrigin } from "../packet-origin.ts";
 import { mayMean } from "../reply-text.ts";
+import { VAIN_WAIT_SECONDS } from "../vain-wait.ts";
 import type { Fact, Verdict } from "../verdict.ts";
-import { endpointText, replyText } from "../wording.ts";
+import { endpointText, replyText, secondsText } from "../wording.ts";
 
 /** Replies with which a server reports a data connection that it would not use (RFC 959 section 4.2). */
 const NOT_USED: ReadonlySet<number> = new Set([421, 425, 426]);
 
 /**
- * The data connection came from another host than the control connection's peer, and the server turned it down (RFC 2577), or it was answered by
- * another host than the server. Where the
- * stranger's connection works, it is FXP or a client with several addresses, and nobody is to blame.
+ * The data connection came from another host than the control connection's peer, and the server turned it down (RFC 2577), in words or without any,
+ * or it was answered by another host than the server. Where the stranger's connection works, it is FXP or a client with several addresses, and nobody
+ * is to blame.
  */
 export const rule: ChannelRule = (context) => {
   const { channel, session } = context;
   const { negotiation, transfer } = channel;
-  const reply = turnedAway(channel) ?? transfer?.final ?? negotiation?.reply ?? null;
+  const reply = turnedAway(channel) ?? transfer?.final;
   // "foreign address" is also how a PORT that names another host is refused: that is the negotiation's own matter.
-  if (!reply || negotiation?.granted === false) return undefined;
+  if (negotiation?.granted === false) return undefined;
   const connection = channel.connection?.connection;
   const peer = negotiation?.mode === "active" ? session.server.address : session.client.address;
   const stranger = connection !== undefined && connection.originator.address !== peer;
+  const dialled: Fact[] = stranger
+    ? [
+        {
+          packet: connection.firstPacket,
+          says: `data connection from ${endpointText(connection.originator)}; the control connection's peer is ${peer}`,
+        },
+      ]
+    : [];
+  if (!reply) {
+    const waited = stranger && droppedByServer(context) ? waitedInVain(context) : undefined;
+    return waited && likely([...dialled, waited]);
+  }
   const says = mayMean(reply, "peer-mismatch", transfer?.command);
   const elsewhere = says || stranger ? undefined : answeredElsewhere(context);
   if (elsewhere) return elsewhere;
   if (!says && !(stranger && NOT_USED.has(reply.code) && droppedByServer(context))) return undefined;
-  const facts: Fact[] = [{ packet: reply.stamp.packet, says: replyText(reply) }];
-  if (stranger)
-    facts.unshift({
-      packet: connection.firstPacket,
-      says: `data connection from ${endpointText(connection.originator)}; the control connection's peer is ${peer}`,
-    });
+  const facts: Fact[] = [...dialled, { packet: reply.stamp.packet, says: replyText(reply) }];
+  return says ? { outcome: "failed", cause: "data-peer-mismatch", confidence: "certain", facts } : likely(facts);
+};
+
+function likely(facts: readonly Fact[]): Verdict {
   return {
     outcome: "failed",
     cause: "data-peer-mismatch",
-    confidence: says ? "certain" : "likely",
+    confidence: "likely",
     facts,
-    alternatives: says
-      ? []
-      : [{ cause: "data-connection-reset", missing: "the server's log: why it dropped the data connection" }],
+    alternatives: [{ cause: "data-connection-reset", missing: "the server's log: why it dropped the data connection" }],
   };
-};
+}
+
+/** The transfer command, acknowledged and not answered until the client gave up: Pure-FTPd says nothing of a stranger, and waits for the right one. */
+function waitedInVain({ channel, session }: ChannelContext): Fact | undefined {
+  const { client, server } = session;
+  const command = channel.transfer?.command;
+  if (!command || channel.transfer?.replyLost || client.acked < command.endAt) return undefined;
+  const asked = timeOf(command.stamp);
+  if (server.lastNewPayloadTime > asked || client.finTime - asked < VAIN_WAIT_SECONDS) return undefined;
+  return {
+    packet: command.stamp.packet,
+    says: `${command.verb} is not answered for ${secondsText(client.finTime - asked)}, until the client leaves`,
+  };
+}
 
 /** The server accepted the connection, sent nothing on it, and ended it first. */
 function droppedByServer({ channel, session }: ChannelContext): boolean {

@@ -1,5 +1,7 @@
 import { test } from "node:test";
-import { Dialogue, judges, OTHER, shows } from "../dialogue.ts";
+import type { Side } from "../../support/capture-builder.ts";
+import { CLIENT, Dialogue, judges, OTHER, shows } from "../dialogue.ts";
+import { VAIN_WAIT_SECONDS } from "../thresholds.ts";
 
 const CAUSE = "data-peer-mismatch";
 
@@ -110,6 +112,45 @@ test("by packets alone: the server accepts a stranger's connection and drops it,
     evidence: [data.handshake.syn, list.reply],
     alternatives: ["data-connection-reset"],
   });
+});
+
+/** Pure-FTPd closes a stranger's connection without a word, and waits for the right one. */
+function closedSilently({
+  from = OTHER,
+  waits = VAIN_WAIT_SECONDS,
+  first = "server" as Side,
+  reply = "",
+  bytes = 0,
+} = {}) {
+  const ftp = new Dialogue({ vantage: "server", software: "pure-ftpd" }).login();
+  ftp.passive(50002);
+  const data = ftp.dial(50002, { from });
+  const { command } = ftp.ask("RETR a");
+  if (reply) ftp.control.server(`${reply}\r\n`);
+  if (bytes > 0) data.serverData(bytes);
+  data.finish(first);
+  ftp.pause(waits).control.finish("client");
+  return { channel: ftp.channel(), syn: data.handshake.syn, command };
+}
+
+test("closed without a word, and the client waits in vain", () => {
+  const { channel, syn, command } = closedSilently();
+  shows(channel, {
+    outcome: "failed",
+    cause: CAUSE,
+    confidence: "likely",
+    evidence: [syn, command],
+    alternatives: ["data-connection-reset"],
+    says: /RETR is not answered for 8/,
+  });
+});
+
+test("silent: the client's own connection, a client that leaves early or closes first, a server that says or sends something", () => {
+  judges(closedSilently({ from: CLIENT }).channel, "undetermined");
+  judges(closedSilently({ waits: VAIN_WAIT_SECONDS - 1 }).channel, "undetermined");
+  judges(closedSilently({ first: "client" }).channel, "undetermined");
+  judges(closedSilently({ reply: "150 Accepted data connection" }).channel, "ok");
+  judges(closedSilently({ bytes: 500 }).channel, "ok");
 });
 
 test("after CCC", () => {
