@@ -311,8 +311,10 @@ function negotiationOf(exchange: Exchange, duringTransfer: boolean): Negotiation
   const parsed =
     mode === "active" ? parseActive(verb, command) : granted && reply ? parsePassive(verb, reply) : undefined;
   const advertised =
-    parsed !== undefined && "port" in parsed && (mode === "passive" || command !== null) ? parsed : null;
-  const malformed = parsed !== undefined && "malformed" in parsed ? parsed.malformed : null;
+    parsed !== undefined && "port" in parsed && (mode === "passive" || command !== null)
+      ? { address: parsed.address, port: parsed.port }
+      : null;
+  const malformed = parsed?.malformed ?? null;
   return {
     verb,
     mode,

@@ -11,10 +11,14 @@ import { formatAddress, parseAddress } from "../address.ts";
  * ```
  */
 
-/** The endpoint was read; port 0 and address 0.0.0.0 are given as they stand. `address` null: the control connection's peer. */
+/**
+ * The endpoint was read; port 0 and address 0.0.0.0 are given as they stand. `address` null: the control connection's peer. What is `malformed` about
+ * it has not every client read it.
+ */
 export interface NegotiatedEndpoint {
   readonly address: string | null;
   readonly port: number;
+  readonly malformed?: string;
 }
 
 /** Something stands there that should be an endpoint and is not; the text says why, e.g. `octet 451 is above 255`. */
@@ -87,8 +91,17 @@ export function parseLprt(argument: string, cut = false): ParsedEndpoint | undef
  * @param cut the line's end was not seen
  */
 export function parse227(text: string, cut = false): ParsedEndpoint | undefined {
-  return fromRun(text, cut, (count) => count === 6, "six numbers", fromSixOctets);
+  const parsed = fromRun(text, cut, (count) => count === 6, "six numbers", fromSixOctets);
+  if (cut || !IPV6_RUN.test(text)) return parsed;
+  const problem = "an IPv6 address stands where four of the six numbers belong";
+  return parsed !== undefined && "port" in parsed ? { ...parsed, malformed: problem } : malformed(problem);
 }
+
+/**
+ * An IPv6 address with the port's two numbers behind it, or an IPv4-mapped one (Twisted: `(2001:db8::26,156,64)`, `(::ffff:192,0,2,1,156,64)`). Some
+ * clients find six numbers in the latter.
+ */
+const IPV6_RUN = /(?<![\w:])(?:[\da-f]{0,4}:){2,7}[\da-f]{0,4}(?:,\d{1,3}){2,5}(?![\w,])/i;
 
 /**
  * The text of a 228 (RFC 1639), as wu-ftpd's `228 Entering Long Passive Mode (6,16,…)`.

@@ -78,6 +78,21 @@ test("227: what is wrong is said, what is cut is not guessed", () => {
   ]);
 });
 
+test("227: an IPv6 address among the numbers (Twisted), which some clients read over", () => {
+  const problem = "an IPv6 address stands where four of the six numbers belong";
+  assert.deepEqual(parse227("Entering Passive Mode (::ffff:192,0,2,1,156,64)."), {
+    address: "192.0.2.1",
+    port: 40000,
+    malformed: problem,
+  });
+  table(parse227, [
+    ["Entering Passive Mode (2001:db8:2::26,156,64).", `malformed: ${problem}`],
+    ["Entering Passive Mode (2001:db8:0:0:0:0:2:26,156,64).", `malformed: ${problem}`],
+    ["Entering Passive Mode (2001:db8:2::26,156", "nothing", true],
+    ["Entering Passive Mode at 12:30 (192,0,2,1,156,64)", "192.0.2.1 40000"],
+  ]);
+});
+
 test("227: numbers that belong to something else", () => {
   table(parse227, [
     ["file1,2,3 of 4: Entering Passive Mode (192,0,2,1,200,33)", "192.0.2.1 51233"],

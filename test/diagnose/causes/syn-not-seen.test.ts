@@ -138,6 +138,29 @@ test("a 227 whose form is wrong is said", () => {
   });
 });
 
+test("a 227 with an IPv6 address in it (Twisted): said, whether or not the client found six numbers", () => {
+  const form = /its form is wrong.*: an IPv6 address stands where four of the six numbers belong/;
+  for (const numbers of ["::ffff:203,0,113,5,156,64", "2001:db8:2::26,156,64"]) {
+    const ftp = new Dialogue().login();
+    const pasv = ftp.ask("PASV", `227 Entering Passive Mode (${numbers}).`);
+    ftp.control.finish("client");
+    shows(ftp.channel(), {
+      outcome: "failed",
+      cause: CAUSE,
+      confidence: "possible",
+      evidence: [pasv.reply],
+      says: form,
+    });
+  }
+  const lenient = new Dialogue().login();
+  lenient.ask("PASV", "227 Entering Passive Mode (::ffff:203,0,113,5,156,64).");
+  lenient.list(lenient.dial(40000));
+  const channel = lenient.quit().channel();
+  judges(channel, "ok");
+  assert.deepEqual(channel.negotiation?.advertised, { address: "203.0.113.5", port: 40000 });
+  assert.equal(channel.connection?.match, "exact");
+});
+
 test("silent: not attempted, for a later channel served or 550 came first", () => {
   const ftp = new Dialogue().login();
   ftp.extended(50002);
