@@ -313,8 +313,10 @@ function judgeEstablished(context: ChannelContext): Judgement {
     if (!isGivenUp(context) || dataBlindness(progress)) return fineBut("undetermined", "control-idle-timeout");
     return fineBut("undetermined", "control-idle-timeout", "data-stalled");
   }
-  if (!progress.connection.closed)
+  if (!progress.connection.closed) {
+    if (mayGoOnUnseen(context)) return judged("undetermined", "control-gap");
     return isLeft(context, progress) ? judged("undetermined") : judged("undetermined", "capture-ends");
+  }
   return channel.hidden ? judged("ok") : judged("undetermined", "capture-ends");
 }
 
@@ -601,6 +603,11 @@ function isOtherLength({ exchanges }: SessionFacts, { command }: TransferFacts):
   return (mode?.command?.argument ?? "S").trim().toUpperCase() !== "S" || range !== undefined;
 }
 
+/** That nobody says more on the data connection, or closes it, is not sure: the capture lost words of the control connection since. */
+function mayGoOnUnseen({ session, channel }: ChannelContext): boolean {
+  return losesTail(session) || losesWordsBetween(session, channel.connection!.connection.lastPacket, Infinity);
+}
+
 /** Nothing moved on the data connection for long before the client gave up or the session ended. */
 export function isSilent(context: ChannelContext): boolean {
   const { session, channel } = context;
@@ -620,9 +627,10 @@ export function isSilent(context: ChannelContext): boolean {
     closed(responder),
     originator.resets[0]?.time ?? Infinity,
     responder.resets[0]?.time ?? Infinity,
-    Math.max(session.control.lastTime, connection.lastTime),
   );
-  return ended - moved >= SILENCE_SECONDS;
+  if (ended !== Infinity) return ended - moved >= SILENCE_SECONDS;
+  if (mayGoOnUnseen(context)) return false;
+  return Math.max(session.control.lastTime, connection.lastTime) - moved >= SILENCE_SECONDS;
 }
 
 /**

@@ -132,6 +132,23 @@ test("silence before the handshake ends, from which packet on, and for how long"
   judges(silent(SILENCE_SECONDS - 1, 1, "client").channel, "undetermined");
 });
 
+test("silent: words of the control connection are missing since the last packet of the handshake, and so may be its end", () => {
+  const blind = (goesOn: boolean) => {
+    const { ftp, data } = opened();
+    data.tls({ resumption: "psk" }, 1);
+    data.ack("server");
+    ftp.control.skip("server", 48);
+    ftp.pause(SILENCE_SECONDS + 1);
+    if (goesOn) ftp.quitSealed();
+    else ftp.control.finish("server");
+    return ftp.channel();
+  };
+  for (const channel of [blind(true), blind(false)]) {
+    judges(channel, "undetermined");
+    assert.deepEqual(channel.limits, ["control-gap"]);
+  }
+});
+
 test("cleartext where TLS is due: 226 or not", () => {
   const ftp = new Dialogue().secureLogin().clearAgain();
   ftp.passive(50002);
