@@ -19,9 +19,16 @@ function missesTail(half: HalfConnection, other: HalfConnection): boolean {
   return acknowledgedBy(other, half) > half.highest + (half.finAt === half.highest ? 1 : 0);
 }
 
-/** The last words of either end are known from acknowledgments alone. */
+/** Its FIN or an acknowledgment stands further on than all that the capture has of it. (A FIN counts one.) What is missing may also be lost on its way. */
+export function spokeUnseen({ finAt, standsAt, highest }: HalfConnection): boolean {
+  return standsAt > highest + (finAt === highest ? 1 : 0);
+}
+
+/** The last words of either end are known only from acknowledgments, or from where its RST stands. */
 export function losesTail({ client, server }: SessionFacts): boolean {
-  return missesTail(client, server) || missesTail(server, client);
+  return (
+    missesTail(client, server) || missesTail(server, client) || missesBeforeReset(client) || missesBeforeReset(server)
+  );
 }
 
 /** A RST stands where its end has got to (RFC 9293 section 3.10.7); a device that makes one up may put it anywhere, but not a little further on. */
@@ -51,9 +58,11 @@ export function controlBlindness(session: SessionFacts, direction: Direction, af
   if (!half.baseFromSyn && after < half.firstPayloadPacket) return "midstream";
   const hole = gapsIn(session.events).find((gap) => gap.direction === direction && gap.stamp.packet > after);
   if (hole) return hole.reason === "snaplen" ? "snaplen-cut" : "control-gap";
-  // A client's FIN or RST stands behind all that it asked; what a server says last of all may be its goodbye.
-  const ended = direction === "client" && (half.finAt > half.highest || missesBeforeReset(half));
-  return ended || missesTail(half, direction === "client" ? session.server : session.client) ? "control-gap" : null;
+  const other = direction === "client" ? session.server : session.client;
+  if (missesTail(half, other)) return "control-gap";
+  // A FIN or RST stands behind all that its end said. What a server still says to a client that has left is its goodbye.
+  const isGoodbye = direction === "server" && other.closedBefore(half);
+  return !isGoodbye && (half.finAt > half.highest || missesBeforeReset(half)) ? "control-gap" : null;
 }
 
 /** Something that either end said after one packet, and no later than another, is not in the capture: what answers what is not known. */

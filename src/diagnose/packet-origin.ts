@@ -37,14 +37,20 @@ export function isForged(reset: Reset, host: HalfConnection): boolean {
 }
 
 /**
- * How much of the sender's stream, its FIN counting one byte, the receiver is seen to have: its acknowledgments tell, and so do the RSTs that it
- * sends itself, which may be all that the capture has of them. -1 when nothing tells.
+ * How much of the sender's stream, its FIN counting one byte, the receiver is seen to have: its acknowledgments tell, and so do the RSTs of either
+ * end, which may be all that the capture has of them. -1 when nothing tells.
  */
 export function acknowledgedBy(receiver: HalfConnection, sender: HalfConnection): number {
   let acknowledged = sender.acked + (sender.finAcked ? 1 : 0);
   for (const reset of receiver.resets)
     if (reset.acknowledges > acknowledged && resetOrigin(reset, receiver).who === "host")
       acknowledged = reset.acknowledges;
+  // A RST without ACK takes its sequence number from the acknowledgment of what it answers (RFC 9293 section 3.10.7.1). Behind all that was sent it
+  // tells more of what the capture lacks than of this.
+  const end = sender.highest + (sender.finAt === sender.highest ? 1 : 0);
+  for (const reset of sender.resets)
+    if (!reset.hasAck && reset.at > acknowledged && reset.at <= end && resetOrigin(reset, sender).who === "host")
+      acknowledged = reset.at;
   return acknowledged;
 }
 

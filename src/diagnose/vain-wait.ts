@@ -3,7 +3,7 @@ import { type SessionFacts, timeOf } from "../correlate/session-facts.ts";
 import { isKnownVerb, isNegotiation, isTransfer } from "../ftp/command.ts";
 import type { CommandEvent, ControlEvent } from "../ftp/control-event.ts";
 import { type Exchange, isAsked } from "../ftp/exchange.ts";
-import type { HalfConnection } from "../tcp/half-connection.ts";
+import { spokeUnseen } from "./blind-spots.ts";
 
 /**
  * A client that waits for a word of the server and leaves has given up after so much silence (seconds). Seen are time-outs of 5 s, and of 8 to 12; a scanner
@@ -145,9 +145,4 @@ function isOthers(verb: string): boolean {
 function wordsOfServerAt(event: ControlEvent): number | null {
   if (event.kind === "reply") return timeOf(event.firstStamp);
   return event.kind !== "command" && event.direction === "server" ? timeOf(event.stamp) : null;
-}
-
-/** Its FIN or an acknowledgment stands further on than all that the capture has of it. (A FIN counts one.) */
-function spokeUnseen({ finAt, standsAt, highest }: HalfConnection): boolean {
-  return standsAt > highest + (finAt === highest ? 1 : 0);
 }

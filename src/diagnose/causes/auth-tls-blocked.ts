@@ -25,8 +25,10 @@ export const rule: SessionRule = ({ session }) => {
       exchange.command !== null && exchange.command.startAt >= auth.command!.endAt && exchange.final !== null,
   );
   if (after) return undefined;
-  // The server's answer is not here, and the client has it.
-  if (controlBlindness(session, "server", auth.command.stamp.packet) !== null) return undefined;
+  // The server's answer is not here and the client has it, or the client had already said more.
+  const since = auth.command.stamp.packet;
+  if (controlBlindness(session, "server", since) !== null || controlBlindness(session, "client", since) !== null)
+    return undefined;
   const end = controlEnd(session);
   const facts: Fact[] = [
     {

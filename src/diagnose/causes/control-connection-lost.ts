@@ -2,6 +2,7 @@ import type { SessionFacts } from "../../correlate/session-facts.ts";
 import type { CommandEvent } from "../../ftp/control-event.ts";
 import { answerLostFact, isAnswerLost, REPEATED_SYNS } from "../attempt.ts";
 import { isInHandshake } from "../auth.ts";
+import { losesTail } from "../blind-spots.ts";
 import type { SessionRule } from "../context.ts";
 import { askedBeforeEnd, controlEnd } from "../control-end.ts";
 import { forgerOf, resetOrigin } from "../packet-origin.ts";
@@ -99,8 +100,9 @@ function neverBegins(session: SessionFacts): Verdict | undefined {
 }
 
 /** The server accepts the connection and ends it without a byte (RFC 959 section 5.4 wants 220, 120 or 421): its FIN or RST stands where they would. */
-function endsBeforeGreeting({ server, client, control }: SessionFacts): Verdict | undefined {
-  if (!server.baseFromSyn || server.highest > 0 || !control.established) return undefined;
+function endsBeforeGreeting(session: SessionFacts): Verdict | undefined {
+  const { server, client, control } = session;
+  if (!server.baseFromSyn || server.highest > 0 || !control.established || losesTail(session)) return undefined;
   const reset = server.resets.find(({ packet }) => server.finPacket === 0 || packet < server.finPacket);
   const closed = server.finPacket !== 0 && server.finAt === 0;
   if (!reset && !closed) return undefined;

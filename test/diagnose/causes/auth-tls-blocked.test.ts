@@ -131,6 +131,50 @@ test("silent: the capture lost what was answered", () => {
   assert.notEqual(ftp.session().control.cause, CAUSE);
 });
 
+test("the ServerHello is swallowed: the server stands behind it, and the client leaves without having got it", () => {
+  const ftp = greeted();
+  const auth = ftp.ask("AUTH TLS", "234 AUTH TLS OK.");
+  ftp.control.client(clientHello());
+  ftp.control.ack("server");
+  const { seq, ack } = ftp.control.position("server");
+  ftp.pause(AUTH_SILENCE_SECONDS + 1);
+  const fin = ftp.control.fin("client");
+  ftp.control.segment("server", { flags: "A", seq: seq + 1200, ack: ack + 1 });
+  shows(ftp.session().control, {
+    outcome: "failed",
+    cause: CAUSE,
+    confidence: "likely",
+    evidence: [auth.command, fin],
+  });
+});
+
+test("silent: where a RST or an acknowledgment stands tells that the capture lacks the handshake", () => {
+  const without = (happen: (ftp: Dialogue) => void) => {
+    const ftp = greeted();
+    ftp.ask("AUTH TLS", "234 AUTH TLS OK.");
+    ftp.control.client(clientHello());
+    happen(ftp);
+    return ftp.session().control.cause;
+  };
+  assert.equal(
+    without(({ control }) => {
+      control.skip("server", 1200);
+      control.segment("server", { flags: "R", window: 0 });
+    }),
+    null,
+  );
+  const waits = (server: number, client: number) =>
+    without((ftp) => {
+      ftp.control.ack("server");
+      ftp.pause(AUTH_SILENCE_SECONDS + 1);
+      ftp.control.skip("server", server);
+      ftp.control.skip("client", client);
+      ftp.control.ack("server");
+      ftp.watch(1);
+    });
+  assert.deepEqual([waits(0, 0), waits(1200, 0), waits(0, 500)], [CAUSE, null, null]);
+});
+
 /** AUTH answered by a packet with this TTL, and what the client does then. */
 function answeredWith(reply: string, ttl: number | undefined, goesOn = false) {
   const ftp = greeted();

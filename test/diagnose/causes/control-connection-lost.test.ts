@@ -397,6 +397,31 @@ test("silent: the client itself leaves the handshake: an alert, its certificate,
   judges(left.session().control, "ok");
 });
 
+test("silent: the server's RST stands behind words that the capture does not have", () => {
+  const before = new Dialogue();
+  before.control.skip("server", 500);
+  before.control.segment("server", { flags: "R", window: 0 });
+  assert.equal(before.session().control.cause, null);
+
+  const during = new Dialogue().login();
+  during.ask("NOOP");
+  during.control.skip("server", 30);
+  during.control.segment("server", { flags: "R", window: 0 });
+  assert.equal(during.session().control.cause, null);
+});
+
+test("silent: the capture lacks what stands between the handshake of the control connection and its end", () => {
+  const ftp = new Dialogue();
+  ftp.control.server(`${ftp.texts.greeting}\r\n`);
+  ftp.ask("AUTH TLS", "234 AUTH TLS OK.");
+  ftp.control.tls({}, 2);
+  ftp.control.skip("client", 600);
+  ftp.control.skip("server", 900);
+  ftp.ask("PWD", '257 "/"');
+  ftp.control.finish("server");
+  assert.equal(ftp.session().control.cause, null);
+});
+
 test("silent: the client's RST acknowledges words that the capture does not have: they may have answered", () => {
   const ftp = new Dialogue().login();
   const { reply } = ftp.ask("TYPE I", "200 Switching to Binary mode.");

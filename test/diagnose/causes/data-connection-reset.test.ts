@@ -265,6 +265,23 @@ test("silent: the RST itself stands behind bytes that the capture lacks", () => 
   judges(ftp.channel(), "undetermined");
 });
 
+test("silent: the sender's own RST, without ACK, stands where the acknowledgment of its FIN does, which the capture lacks; not so before it", () => {
+  const ended = (behind: number) => {
+    const ftp = new Dialogue().secureLogin();
+    ftp.askSealed("STOR file", []);
+    const data = ftp.dial(50002);
+    data.tls({ resumption: "psk" });
+    data.applicationData("client", 5000);
+    data.fin("client");
+    data.segment("client", { flags: "R", window: 0, seq: data.position("client").seq - behind });
+    ftp.quitSealed();
+    const { outcome, cause } = ftp.channel();
+    return [outcome, cause];
+  };
+  assert.deepEqual(ended(0), ["ok", null]);
+  assert.deepEqual(ended(1), ["failed", CAUSE]);
+});
+
 test("RSTs that a device injects ahead of the stream show nothing that the capture lacks", () => {
   const { ftp, data } = download();
   const { seq, ack } = data.position("server");

@@ -78,6 +78,13 @@ test("client side: nothing arrives any more, and the client gives up", () => {
   judges(silent(SILENCE_SECONDS - 1).channel, "undetermined");
 });
 
+test("silent: the server's RST on the control connection stands behind words that the capture lacks", () => {
+  const { ftp } = download();
+  ftp.pause(SILENCE_SECONDS + 1).control.skip("server", 39);
+  ftp.control.segment("server", { flags: "R", window: 0 });
+  judges(ftp.channel(), "undetermined");
+});
+
 test("the receiver keeps its window closed: its own doing, and said so", () => {
   const closed = (seconds: number) => {
     const { ftp, data } = download();
