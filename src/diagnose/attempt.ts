@@ -9,7 +9,7 @@ import { isForged } from "./packet-origin.ts";
 import { mayMean } from "./reply-text.ts";
 import { vantageOf } from "./vantage.ts";
 import type { Fact } from "./verdict.ts";
-import { endpointText, secondsText, timesText } from "./wording.ts";
+import { endpointText, secondsText, synText, timesText } from "./wording.ts";
 
 /** ICMP codes that end a connection attempt, with what they say (RFC 792, RFC 1812 section 5.2.7.1, RFC 4443 section 3.1). */
 const UNREACHABLE_V4: Readonly<Record<number, string>> = {
@@ -50,6 +50,8 @@ export type AttemptState =
   | "unanswered"
   /** SYN, and a RST came back. */
   | "rejected"
+  /** SYN after SYN, and nothing came back but a RST in the end. */
+  | "answered-late"
   /** SYN, and an ICMP error quotes it. */
   | "prohibited"
   /** The responder answered with a SYN-ACK, or data flows. */
@@ -62,8 +64,10 @@ export function attemptState(connection: Connection): AttemptState {
   if (connection.established) return "established";
   if (connection.originator.synCount === 0) return "unclear";
   const { originator, responder } = connection;
-  if (responder.resets.length > 0)
+  if (responder.resets.length > 0) {
+    if (lateReset(connection)) return "answered-late";
     return responder.resets.some((reset) => answersSyn(reset, originator)) ? "rejected" : "unclear";
+  }
   return prohibition(connection) ? "prohibited" : "unanswered";
 }
 
@@ -181,11 +185,32 @@ function legacyAttempt({ channel, session }: ChannelContext): Connection | undef
   )?.connection;
 }
 
-/** The RST that answers only the last of several SYNs, long after the first: so many went unanswered, and who rejects does it at once. */
-export function lateReset({ originator, responder }: Connection): Reset | undefined {
+/**
+ * The RST that answers only the last of several SYNs, long after the first: so many went unanswered, and who rejects does it at once. Whoever listened
+ * has given up by then.
+ */
+function lateReset({ originator, responder }: Connection): Reset | undefined {
   const first = responder.resets.find((reset) => answersSyn(reset, originator));
   if (first === undefined || originator.synCount <= REPEATED_SYNS) return undefined;
   return first.time - originator.synTime >= ANSWER_SECONDS ? first : undefined;
+}
+
+/** Nobody answered the SYNs, or only when that had been so for long. */
+export function isUnheard(attempt: Connection): boolean {
+  const state = attemptState(attempt);
+  return state === "unanswered" || state === "answered-late";
+}
+
+/** That fact. @param whose what the SYN is and where it goes */
+export function unheardFacts(attempt: Connection, whose: string): Fact[] {
+  const late = lateReset(attempt);
+  const syn = {
+    packet: attempt.firstPacket,
+    says: `${whose}, ${synText(attempt)}, ${late ? "of which only the last is answered" : "never answered"}`,
+  };
+  if (!late) return [syn];
+  const after = secondsText(late.time - attempt.originator.synTime);
+  return [syn, { packet: late.packet, says: `RST ${after} after the first SYN` }];
 }
 
 /** A single unanswered SYN proves nothing when the capture ended, or the client gave up, this soon after it (seconds). */

@@ -39,6 +39,8 @@ export function elsewhereFact(attempt: Connection): Fact {
   switch (attemptState(attempt)) {
     case "rejected":
       return told("answered there by a RST", attempt.responder.resets[0].packet);
+    case "answered-late":
+      return told("answered there by a RST, and only at last", attempt.responder.resets[0].packet);
     case "prohibited":
       return told("answered there by an ICMP error", attempt.icmpErrors[0].packet);
     case "established":

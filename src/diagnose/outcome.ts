@@ -110,6 +110,7 @@ function failedBefore({ session, channel }: ChannelContext, { stamp: abort }: Co
     case "prohibited":
       return prohibition(connection)!.packet < abort.packet;
     case "unanswered":
+    case "answered-late":
       // Long enough for the SYN to have been repeated.
       return connection.originator.synCount >= REPEATED_SYNS && abort.time - connection.firstTime >= ANSWER_SECONDS;
     default:

@@ -1,33 +1,20 @@
-import { attemptOf, attemptState, cameAbout, lateReset, REPEATED_SYNS } from "../attempt.ts";
+import { attemptOf, cameAbout, isUnheard, REPEATED_SYNS, unheardFacts } from "../attempt.ts";
 import type { ChannelRule } from "../context.ts";
 import { elsewhereFact, sameAttemptElsewhere } from "../elsewhere.ts";
 import { NAMED_BY_PORT, thirdHostOf } from "../third-host.ts";
-import type { Fact } from "../verdict.ts";
-import { endpointText, replyText, secondsText, synText } from "../wording.ts";
+import { endpointText, replyText } from "../wording.ts";
 
 /** Active: the server's SYN (from port 20 or any other) goes unanswered. */
 export const rule: ChannelRule = (context) => {
   const { channel, session } = context;
   const attempt = attemptOf(context, "active");
-  if (!attempt) return undefined;
-  // The client has given up and closed its port by then.
-  const late = lateReset(attempt);
-  if (attemptState(attempt) !== "unanswered" && !late) return undefined;
+  if (!attempt || !isUnheard(attempt)) return undefined;
   const elsewhere = sameAttemptElsewhere(attempt, session);
   // At another point it comes about: this one only lacks the answer.
   if (elsewhere && cameAbout(elsewhere)) return undefined;
   const third = thirdHostOf(channel, session) === attempt.responder.address;
-  const facts: Fact[] = [
-    {
-      packet: attempt.firstPacket,
-      says: `the server's SYN from ${endpointText(attempt.originator)} to ${endpointText(attempt.responder)}${third ? `, ${NAMED_BY_PORT}` : ""}, ${synText(attempt)}, ${late ? "of which only the last is answered" : "never answered"}`,
-    },
-  ];
-  if (late)
-    facts.push({
-      packet: late.packet,
-      says: `RST ${secondsText(late.time - attempt.originator.synTime)} after the first SYN`,
-    });
+  const ends = `${endpointText(attempt.originator)} to ${endpointText(attempt.responder)}`;
+  const facts = unheardFacts(attempt, `the server's SYN from ${ends}${third ? `, ${NAMED_BY_PORT}` : ""}`);
   const reply = channel.transfer?.final ?? (channel.negotiation?.granted === false ? channel.negotiation.reply : null);
   if (reply) facts.push({ packet: reply.stamp.packet, says: replyText(reply) });
   if (elsewhere) facts.push(elsewhereFact(elsewhere));

@@ -1,4 +1,4 @@
-import { attemptOf, attemptState, cameTooLate, lateReset, prohibition, prohibitionFact } from "../attempt.ts";
+import { attemptOf, attemptState, cameTooLate, prohibition, prohibitionFact } from "../attempt.ts";
 import type { ChannelRule } from "../context.ts";
 import { resetOrigin } from "../packet-origin.ts";
 import { NAMED_BY_PORT, thirdHostOf } from "../third-host.ts";
@@ -12,7 +12,7 @@ export const rule: ChannelRule = (context) => {
   if (!attempt) return undefined;
   const state = attemptState(attempt);
   if (state !== "rejected" && state !== "prohibited") return undefined;
-  if (state === "rejected" && (cameTooLate(context, attempt) || lateReset(attempt))) return undefined;
+  if (state === "rejected" && cameTooLate(context, attempt)) return undefined;
   const third = thirdHostOf(channel, session) === attempt.responder.address;
   const syn = {
     packet: attempt.firstPacket,

@@ -1,6 +1,6 @@
-import { ANSWER_SECONDS, attemptState, REPEATED_SYNS } from "../attempt.ts";
+import { ANSWER_SECONDS, isUnheard, REPEATED_SYNS, unheardFacts } from "../attempt.ts";
 import type { SessionRule } from "../context.ts";
-import { endpointText, synText } from "../wording.ts";
+import { endpointText } from "../wording.ts";
 
 /** With fewer SYNs than this the capture has to go on for {@link ANSWER_SECONDS} after the last: an answer may come behind its end. */
 export const ENOUGH_SYNS = 3;
@@ -11,7 +11,7 @@ export const ENOUGH_SYNS = 3;
  */
 export const rule: SessionRule = ({ session, capture }) => {
   const { control } = session;
-  if (control.midstream || attemptState(control) !== "unanswered" || capture.cutIcmp) return undefined;
+  if (control.midstream || !isUnheard(control) || capture.cutIcmp) return undefined;
   const { synCount, lastSynTime } = control.originator;
   if (synCount < REPEATED_SYNS || (synCount < ENOUGH_SYNS && capture.now - lastSynTime < ANSWER_SECONDS))
     return undefined;
@@ -19,11 +19,6 @@ export const rule: SessionRule = ({ session, capture }) => {
     outcome: "failed",
     cause: "control-port-filtered",
     confidence: "likely",
-    facts: [
-      {
-        packet: control.firstPacket,
-        says: `SYN to ${endpointText(control.responder)}, ${synText(control)}, never answered`,
-      },
-    ],
+    facts: unheardFacts(control, `SYN to ${endpointText(control.responder)}`),
   };
 };

@@ -1,10 +1,10 @@
-import { attemptOf, attemptState, cameAbout, REPEATED_SYNS } from "../attempt.ts";
+import { attemptOf, cameAbout, isUnheard, REPEATED_SYNS, unheardFacts } from "../attempt.ts";
 import type { ChannelRule } from "../context.ts";
 import { controlEnd } from "../control-end.ts";
 import { elsewhereFact, sameAttemptElsewhere } from "../elsewhere.ts";
 import { vantageOf } from "../vantage.ts";
 import type { Fact } from "../verdict.ts";
-import { endpointText, secondsText, synText } from "../wording.ts";
+import { endpointText, secondsText } from "../wording.ts";
 
 /**
  * Passive: SYNs to a usable target and no answer of any kind, while the control connection lives. Inconclusive silence (one SYN at the
@@ -13,7 +13,7 @@ import { endpointText, secondsText, synText } from "../wording.ts";
 export const rule: ChannelRule = (context) => {
   const { channel, session } = context;
   const attempt = attemptOf(context, "passive");
-  if (!attempt || attemptState(attempt) !== "unanswered") return undefined;
+  if (!attempt || !isUnheard(attempt)) return undefined;
   const elsewhere = sameAttemptElsewhere(attempt, session);
   // At another point it comes about: this one only lacks the answer.
   if (elsewhere && cameAbout(elsewhere)) return undefined;
@@ -26,10 +26,7 @@ export const rule: ChannelRule = (context) => {
       packet: channel.negotiation.reply.stamp.packet,
       says: `${channel.negotiation.reply.code} grants port ${attempt.responder.port}`,
     });
-  facts.push({
-    packet: attempt.firstPacket,
-    says: `SYN to ${endpointText(attempt.responder)}, ${synText(attempt)}, never answered`,
-  });
+  facts.push(...unheardFacts(attempt, `SYN to ${endpointText(attempt.responder)}`));
   if (heard)
     facts.push({
       packet: session.server.lastPacket,

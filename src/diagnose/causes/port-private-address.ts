@@ -1,6 +1,6 @@
 import { classifyAddress, formatEndpoint, isPrivateUse } from "../../address.ts";
 import { isOvercome } from "../advertised-address.ts";
-import { attemptState } from "../attempt.ts";
+import { isUnheard, unheardFacts } from "../attempt.ts";
 import type { ChannelContext, ChannelRule } from "../context.ts";
 import { refusesMode, refusesSession, reportsAttempt, UNPRIVILEGED_PORT } from "../reply-text.ts";
 import { shareNetwork } from "../vantage.ts";
@@ -50,10 +50,9 @@ export const rule: ChannelRule = (context) => {
   if (connection) {
     const attempt = connection.connection;
     const replaced = attempt.responder.address === client ? ", the control connection's client instead" : "";
-    facts.push({
-      packet: attempt.firstPacket,
-      says: `the server's SYN to ${endpointText(attempt.responder)}${replaced}, ${synText(attempt)}, ${attemptState(attempt) === "unanswered" ? "never answered" : "turned away"}`,
-    });
+    const syn = `the server's SYN to ${endpointText(attempt.responder)}${replaced}`;
+    if (isUnheard(attempt)) facts.push(...unheardFacts(attempt, syn));
+    else facts.push({ packet: attempt.firstPacket, says: `${syn}, ${synText(attempt)}, turned away` });
   }
   const reply = negotiation.granted ? (channel.transfer?.final ?? null) : negotiation.reply;
   if (reply) facts.push({ packet: reply.stamp.packet, says: replyText(reply) });

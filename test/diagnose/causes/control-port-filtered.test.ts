@@ -22,6 +22,27 @@ function attempt(port: number, retries: number, goesOn = 0, ipv6 = false) {
   return { control: sessions[0].control, syn };
 }
 
+test("several SYNs go unanswered, and a RST answers the last", () => {
+  const answered = (schedule: readonly number[]) => {
+    const net = new CaptureBuilder();
+    const [client, server] = [endpoint(CLIENT, 40000), endpoint(SERVER, 21)];
+    const [syn] = net.synUnanswered({ client, server, schedule, isn: 1000 });
+    net.wait(20);
+    const reset = net.segment({ from: server, to: client, flags: "RA", seq: 0, ack: 1001, window: 0 });
+    return { control: analyzeCapture(net.build()).sessions[0].control, evidence: [syn, reset] };
+  };
+  const { control, evidence } = answered([1, ANSWER_SECONDS]);
+  shows(control, {
+    outcome: "failed",
+    cause: CAUSE,
+    confidence: "likely",
+    evidence,
+    says: /sent 3 times over 3\.0 s, of which only the last is answered[\s\S]*RST 3\.0 s after the first SYN/,
+  });
+  judges(answered([ANSWER_SECONDS]).control, "failed", "control-port-rejected");
+  judges(answered([1, ANSWER_SECONDS - 0.1]).control, "failed", "control-port-rejected");
+});
+
 test("SYNs with back-off and no answer, on 21, 990 and 2121, IPv4 and IPv6", () => {
   for (const [port, ipv6] of [
     [21, false],

@@ -50,6 +50,30 @@ test("under TLS: the attempt alone shows it; after CCC the negotiation does too"
   });
 });
 
+test("several SYNs go unanswered, and a RST answers the last", () => {
+  const answered = (schedule: readonly number[], seconds: number) => {
+    const ftp = new Dialogue().login();
+    const granted = ftp.passive(50002);
+    const ends = ftp.ends(50002);
+    const [syn] = ftp.net.synUnanswered({ ...ends, schedule, isn: 1000 });
+    ftp.pause(seconds - (schedule.at(-1) ?? 0));
+    const answer = { flags: "RA", seq: 0, ack: 1001, window: 0, ttl: 57 };
+    const reset = ftp.net.segment({ ...answer, from: ends.server, to: ends.client });
+    const channel = ftp.quit().channel();
+    return { channel, evidence: [granted.reply, syn, reset, ftp.net.last] };
+  };
+  const { channel, evidence } = answered([1, ANSWER_SECONDS], ANSWER_SECONDS + 0.1);
+  shows(channel, {
+    outcome: "failed",
+    cause: CAUSE,
+    confidence: "likely",
+    evidence,
+    says: /sent 3 times over 3\.0 s, of which only the last is answered[\s\S]*RST 3\.1 s after the first SYN/,
+  });
+  judges(answered([1], ANSWER_SECONDS + 0.1).channel, "failed", "data-port-rejected");
+  judges(answered([1, 2], ANSWER_SECONDS - 0.1).channel, "failed", "data-port-rejected");
+});
+
 test("two SYNs are likely; one is possible where the server says that nothing came, and nothing at the end of the capture", () => {
   const attempt = (retries: number, goesOn: number, reply?: string) => {
     const ftp = new Dialogue().login();
