@@ -1,4 +1,5 @@
 import type { SessionFacts } from "../../correlate/session-facts.ts";
+import { losesTail } from "../blind-spots.ts";
 import type { ChannelRule, SessionRule } from "../context.ts";
 import {
   type ControlEnd,
@@ -119,6 +120,8 @@ function confidenceOf({ kind, idleBefore, reset }: ControlEnd): Confidence {
 
 function dead(end: ControlEnd, session: SessionFacts): Fact[] {
   if (end.idleBefore < IDLE_SECONDS || (end.kind === "reset" && saidGoodbye(session))) return [];
+  // The capture lacks what was said last, which may have been a goodbye and a FIN.
+  if (losesTail(session)) return [];
   const idle = `after ${secondsText(end.idleBefore)} of silence`;
   if (end.kind === "client-unheard")
     return [

@@ -312,6 +312,24 @@ test("likely from the shortest timer of a NAT device on, or where a device answe
   assert.equal(unconfirmed(FORGET_SECONDS - 1, 20, true).confidence, "possible");
 });
 
+test("silent: the client's next words acknowledge what the capture lacks of the server, which then resets: it may have left", () => {
+  const ended = (lost: number) => {
+    const ftp = new Dialogue().secureLogin();
+    ftp.askSealed("EPSV", [ftp.texts.epsv(50002)]);
+    const data = ftp.dial(50002);
+    ftp.askSealed("LIST", [ftp.texts.list]);
+    tlsListing(data, 900);
+    ftp.control.sealed("server", `${ftp.texts.sent}\r\n`);
+    ftp.control.skip("server", lost);
+    ftp.pause(IDLE_SECONDS + 1).control.sealed("client", "NOOP\r\n");
+    resetUnknown(ftp, "server");
+    return ftp.session();
+  };
+  assert.equal(ended(0).control.cause, CAUSE);
+  const { control, dataChannels } = ended(62);
+  assert.deepEqual([control.cause, dataChannels[0].cause], [null, null]);
+});
+
 test("silent: the client leaves by a RST that acknowledges the 226, and its acknowledgment is not in the capture", () => {
   const { ftp } = longDownload(600);
   ftp.control.server("226 Transfer complete.\r\n");
