@@ -1,9 +1,10 @@
 import type { SessionFacts } from "../correlate/session-facts.ts";
 import { timeOf } from "../correlate/session-facts.ts";
+import type { ReplyEvent } from "../ftp/control-event.ts";
 import { type AskedExchange, isAsked } from "../ftp/exchange.ts";
 import { earliestReset, type HalfConnection, type Reset } from "../tcp/half-connection.ts";
 import { isCloseNotify } from "./data-progress.ts";
-import { acknowledgedBy, resetOrigin } from "./packet-origin.ts";
+import { acknowledgedBy, isForged, resetOrigin } from "./packet-origin.ts";
 
 /** Retransmissions of a control segment that show the other end (or the path) to be gone. */
 export const DEAD_RETRANSMISSIONS = 2;
@@ -13,6 +14,8 @@ export const DEAD_SECONDS = 0.5;
 export const PROVOKED_SECONDS = 3;
 /** A control connection counts as idle before a segment after so much silence (seconds): a program that is at work pauses less. */
 export const IDLE_SECONDS = 5;
+/** The same where a device is seen to have forgotten the connection: whatever its timer is, it counts from seconds on. */
+export const FORGOTTEN_SECONDS = 1;
 /** The shortest timers with which NAT devices forget an established connection (seconds); hosts and paths that are gone know no such time. */
 export const FORGET_SECONDS = 30;
 
@@ -70,6 +73,19 @@ export function controlEnd(session: SessionFacts): ControlEnd {
     };
   }
   return { kind: "open", packet: control.lastPacket, idleBefore: 0, retransmissions: 0, reset: null };
+}
+
+/**
+ * The server's last reply is answered by a device that knows nothing of the connection any more: its RST acknowledges nothing, and takes its sequence
+ * number from the reply (RFC 9293 section 3.10.7.1). The client, which has not closed, never hears the reply.
+ */
+export function isDeniedByDevice(session: SessionFacts, final: Pick<ReplyEvent, "endAt" | "stamp">): boolean {
+  const { kind, reset: ended } = controlEnd(session);
+  if (kind !== "reset" || ended?.half !== session.client || session.server.acked >= final.endAt) return false;
+  const { reset } = ended;
+  const after = reset.time - timeOf(final.stamp);
+  const answers = !reset.hasAck && reset.at === session.client.highest && after >= 0 && after <= PROVOKED_SECONDS;
+  return answers && isForged(reset, session.client);
 }
 
 /** What was asked before the server closed the control connection: who closes owes no answer to what comes then (clients still say QUIT). */

@@ -24,7 +24,7 @@ import {
 } from "./blind-spots.ts";
 import type { CauseId, LimitId } from "./cause.ts";
 import type { ChannelContext } from "./context.ts";
-import { askedBeforeEnd, controlEnd, IDLE_SECONDS, saidGoodbye } from "./control-end.ts";
+import { askedBeforeEnd, controlEnd, IDLE_SECONDS, isDeniedByDevice, saidGoodbye } from "./control-end.ts";
 import {
   type DataProgress,
   handshakeOf,
@@ -232,6 +232,7 @@ function judgeEstablished(context: ChannelContext): Judgement {
   if (transfer?.final) {
     if (isPositive(transfer)) {
       if (contradictsSuccess(context)) return judged("trouble");
+      if (isDeniedByDevice(session, transfer.final)) return fineBut("undetermined", "control-idle-timeout");
       return isUnheard(context) ? fineBut("ok", "control-idle-timeout") : judged("ok");
     }
     if (transfer.replyLost) return judged("undetermined", ...wordsUnseen(session));

@@ -6,7 +6,9 @@ import {
   controlEnd,
   DEAD_RETRANSMISSIONS,
   FORGET_SECONDS,
+  FORGOTTEN_SECONDS,
   IDLE_SECONDS,
+  isDeniedByDevice,
   PROVOKED_SECONDS,
   saidGoodbye,
 } from "../control-end.ts";
@@ -31,9 +33,10 @@ export const channelRule: ChannelRule = (context) => {
   if (transfer?.final && transfer.final.endAt <= session.server.acked) return undefined;
   if (transfer === null && !channel.hidden) return undefined;
   const end = controlEnd(session);
-  const facts = dead(end, session);
+  const isForgotten = transfer?.final != null && isDeniedByDevice(session, transfer.final);
+  const facts = dead(end, session, isForgotten ? FORGOTTEN_SECONDS : IDLE_SECONDS);
   const dataEnd = Math.max(progress.sender.finTime, progress.sender.lastNewPayloadTime);
-  let confidence = confidenceOf(end);
+  let confidence = isForgotten && end.idleBefore < IDLE_SECONDS ? "possible" : confidenceOf(end);
   const goodbye = facts.length === 0 && !channel.hidden ? unheardGoodbye(session, dataEnd) : null;
   if (goodbye) {
     confidence = forgets(session.client.finTime - lastServerWord(session.events));
@@ -118,8 +121,8 @@ function confidenceOf({ kind, idleBefore, reset }: ControlEnd): Confidence {
   return kind === "reset" && reset && isForged(reset.reset, reset.half) ? "likely" : forgets(idleBefore);
 }
 
-function dead(end: ControlEnd, session: SessionFacts): Fact[] {
-  if (end.idleBefore < IDLE_SECONDS || (end.kind === "reset" && saidGoodbye(session))) return [];
+function dead(end: ControlEnd, session: SessionFacts, leastIdle = IDLE_SECONDS): Fact[] {
+  if (end.idleBefore < leastIdle || (end.kind === "reset" && saidGoodbye(session))) return [];
   // The capture lacks what was said last, which may have been a goodbye and a FIN.
   if (losesTail(session)) return [];
   const idle = `after ${secondsText(end.idleBefore)} of silence`;
@@ -137,7 +140,11 @@ function dead(end: ControlEnd, session: SessionFacts): Fact[] {
         says: `${idle} the server's next words are repeated ${end.retransmissions} times, never acknowledged`,
       },
     ];
-  if (end.kind === "reset") return [{ packet: end.packet, says: `${idle} a reset ends the control connection` }];
+  if (end.kind === "reset") {
+    const { reset, half } = end.reset!;
+    const whose = isForged(reset, half) ? `: ${resetOrigin(reset, half).text}` : "";
+    return [{ packet: end.packet, says: `${idle} a reset ends the control connection${whose}` }];
+  }
   return [];
 }
 

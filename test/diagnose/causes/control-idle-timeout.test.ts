@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import type { SegmentOptions } from "../../support/capture-builder.ts";
 import { CLIENT6, Dialogue, FORGED, judges, SERVER6, shows, tlsListing } from "../dialogue.ts";
 import {
   DEAD_RETRANSMISSIONS,
   FORGET_SECONDS,
+  FORGOTTEN_SECONDS,
   GIVEN_UP_SECONDS,
   IDLE_SECONDS,
   PROVOKED_SECONDS,
@@ -62,6 +64,33 @@ test("at the server: a reset in the client's name answers the 226", () => {
     evidence: [fin, reset],
     says: /after 600\.\d s of silence a reset ends the control connection/,
   });
+});
+
+test("at the server: a device that knows nothing of the connection answers the 226, after seconds only", () => {
+  const answered = (
+    seconds: number,
+    answer: SegmentOptions & { readonly flags?: string; readonly seq?: number } = {},
+  ) => {
+    const { ftp, fin } = longDownload(seconds, { vantage: "server" });
+    ftp.control.server("226 Transfer complete.\r\n");
+    const reset = ftp.control.segment("client", { flags: "R", window: 0, ttl: 63, ...answer });
+    return { channel: ftp.channel(), evidence: [fin, reset] };
+  };
+  const { channel, evidence } = answered(FORGOTTEN_SECONDS + 0.5);
+  shows(channel, {
+    outcome: "failed",
+    cause: CAUSE,
+    confidence: "possible",
+    evidence,
+    says: /after 1\.[5-9] s of silence a reset ends the control connection: .*TTL 63/,
+    alternatives: ["control-connection-lost"],
+  });
+  assert.equal(answered(IDLE_SECONDS + 1).channel.confidence, "likely");
+  // Not idle, and yet nobody has heard the 226.
+  judges(answered(FORGOTTEN_SECONDS - 0.5).channel, "undetermined");
+  // The client itself leaves, or whoever resets does not answer the 226.
+  judges(answered(FORGOTTEN_SECONDS + 0.5, { ttl: 57 }).channel, "ok");
+  judges(answered(FORGOTTEN_SECONDS + 0.5, { flags: "RA" }).channel, "ok");
 });
 
 test("at the client: nothing comes, it waits and leaves; its FIN is repeated", () => {
