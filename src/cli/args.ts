@@ -2,7 +2,9 @@ import { Argument, Command, InvalidArgumentError, Option } from "commander";
 import type { Wanted } from "../extract/evidence-plan.ts";
 import { OUTPUT_FORMAT_NAMES, OUTPUT_FORMATS, type OutputFormatName } from "../report/formats.ts";
 import { REDACTABLE, type Redactable } from "../report/redactable.ts";
+import { wrapWithLabel } from "../report/text-layout.ts";
 import type { Loudness } from "./complaints.ts";
+import { EXIT_STATUSES } from "./exit-code.ts";
 
 /** What `ftptrace analyze` was asked for. */
 export interface AnalyzeRequest {
@@ -163,7 +165,18 @@ function describeAnalyze(command: Command, handlers: CommandHandlers): void {
     .option("--cross-check", "read classic captures once more with pcap-parser; exit with 70 if the two readers differ")
     .addOption(quietOption())
     .addOption(verboseOption())
-    .addHelpText("after", () => `\nFormats:\n${formatList()}\n\nExit status:\n${exitStatusList()}`)
+    .addHelpText("after", () =>
+      helpList(
+        "Formats",
+        OUTPUT_FORMAT_NAMES.map((name) => [name, OUTPUT_FORMATS[name].summary]),
+      ),
+    )
+    .addHelpText("after", () =>
+      helpList(
+        "Exit status",
+        Object.values(EXIT_STATUSES).map(({ status, says }) => [status, says]),
+      ),
+    )
     .action((files: string[], options: AnalyzeOptionValues) =>
       handlers.analyze({
         files,
@@ -363,17 +376,6 @@ interface AnalyzeOptionValues extends LoudnessValues {
   reader: ReaderName;
 }
 
-/** What each exit status says, for the help and the manual page. */
-export const EXIT_STATUS: readonly (readonly [status: string, meaning: string])[] = [
-  ["0", "analysed (failed channels are a result, not an error; see --fail-on)"],
-  ["1", "--fail-on was given and applies"],
-  ["2", "wrong usage"],
-  ["3", "an input is no capture or cannot be read; the others were analysed"],
-  ["4", "an input was analysed only in part: cut off or damaged"],
-  ["70", "a bug in ftptrace, or --cross-check found that the readers differ"],
-  ["74", "the output could not be written"],
-];
-
 function configured(command: Command, { writeOut, writeErr }: UsageOutput): Command {
   return command
     .exitOverride()
@@ -385,12 +387,13 @@ function configured(command: Command, { writeOut, writeErr }: UsageOutput): Comm
     });
 }
 
-function formatList(): string {
-  return OUTPUT_FORMAT_NAMES.map((name) => `  ${name.padEnd(7)} ${OUTPUT_FORMATS[name].summary}`).join("\n");
-}
+const HELP_WIDTH = 80;
 
-function exitStatusList(): string {
-  return EXIT_STATUS.map(([status, meaning]) => `  ${status.padEnd(3)} ${meaning}`).join("\n");
+/** A heading, and under it names with what there is to say of them. */
+function helpList(heading: string, rows: readonly (readonly [name: string | number, says: string])[]): string {
+  const column = Math.max(...rows.map(([name]) => String(name).length));
+  const lines = rows.map(([name, says]) => wrapWithLabel(`  ${String(name).padEnd(column)}  `, says, HELP_WIDTH));
+  return `\n${heading}:\n${lines.join("\n")}`;
 }
 
 function collectPort(text: string, ports: readonly number[] = []): number[] {

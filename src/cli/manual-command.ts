@@ -1,6 +1,6 @@
 import type { Command } from "commander";
-import { EXIT_STATUS } from "./args.ts";
 import { type CommandFacts, commandFacts, type OptionFacts, optionFacts } from "./command-tree.ts";
+import { EXIT_STATUSES } from "./exit-code.ts";
 
 /** `ftptrace manual`: the manual page as roff, for man(1): `ftptrace manual | man -l -`. */
 export function manualCommand(program: Command, version: string): void {
@@ -24,7 +24,7 @@ export function manualPage(program: Command, version: string): string {
     ".SH COMMANDS",
     ...commands.map((command) => commandText(name, command)),
     ".SH EXIT STATUS",
-    ...EXIT_STATUS.map(([status, meaning]) => `.TP\n.B ${status}\n${roff(meaning)}`),
+    ...Object.values(EXIT_STATUSES).map(({ status, says }) => `.TP\n.B ${status}\n${roff(sentence(says))}`),
     ".SH ENVIRONMENT",
     `.TP\n.B NO_COLOR\n${roff("No colours, whatever the terminal can do, unless --color always.")}`,
     `.TP\n.B COLUMNS\n${roff("The width of text where standard output is no terminal.")}`,

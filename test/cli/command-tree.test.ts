@@ -1,9 +1,12 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
+import { readFileSync } from "node:fs";
 import { describe, test } from "node:test";
+import { CONTROL_PORTS } from "../../src/analyze.ts";
 import { type CommandHandlers, createProgram, SHELLS } from "../../src/cli/args.ts";
 import { commandFacts } from "../../src/cli/command-tree.ts";
 import { completionScript } from "../../src/cli/completion-command.ts";
+import { EXIT_CODES } from "../../src/cli/exit-code.ts";
 import { manualPage } from "../../src/cli/manual-command.ts";
 import { OUTPUT_FORMAT_NAMES } from "../../src/report/formats.ts";
 import { runCli } from "./run-cli.ts";
@@ -35,6 +38,14 @@ describe("the command tree", () => {
     );
     for (const [command, short, long] of known) assert.ok(told.includes(`${command} ${short ?? null} ${long}`), long);
     assert.ok(known.length > 20);
+  });
+
+  test("the ports that need no --ftp-port are those of the analysis", () => {
+    const ports = CONTROL_PORTS.join(", ").replace(/, (\d+)$/, " and $1");
+    const told = commandFacts(program).flatMap(({ options }) => options.filter(({ long }) => long === "--ftp-port"));
+    assert.equal(told.length, 3);
+    for (const { description } of told) assert.ok(description.includes(`besides ${ports};`), description);
+    assert.ok(readFileSync("README.md", "utf8").includes(`on ports ${ports}, on each`));
   });
 
   test("no option speaks of another that its command does not have", () => {
@@ -132,7 +143,7 @@ describe("the manual page", () => {
       const [, section = ""] = plain.split(`.SS ftptrace ${command}`);
       assert.ok(section.split(/^\.S[SH]/m)[0]?.includes(long), `${command} ${long}`);
     }
-    for (const status of [0, 1, 2, 3, 4, 70, 74]) assert.match(plain, new RegExp(`^\\.B ${status}$`, "m"));
+    for (const status of Object.values(EXIT_CODES)) assert.match(plain, new RegExp(`^\\.B ${status}$`, "m"));
     assert.match(plain, /^\.TH FTPTRACE 1 "" "ftptrace 1\.2\.3"/);
   });
 

@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { describe, test } from "node:test";
+import { EXIT_CODES } from "../../src/cli/exit-code.ts";
+import { OUTPUT_FORMAT_NAMES } from "../../src/report/formats.ts";
 import { runCli } from "./run-cli.ts";
 
 describe("ftptrace", { concurrency: true }, () => {
@@ -13,6 +15,12 @@ describe("ftptrace", { concurrency: true }, () => {
     const analyze = await runCli(["analyze", "--help"]);
     for (const word of ["--format", "--ftp-port", "--fail-on", "ndjson", "Exit status"])
       assert.ok(analyze.stdout.includes(word), word);
+    for (const line of analyze.stdout.split("\n")) assert.ok(line.length <= 80, line);
+    // What is said of each stands in one column.
+    const lists = analyze.stdout.slice(analyze.stdout.indexOf("\nFormats:"));
+    const rows = [...lists.matchAll(/^ {2}(\w+ +)/gm)].map(([, lead]) => lead.length);
+    assert.equal(rows.length, OUTPUT_FORMAT_NAMES.length + Object.keys(EXIT_CODES).length);
+    assert.equal(new Set(rows).size, 2);
   });
 
   const mistakes: [words: string[], message: RegExp][] = [
