@@ -2,8 +2,10 @@ import type { AddressClass, Endpoint } from "./address.ts";
 import type { Anomaly } from "./anomaly.ts";
 import type { CauseId, ContributingCauseId, FindingId, LimitId } from "./diagnose/cause.ts";
 import type { Alternative, ChannelOutcome, Confidence } from "./diagnose/verdict.ts";
+import type { NegotiationVerb } from "./ftp/negotiation.ts";
 
 export type { Alternative, ChannelOutcome, Confidence } from "./diagnose/verdict.ts";
+export type { NegotiationVerb } from "./ftp/negotiation.ts";
 
 /**
  * The result of an analysis as plain data: what every output format prints and what programs read. The JSON report is this,
@@ -92,8 +94,6 @@ export interface PacketPlace {
   readonly capture: number;
   readonly packet: number;
 }
-
-export type NegotiationVerb = "PASV" | "EPSV" | "LPSV" | "PORT" | "EPRT" | "LPRT";
 
 export interface DataChannel {
   readonly ordinal: number;

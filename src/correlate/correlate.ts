@@ -1,25 +1,15 @@
-import { isTransfer } from "../ftp/command.ts";
+import { isNegotiation, isTransfer, verbFacts } from "../ftp/command.ts";
 import type { CommandEvent, ReplyEvent } from "../ftp/control-event.ts";
 import type { Exchange } from "../ftp/exchange.ts";
-import { NEGOTIATION_VERBS } from "../ftp/exchange.ts";
 import {
+  endpointOfReply,
   isEpsvAll,
+  NEGOTIATIONS,
+  type NegotiationVerb,
   type ParsedEndpoint,
-  parse227,
-  parse228,
-  parse229,
-  parseEprt,
-  parseLprt,
-  parsePort,
+  passiveVerbOf,
 } from "../ftp/negotiation.ts";
-import type {
-  ChannelFacts,
-  ChannelMode,
-  MatchedConnection,
-  NegotiationFacts,
-  NegotiationVerb,
-  TransferFacts,
-} from "./data-channel.ts";
+import type { ChannelFacts, MatchedConnection, NegotiationFacts, TransferFacts } from "./data-channel.ts";
 import { inferNegotiation } from "./inferred-negotiation.ts";
 import { matchCandidates, type NegotiationWindow } from "./match.ts";
 import { type SessionFacts, timeOf } from "./session-facts.ts";
@@ -88,7 +78,7 @@ export function correlate(session: SessionFacts): ChannelFacts[] {
 
 /** Whether an exchange negotiates a data connection, or asks for a transfer. */
 function concernsData({ command, replies }: Exchange): boolean {
-  if (command) return NEGOTIATION_VERBS.has(command.verb) || isTransfer(command.verb);
+  if (command) return isNegotiation(command.verb) || isTransfer(command.verb);
   return verbOfReply(replies[0]) !== undefined;
 }
 
@@ -303,13 +293,13 @@ function beforeReply(command: CommandEvent, reply: ReplyEvent | null): boolean {
 /** The negotiation in an exchange, or in a 227/228/229 whose command the capture missed; undefined when it is none. */
 function negotiationOf(exchange: Exchange, duringTransfer: boolean): NegotiationFacts | undefined {
   const { command, final } = exchange;
-  const verb = command ? normalVerb(command, final) : verbOfReply(exchange.replies[0]);
+  const verb = command ? verbOfCommand(command, final) : verbOfReply(exchange.replies[0]);
   if (verb === undefined) return undefined;
-  const mode: ChannelMode = verb === "PASV" || verb === "EPSV" || verb === "LPSV" ? "passive" : "active";
+  const { mode } = NEGOTIATIONS[verb];
   const reply = final ?? exchange.replies[0] ?? null;
   const granted = reply !== null && reply.code >= 200 && reply.code < 300;
   const parsed =
-    mode === "active" ? parseActive(verb, command) : granted && reply ? parsePassive(verb, reply) : undefined;
+    mode === "active" ? endpointAsked(verb, command) : granted && reply ? endpointGranted(verb, reply) : undefined;
   const advertised =
     parsed !== undefined && "port" in parsed && (mode === "passive" || command !== null)
       ? { address: parsed.address, port: parsed.port }
@@ -328,34 +318,27 @@ function negotiationOf(exchange: Exchange, duringTransfer: boolean): Negotiation
   };
 }
 
-function normalVerb(command: CommandEvent, final: ReplyEvent | null): NegotiationVerb | undefined {
-  if (!NEGOTIATION_VERBS.has(command.verb)) return undefined;
-  if (command.verb === "EPSV" && isEpsvAll(command.argument)) return undefined;
-  if (command.verb === "CPSV") return "PASV";
-  if (command.verb === "SPSV") return final?.code === 229 ? "EPSV" : "PASV";
-  return command.verb as NegotiationVerb;
+function verbOfCommand({ verb, argument }: CommandEvent, final: ReplyEvent | null): NegotiationVerb | undefined {
+  if (verb === "EPSV" && isEpsvAll(argument)) return undefined;
+  const facts = verbFacts(verb);
+  // SPSV is answered as PASV is, or as EPSV.
+  const granted = final && facts?.completedBy?.includes(final.code) ? passiveVerbOf(final.code) : undefined;
+  return facts?.negotiates && (granted ?? facts.negotiates);
 }
 
 function verbOfReply(reply: ReplyEvent | undefined): NegotiationVerb | undefined {
   if (reply === undefined) return undefined;
   // A 227 without an address, such as Pure-FTPd's `227 Logout.`, negotiates nothing.
-  if (reply.code === 227) return parse227(reply.lines.join(" ")) ? "PASV" : undefined;
-  if (reply.code === 228) return parse228(reply.lines.join(" ")) ? "LPSV" : undefined;
-  if (reply.code === 229) return parse229(reply.lines.join(" ")) ? "EPSV" : undefined;
-  return undefined;
+  return endpointOfReply(reply.code, reply.lines.join(" ")) && passiveVerbOf(reply.code);
 }
 
-function parseActive(verb: NegotiationVerb, command: CommandEvent | null): ParsedEndpoint | undefined {
+function endpointAsked(verb: NegotiationVerb, command: CommandEvent | null): ParsedEndpoint | undefined {
   if (command === null || command.argument === null || command.cut) return undefined;
-  if (verb === "PORT") return parsePort(command.argument);
-  return verb === "EPRT" ? parseEprt(command.argument) : parseLprt(command.argument);
+  return NEGOTIATIONS[verb].parse(command.argument);
 }
 
-function parsePassive(verb: NegotiationVerb, reply: ReplyEvent): ParsedEndpoint | undefined {
-  const text = reply.lines.join(" ");
-  if (reply.cut) return undefined;
-  if (verb === "PASV") return parse227(text);
-  return verb === "EPSV" ? parse229(text) : parse228(text);
+function endpointGranted(verb: NegotiationVerb, reply: ReplyEvent): ParsedEndpoint | undefined {
+  return reply.cut ? undefined : NEGOTIATIONS[verb].parse(reply.lines.join(" "));
 }
 
 /** The attempt that decides the channel: one that carried data, else one that was established, else the last. */

@@ -1,10 +1,8 @@
 import type { CommandEvent, ReplyEvent } from "../ftp/control-event.ts";
 import type { Exchange } from "../ftp/exchange.ts";
+import type { ChannelMode, NegotiationVerb } from "../ftp/negotiation.ts";
 import type { Connection } from "../tcp/connection.ts";
 import type { Candidate } from "./session-facts.ts";
-
-export type NegotiationVerb = "PASV" | "EPSV" | "LPSV" | "PORT" | "EPRT" | "LPRT";
-export type ChannelMode = "passive" | "active";
 
 /** One PASV, EPSV, LPSV, PORT, EPRT or LPRT with its reply. */
 export interface NegotiationFacts {

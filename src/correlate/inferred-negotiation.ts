@@ -1,4 +1,5 @@
-import type { ChannelMode, InferredNegotiation } from "./data-channel.ts";
+import type { ChannelMode } from "../ftp/negotiation.ts";
+import type { InferredNegotiation } from "./data-channel.ts";
 import { ALERT_BYTES, looksPassive, type SealedWord, sealedWords } from "./sealed-word.ts";
 import type { SessionFacts } from "./session-facts.ts";
 

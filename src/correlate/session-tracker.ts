@@ -5,15 +5,7 @@ import { ControlSession, unspokenSecurity } from "../ftp/control-session.ts";
 import { DeferredDialogue, DialogueMemory } from "../ftp/deferred-dialogue.ts";
 import { inDialogueOrder } from "../ftp/dialogue-order.ts";
 import { pairExchanges } from "../ftp/exchange.ts";
-import {
-  type ParsedEndpoint,
-  parse227,
-  parse228,
-  parse229,
-  parseEprt,
-  parseLprt,
-  parsePort,
-} from "../ftp/negotiation.ts";
+import { endpointOfCommand, endpointOfReply, type ParsedEndpoint, passiveVerbOf } from "../ftp/negotiation.ts";
 import { identifyServer } from "../ftp/server-software.ts";
 import { isFtpEvidence, isOtherProtocol } from "../ftp/signature.ts";
 import { LIMITS } from "../limits.ts";
@@ -515,7 +507,7 @@ class TrackedSession implements ControlStream, Watcher {
 
   #noteReply(event: ReplyEvent): void {
     this.#lastServerTime = event.stamp.time;
-    if (event.code !== 227 && event.code !== 229) return;
+    if (passiveVerbOf(event.code) === undefined) return;
     this.#grantCut = event.cut;
     if (event.cut) this.#watchHost();
   }
@@ -740,15 +732,6 @@ class TrackedSession implements ControlStream, Watcher {
 
 /** The endpoint that a command or reply negotiates, if it is one that does. */
 function negotiatedEndpoint(event: ControlEvent): ParsedEndpoint | undefined {
-  if (event.kind === "command" && event.argument !== null) {
-    if (event.verb === "PORT") return parsePort(event.argument);
-    if (event.verb === "EPRT") return parseEprt(event.argument);
-    if (event.verb === "LPRT") return parseLprt(event.argument);
-  }
-  if (event.kind === "reply") {
-    if (event.code === 227) return parse227(event.lines.join(" "));
-    if (event.code === 229) return parse229(event.lines.join(" "));
-    if (event.code === 228) return parse228(event.lines.join(" "));
-  }
-  return undefined;
+  if (event.kind === "command" && event.argument !== null) return endpointOfCommand(event.verb, event.argument);
+  return event.kind === "reply" ? endpointOfReply(event.code, event.lines.join(" ")) : undefined;
 }

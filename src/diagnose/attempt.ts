@@ -1,6 +1,7 @@
-import type { ChannelFacts, ChannelMode, MatchedConnection } from "../correlate/data-channel.ts";
+import type { ChannelFacts, MatchedConnection } from "../correlate/data-channel.ts";
 import { type SessionFacts, timeOf } from "../correlate/session-facts.ts";
 import type { ReplyEvent } from "../ftp/control-event.ts";
+import type { ChannelMode } from "../ftp/negotiation.ts";
 import type { Connection, IcmpError } from "../tcp/connection.ts";
 import { REORDER_SECONDS } from "../tcp/early-packets.ts";
 import type { HalfConnection, Reset } from "../tcp/half-connection.ts";

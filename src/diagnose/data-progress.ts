@@ -1,5 +1,6 @@
 import type { ChannelFacts } from "../correlate/data-channel.ts";
 import { type SessionFacts, timeOf } from "../correlate/session-facts.ts";
+import { transferKind } from "../ftp/command.ts";
 import type { Connection } from "../tcp/connection.ts";
 import { earliestReset, type HalfConnection, type Reset } from "../tcp/half-connection.ts";
 import { type DataRecord, type DataRecords, type RecordWalk, wasSentAfter } from "../tls/data-records.ts";
@@ -40,7 +41,6 @@ export interface DataProgress {
 }
 
 /** Verbs whose data the client sends (RFC 959 section 4.1.3). */
-const UPLOADS: ReadonlySet<string> = new Set(["STOR", "STOU", "APPE"]);
 
 /** @returns undefined when the channel has no established connection */
 export const progressOf: (channel: ChannelFacts, session: SessionFacts) => DataProgress | undefined =
@@ -59,7 +59,7 @@ function readProgress(channel: ChannelFacts, session: SessionFacts): DataProgres
   const { records } = candidate;
   const clientSends =
     verb !== undefined
-      ? UPLOADS.has(verb)
+      ? transferKind(verb) === "upload"
       : (clientSendsUnderTls({ connection, records }, clientOriginates, session) ?? client.bytes > server.bytes);
   const sender = clientSends ? client : server;
   const receiver = clientSends ? server : client;

@@ -1,6 +1,7 @@
 import { isPrivateUse } from "../address.ts";
 import type { ChannelFacts, TransferFacts } from "../correlate/data-channel.ts";
 import { type SessionFacts, timeOf } from "../correlate/session-facts.ts";
+import { verbFacts } from "../ftp/command.ts";
 import type { CommandEvent, ReplyEvent } from "../ftp/control-event.ts";
 import { REORDER_SECONDS } from "../tcp/early-packets.ts";
 import type { Stamp } from "../tcp/stream-sink.ts";
@@ -356,13 +357,10 @@ function unheardWords({ session, channel }: ChannelContext): LimitId | null {
   return controlBlindness(session, "client", granted) ?? controlBlindness(session, "server", asked);
 }
 
-/** What clients still say between the negotiation and the transfer (curl: TYPE, SIZE, REST). */
-const PREPARES: ReadonlySet<string> = new Set(["TYPE", "SIZE", "MDTM", "REST", "MODE", "STRU", "OPTS", "ALLO", "NOOP"]);
-
 /** The client had time for more, or went on to something else, since the grant. */
 function isOver({ session, channel, capture }: ChannelContext): boolean {
   const left = session.client.finTime !== 0 || session.client.resetCount > 0;
-  const wentOn = channel.followedBy.some(({ command }) => command !== null && !PREPARES.has(command.verb));
+  const wentOn = channel.followedBy.some(({ command }) => command !== null && !verbFacts(command.verb)?.prepares);
   return left || wentOn || capture.now - channel.from >= ANSWER_SECONDS;
 }
 
@@ -504,11 +502,6 @@ export function announcedSize(session: SessionFacts, transfer: TransferFacts): A
   return sizeAsked(session, transfer);
 }
 
-/** Verbs after which a name may stand for another file, or for another length of it (RFC 959 section 4.1, RFC 3659 section 4). */
-const CHANGES_FILES: ReadonlySet<string> = new Set(
-  "CWD XCWD CDUP XCUP REIN USER TYPE STOR STOU APPE DELE RNTO SITE".split(" "),
-);
-
 /**
  * What SIZE said of the same name. It depends on the type in force (RFC 3659 section 4), so nothing that changes type, folder or file may
  * have been said between; and a file may still have been cut short by others, which is why more than `possible` cannot come of it.
@@ -518,7 +511,7 @@ function sizeAsked({ exchanges }: SessionFacts, { command }: TransferFacts): Ann
     ({ command: earlier }) =>
       earlier !== null &&
       earlier.startAt < command.startAt &&
-      (CHANGES_FILES.has(earlier.verb) || (earlier.verb === "SIZE" && earlier.argument === command.argument)),
+      (verbFacts(earlier.verb)?.changesFiles || (earlier.verb === "SIZE" && earlier.argument === command.argument)),
   );
   const reply = asked?.final;
   if (asked?.command?.verb !== "SIZE" || reply?.code !== 213 || asked.replyLost) return undefined;

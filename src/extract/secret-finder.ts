@@ -2,6 +2,8 @@ import { AnomalyLog } from "../anomaly.ts";
 import { type Command, isKnownVerb, parseCommand, secretsOf } from "../ftp/command.ts";
 import { ControlFraming, type FramingSink } from "../ftp/control-framing.ts";
 import type { Line } from "../ftp/line.ts";
+import { passiveVerbOf } from "../ftp/negotiation.ts";
+import { replyCode } from "../ftp/reply.ts";
 import { SecretMemory, withoutCredentials } from "../ftp/secret-text.ts";
 import type { ControlStream, Direction, GapReason, Stamp } from "../tcp/stream-sink.ts";
 import type { TlsRecord } from "../tls/record.ts";
@@ -101,11 +103,11 @@ export class SecretFinder implements ControlStream, FramingSink {
   #serverLine(line: Line): void {
     const { text, cut } = line;
     // The numbers of a negotiation are nobody's password.
-    const isNegotiation = /^22[789]/.test(text);
+    const isGrant = passiveVerbOf(replyCode(text)) !== undefined;
     // What does not begin like a reply may be a command that travels the wrong way.
     const command = /^\d{3}/.test(text) ? undefined : parseCommand(text, cut);
     const clean = command && isKnownVerb(command.verb) ? this.#publicText(text, command) : withoutCredentials(text);
-    this.#hideDifference("server", line, this.#secrets.scrub(clean, isNegotiation));
+    this.#hideDifference("server", line, this.#secrets.scrub(clean, isGrant));
   }
 
   /** A command line without what is secret of its argument. */

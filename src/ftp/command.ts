@@ -1,66 +1,80 @@
+import type { NegotiationVerb } from "./negotiation.ts";
 import { REDACTED, withoutCredentials, withoutCredentialsInName } from "./secret-text.ts";
 
 /**
  * Commands: the verbs of the field with their source beside each, and the parser of a command line (RFC 959 section 5.3).
  */
 
-/** How a data connection is negotiated. */
-export type NegotiationVerb = "PASV" | "EPSV" | "LPSV" | "PORT" | "EPRT" | "LPRT";
+/** What a transfer moves: a file to the server or from it, or a listing. */
+export type TransferKind = "upload" | "download" | "listing";
 
 /** What is known of a verb. */
 export interface VerbFacts {
   /** The RFC and section, or where it was found. */
   readonly source: string;
   /** It moves data over a data connection. */
-  readonly transfer?: true;
+  readonly transfer?: TransferKind;
   /** It negotiates a data connection, and means the same as this verb. */
   readonly negotiates?: NegotiationVerb;
+  /** Reply codes that complete it (RFC 959 section 5.4), the usual one first; without, any 2xx or 3xx does. 4xx and 5xx complete any verb. */
+  readonly completedBy?: readonly number[];
+  /** Codes that answer no verb but those that name them here, so that such a reply finds its command past others. */
+  readonly owns?: readonly number[];
+  /** A name may stand for another file behind it, or for another length of it (RFC 959 section 4.1, RFC 3659 section 4). */
+  readonly changesFiles?: true;
+  /** Clients still say it between the negotiation and the transfer (curl: TYPE, SIZE, REST). */
+  readonly prepares?: true;
+  /** Its argument names no file, directory, user or host. */
+  readonly namesNothing?: true;
   /** Its argument is a secret and never enters the model. */
   readonly secret?: true;
 }
 
+/** RFC 959 section 5.4: what completes a transfer; 226 answers nothing else but an ABOR. */
+const MOVES_DATA = { completedBy: [226, 250, 225], owns: [226] } as const;
+
 const VERB_TABLE = {
   // access control
-  USER: { source: "RFC 959 4.1.1" },
-  PASS: { source: "RFC 959 4.1.1", secret: true },
-  ACCT: { source: "RFC 959 4.1.1", secret: true },
-  CWD: { source: "RFC 959 4.1.1" },
-  CDUP: { source: "RFC 959 4.1.1" },
+  USER: { source: "RFC 959 4.1.1", completedBy: [230, 331, 332, 232, 336], owns: [230, 331], changesFiles: true },
+  PASS: { source: "RFC 959 4.1.1", secret: true, completedBy: [230, 332, 202], owns: [230] },
+  ACCT: { source: "RFC 959 4.1.1", secret: true, owns: [230] },
+  CWD: { source: "RFC 959 4.1.1", changesFiles: true },
+  CDUP: { source: "RFC 959 4.1.1", changesFiles: true },
   SMNT: { source: "RFC 959 4.1.1" },
-  REIN: { source: "RFC 959 4.1.1" },
-  QUIT: { source: "RFC 959 4.1.1" },
+  REIN: { source: "RFC 959 4.1.1", changesFiles: true },
+  QUIT: { source: "RFC 959 4.1.1", completedBy: [221], owns: [221], namesNothing: true },
   // transfer parameters
-  PORT: { source: "RFC 959 4.1.2", negotiates: "PORT" },
-  PASV: { source: "RFC 959 4.1.2", negotiates: "PASV" },
-  TYPE: { source: "RFC 959 4.1.2" },
-  STRU: { source: "RFC 959 4.1.2" },
-  MODE: { source: "RFC 959 4.1.2" },
+  PORT: { source: "RFC 959 4.1.2", negotiates: "PORT", completedBy: [200] },
+  PASV: { source: "RFC 959 4.1.2", negotiates: "PASV", completedBy: [227], owns: [227] },
+  TYPE: { source: "RFC 959 4.1.2", completedBy: [200], changesFiles: true, prepares: true, namesNothing: true },
+  STRU: { source: "RFC 959 4.1.2", prepares: true, namesNothing: true },
+  MODE: { source: "RFC 959 4.1.2", prepares: true, namesNothing: true },
   // service
-  RETR: { source: "RFC 959 4.1.3", transfer: true },
-  STOR: { source: "RFC 959 4.1.3", transfer: true },
-  STOU: { source: "RFC 959 4.1.3", transfer: true },
-  APPE: { source: "RFC 959 4.1.3", transfer: true },
-  ALLO: { source: "RFC 959 4.1.3" },
-  REST: { source: "RFC 959 4.1.3, RFC 3659 5" },
-  RNFR: { source: "RFC 959 4.1.3" },
-  RNTO: { source: "RFC 959 4.1.3" },
-  ABOR: { source: "RFC 959 4.1.3" },
-  DELE: { source: "RFC 959 4.1.3" },
+  RETR: { source: "RFC 959 4.1.3", transfer: "download", ...MOVES_DATA },
+  STOR: { source: "RFC 959 4.1.3", transfer: "upload", ...MOVES_DATA, changesFiles: true },
+  STOU: { source: "RFC 959 4.1.3", transfer: "upload", ...MOVES_DATA, changesFiles: true },
+  APPE: { source: "RFC 959 4.1.3", transfer: "upload", ...MOVES_DATA, changesFiles: true },
+  ALLO: { source: "RFC 959 4.1.3", prepares: true, namesNothing: true },
+  REST: { source: "RFC 959 4.1.3, RFC 3659 5", completedBy: [350], owns: [350], prepares: true, namesNothing: true },
+  RNFR: { source: "RFC 959 4.1.3", owns: [350] },
+  RNTO: { source: "RFC 959 4.1.3", changesFiles: true },
+  ABOR: { source: "RFC 959 4.1.3", owns: [226], namesNothing: true },
+  DELE: { source: "RFC 959 4.1.3", changesFiles: true },
   RMD: { source: "RFC 959 4.1.3" },
-  MKD: { source: "RFC 959 4.1.3" },
-  PWD: { source: "RFC 959 4.1.3" },
-  LIST: { source: "RFC 959 4.1.3", transfer: true },
-  NLST: { source: "RFC 959 4.1.3", transfer: true },
-  SITE: { source: "RFC 959 4.1.3" },
-  SYST: { source: "RFC 959 4.1.3" },
-  STAT: { source: "RFC 959 4.1.3" },
-  HELP: { source: "RFC 959 4.1.3" },
-  NOOP: { source: "RFC 959 4.1.3" },
+  MKD: { source: "RFC 959 4.1.3", owns: [257] },
+  PWD: { source: "RFC 959 4.1.3", completedBy: [257, 250], owns: [257] },
+  LIST: { source: "RFC 959 4.1.3", transfer: "listing", ...MOVES_DATA },
+  NLST: { source: "RFC 959 4.1.3", transfer: "listing", ...MOVES_DATA },
+  SITE: { source: "RFC 959 4.1.3", changesFiles: true },
+  SYST: { source: "RFC 959 4.1.3", completedBy: [215], owns: [215], namesNothing: true },
+  STAT: { source: "RFC 959 4.1.3", owns: [213, 211] },
+  HELP: { source: "RFC 959 4.1.3", owns: [211], namesNothing: true },
+  NOOP: { source: "RFC 959 4.1.3", completedBy: [200], prepares: true, namesNothing: true },
   // before RFC 959: directory commands (RFC 775, RFC 1123 4.1.3.1), mail (RFC 765)
-  XCUP: { source: "RFC 775" },
-  XCWD: { source: "RFC 775" },
-  XMKD: { source: "RFC 775" },
-  XPWD: { source: "RFC 775" },
+  XCUP: { source: "RFC 775", changesFiles: true },
+  XCWD: { source: "RFC 775", changesFiles: true },
+  XMKD: { source: "RFC 775", owns: [257] },
+  XPWD: { source: "RFC 775", completedBy: [257, 250], owns: [257] },
   XRMD: { source: "RFC 775" },
   MLFL: { source: "RFC 765" },
   MAIL: { source: "RFC 765" },
@@ -70,29 +84,29 @@ const VERB_TABLE = {
   MRSQ: { source: "RFC 765" },
   MRCP: { source: "RFC 765" },
   // security; MIC, CONF and ENC carry whole commands, PASS among them, at best encrypted
-  AUTH: { source: "RFC 2228 3" },
+  AUTH: { source: "RFC 2228 3", completedBy: [234, 334, 335, 235], owns: [234], namesNothing: true },
   ADAT: { source: "RFC 2228 3", secret: true },
-  PBSZ: { source: "RFC 2228 3" },
-  PROT: { source: "RFC 2228 3" },
+  PBSZ: { source: "RFC 2228 3", completedBy: [200], namesNothing: true },
+  PROT: { source: "RFC 2228 3", completedBy: [200], namesNothing: true },
   CCC: { source: "RFC 2228 3" },
   MIC: { source: "RFC 2228 3", secret: true },
   CONF: { source: "RFC 2228 3", secret: true },
   ENC: { source: "RFC 2228 3", secret: true },
   // features, addresses, languages, machine-readable listings, virtual hosts
-  FEAT: { source: "RFC 2389 3" },
-  OPTS: { source: "RFC 2389 4" },
-  EPRT: { source: "RFC 2428 2", negotiates: "EPRT" },
-  EPSV: { source: "RFC 2428 3", negotiates: "EPSV" },
-  LPRT: { source: "RFC 1639", negotiates: "LPRT" },
-  LPSV: { source: "RFC 1639", negotiates: "LPSV" },
-  LANG: { source: "RFC 2640 4.1" },
-  MDTM: { source: "RFC 3659 3" },
-  SIZE: { source: "RFC 3659 4" },
+  FEAT: { source: "RFC 2389 3", completedBy: [211, 214], owns: [211], namesNothing: true },
+  OPTS: { source: "RFC 2389 4", prepares: true, namesNothing: true },
+  EPRT: { source: "RFC 2428 2", negotiates: "EPRT", completedBy: [200] },
+  EPSV: { source: "RFC 2428 3; 200 answers EPSV ALL (4)", negotiates: "EPSV", completedBy: [229, 200], owns: [229] },
+  LPRT: { source: "RFC 1639", negotiates: "LPRT", completedBy: [200] },
+  LPSV: { source: "RFC 1639", negotiates: "LPSV", completedBy: [228], owns: [228] },
+  LANG: { source: "RFC 2640 4.1", namesNothing: true },
+  MDTM: { source: "RFC 3659 3", completedBy: [213], owns: [213], prepares: true },
+  SIZE: { source: "RFC 3659 4", completedBy: [213], owns: [213], prepares: true },
   MLST: { source: "RFC 3659 7" },
-  MLSD: { source: "RFC 3659 7", transfer: true },
+  MLSD: { source: "RFC 3659 7", transfer: "listing", ...MOVES_DATA },
   HOST: { source: "RFC 7151 3" },
   // drafts
-  MFMT: { source: "draft-somers-ftp-mfxx" },
+  MFMT: { source: "draft-somers-ftp-mfxx", owns: [213] },
   MFCT: { source: "draft-somers-ftp-mfxx" },
   MFF: { source: "draft-somers-ftp-mfxx" },
   HASH: { source: "draft-bryan-ftpext-hash" },
@@ -104,11 +118,21 @@ const VERB_TABLE = {
   RMDA: { source: "draft-peterson-streamlined-ftp-command-extensions" },
   COMB: { source: "draft-peterson-streamlined-ftp-command-extensions" },
   // found in the field
-  CLNT: { source: "sent by FileZilla, lftp, NcFTP: the client's name" },
+  CLNT: { source: "sent by FileZilla, lftp, NcFTP: the client's name", namesNothing: true },
   PRET: { source: "DrFTPD; lftp sends it to Pure-FTPd: what the next PASV is for" },
-  SPSV: { source: "Pure-FTPd: passive, port only", negotiates: "PASV" },
-  CPSV: { source: "glFTPd, DrFTPD: PASV with the server as TLS client (secure FXP)", negotiates: "PASV" },
-  "P@SW": { source: "PASV as old firewalls rewrote it; listed by Zeek, wu-ftpd", negotiates: "PASV" },
+  SPSV: { source: "Pure-FTPd: passive, port only", negotiates: "PASV", completedBy: [227, 229], owns: [227, 229] },
+  CPSV: {
+    source: "glFTPd, DrFTPD: PASV with the server as TLS client (secure FXP)",
+    negotiates: "PASV",
+    completedBy: [227],
+    owns: [227],
+  },
+  "P@SW": {
+    source: "PASV as old firewalls rewrote it; listed by Zeek, wu-ftpd",
+    negotiates: "PASV",
+    completedBy: [227],
+    owns: [227],
+  },
   SSCN: { source: "RaidenFTPD, glFTPd, Serv-U: which side is TLS client (secure FXP)" },
   ESTA: { source: "Pure-FTPd: extended status of FXP" },
   ESTP: { source: "Pure-FTPd: extended status of FXP" },
@@ -170,6 +194,9 @@ export interface Command {
   readonly argument: string | null;
 }
 
+/** The verbs of the table, in capitals. */
+export const VERBS: readonly string[] = [...KNOWN.keys()];
+
 /** What is known of a verb in capitals; undefined for verbs of which nothing is. */
 export function verbFacts(verb: string): VerbFacts | undefined {
   return KNOWN.get(verb)?.facts;
@@ -180,9 +207,14 @@ export function isKnownVerb(verb: string): boolean {
   return KNOWN.has(verb);
 }
 
+/** What the verb (in capitals) moves over a data connection; undefined when it moves nothing. */
+export function transferKind(verb: string): TransferKind | undefined {
+  return KNOWN.get(verb)?.facts.transfer;
+}
+
 /** Whether the verb (in capitals) moves data over a data connection: RETR, STOR, STOU, APPE, LIST, NLST, MLSD. */
 export function isTransfer(verb: string): boolean {
-  return KNOWN.get(verb)?.facts.transfer === true;
+  return transferKind(verb) !== undefined;
 }
 
 /** The negotiation that the verb (in capitals) asks for; undefined when it is none. */

@@ -7,6 +7,7 @@ import type { ControlEvent, ReplyEvent } from "./control-event.ts";
 import { ControlFraming, type FramingSink } from "./control-framing.ts";
 import { type ControlSecurity, type ControlSecurityState, SecurityTracker } from "./control-security.ts";
 import type { Line } from "./line.ts";
+import { passiveVerbOf } from "./negotiation.ts";
 import { ReplyAssembler, type ReplySink } from "./reply.ts";
 import { SecretMemory } from "./secret-text.ts";
 
@@ -161,9 +162,9 @@ export class ControlSession implements ControlStream, FramingSink, ReplySink {
   #scrub(reply: ReplyEvent): void {
     const { code, lines } = reply;
     // The numbers of a negotiation are nobody's password.
-    const isNegotiation = code >= 227 && code <= 229;
+    const isGrant = passiveVerbOf(code) !== undefined;
     for (let i = 0; i < lines.length; i++) {
-      const clean = this.#secrets.scrub(lines[i], isNegotiation);
+      const clean = this.#secrets.scrub(lines[i], isGrant);
       if (clean === lines[i]) continue;
       // Not in the lines themselves, which other sessions may share.
       (reply as { lines: readonly string[] }).lines = reply.lines.with(i, clean);

@@ -1,4 +1,5 @@
 import type { ControlStream, Direction, Stamp } from "../tcp/stream-sink.ts";
+import { ACTIVE_VERBS, passiveVerbOf } from "./negotiation.ts";
 
 /**
  * What both ends say before a session negotiates anything means nothing to other connections, and need not be understood before the session
@@ -31,13 +32,11 @@ const CR = 0x0d;
 const TAB = 0x09;
 const SPACE = 0x20;
 const TILDE = 0x7e;
-const DIGIT_TWO = 0x32;
-const DIGIT_SEVEN = 0x37;
-const DIGIT_NINE = 0x39;
+const ZERO = 0x30;
 /** The commands that negotiate by themselves, as four letters in capitals. */
-const PORT = 0x504f5254;
-const EPRT = 0x45505254;
-const LPRT = 0x4c505254;
+const ACTIVE_WORDS = ACTIVE_VERBS.map(
+  (verb) => (verb.charCodeAt(0) << 24) | (verb.charCodeAt(1) << 16) | (verb.charCodeAt(2) << 8) | verb.charCodeAt(3),
+);
 const CAPITALS = 0xdfdfdfdf | 0;
 
 /** One megabyte of blocks. */
@@ -183,17 +182,18 @@ function linesThatCanWait(ofClient: boolean, bytes: Uint8Array, from: number, to
   return lines;
 }
 
-/** It begins with a letter (what stands before a verb takes a closer look), and is neither PORT nor EPRT nor LPRT. */
+/** It begins with a letter (what stands before a verb takes a closer look), and negotiates nothing by itself. */
 function isCommandThatCanWait(bytes: Uint8Array, at: number, to: number): boolean {
   const capital = bytes[at] & 0xdf;
   if (capital < 0x41 || capital > 0x5a) return false;
   if (to - at < 4) return true;
   const verb = ((bytes[at] << 24) | (bytes[at + 1] << 16) | (bytes[at + 2] << 8) | bytes[at + 3]) & CAPITALS;
-  return verb !== PORT && verb !== EPRT && verb !== LPRT;
+  return !ACTIVE_WORDS.includes(verb);
 }
 
-/** Whether it begins like 227, 228 or 229. */
+/** Whether it begins like a reply that names an endpoint: 227, 228 or 229. */
 function isGrant(bytes: Uint8Array, at: number, to: number): boolean {
-  if (to - at < 3 || bytes[at] !== DIGIT_TWO || bytes[at + 1] !== DIGIT_TWO) return false;
-  return bytes[at + 2] >= DIGIT_SEVEN && bytes[at + 2] <= DIGIT_NINE;
+  if (to - at < 3) return false;
+  const code = (bytes[at] - ZERO) * 100 + (bytes[at + 1] - ZERO) * 10 + bytes[at + 2] - ZERO;
+  return passiveVerbOf(code) !== undefined;
 }

@@ -1,5 +1,6 @@
 import type { AnomalyLog } from "../anomaly.ts";
 import { LIMITS } from "../limits.ts";
+import { isNegotiation, isTransfer, VERBS, verbFacts } from "./command.ts";
 import type { CommandEvent, ControlEvent, ReplyEvent } from "./control-event.ts";
 
 /**
@@ -36,75 +37,27 @@ interface WaitingExchange extends AskedExchange {
   behindHole: boolean;
 }
 
-/** Reply codes that complete a verb successfully; 4xx and 5xx fit any verb. Verbs not named here take any 2xx or 3xx. */
-const COMPLETES: Readonly<Record<string, readonly number[]>> = {
-  PASV: [227], // RFC 959
-  CPSV: [227],
-  EPSV: [229, 200], // RFC 2428; 200 answers EPSV ALL
-  LPSV: [228], // RFC 1639
-  SPSV: [227, 229],
-  PORT: [200],
-  EPRT: [200],
-  LPRT: [200],
-  RETR: [226, 250, 225],
-  STOR: [226, 250, 225],
-  STOU: [226, 250, 225],
-  APPE: [226, 250, 225],
-  LIST: [226, 250, 225],
-  NLST: [226, 250, 225],
-  MLSD: [226, 250, 225],
-  QUIT: [221],
-  USER: [230, 331, 332, 232, 336],
-  PASS: [230, 332, 202],
-  AUTH: [234, 334, 335, 235],
-  TYPE: [200],
-  SIZE: [213],
-  MDTM: [213],
-  PWD: [257, 250],
-  XPWD: [257, 250],
-  FEAT: [211, 214],
-  SYST: [215],
-  REST: [350],
-  NOOP: [200],
-  PBSZ: [200],
-  PROT: [200],
-};
+/** What completes a verb (`command.ts`); those not named here take any 2xx or 3xx. */
+const COMPLETES: Readonly<Record<string, readonly number[]>> = Object.fromEntries(
+  VERBS.flatMap((verb) => {
+    const codes = verbFacts(verb)?.completedBy;
+    return codes ? [[verb, codes]] : [];
+  }),
+);
 
 /** Replies that belong to exactly these verbs, so that they find their command past others. */
-const SPECIFIC: Readonly<Record<number, readonly string[]>> = {
-  227: ["PASV", "CPSV", "SPSV"],
-  228: ["LPSV"],
-  229: ["EPSV", "SPSV"],
-  226: ["RETR", "STOR", "STOU", "APPE", "LIST", "NLST", "MLSD", "ABOR"],
-  221: ["QUIT"],
-  213: ["SIZE", "MDTM", "STAT", "MFMT"],
-  230: ["PASS", "USER", "ACCT"],
-  331: ["USER"],
-  257: ["PWD", "XPWD", "MKD", "XMKD"],
-  215: ["SYST"],
-  211: ["FEAT", "STAT", "HELP"],
-  350: ["REST", "RNFR"],
-  234: ["AUTH"],
-};
+const SPECIFIC: Readonly<Record<number, readonly string[]>> = byCode();
 
-/** Verbs that are answered by 1xx and open a data connection (RFC 959 section 4.1.3, RFC 3659 section 7). */
-export const TRANSFER_VERBS: ReadonlySet<string> = new Set(["RETR", "STOR", "STOU", "APPE", "LIST", "NLST", "MLSD"]);
-
-/** Verbs that negotiate a data channel (RFC 959, RFC 2428, RFC 1639). */
-export const NEGOTIATION_VERBS: ReadonlySet<string> = new Set([
-  "PASV",
-  "EPSV",
-  "LPSV",
-  "PORT",
-  "EPRT",
-  "LPRT",
-  "SPSV",
-  "CPSV",
-]);
+function byCode(): Record<number, string[]> {
+  const verbs: Record<number, string[]> = {};
+  for (const verb of VERBS)
+    for (const code of verbFacts(verb)?.owns ?? []) verbs[code] = [...(verbs[code] ?? []), verb];
+  return verbs;
+}
 
 function fits(verb: string, code: number): boolean {
   if (code >= 400 && code < 600) return true;
-  if (code < 200) return TRANSFER_VERBS.has(verb);
+  if (code < 200) return isTransfer(verb);
   const completes = COMPLETES[verb];
   if (completes === undefined) {
     const owners = SPECIFIC[code];
@@ -117,7 +70,7 @@ function fits(verb: string, code: number): boolean {
 const TOLD_APART: ReadonlySet<string> = new Set([
   ...Object.keys(COMPLETES),
   ...Object.values(SPECIFIC).flat(),
-  ...TRANSFER_VERBS,
+  ...VERBS.filter(isTransfer),
 ]);
 
 /** How many commands there are of each verb, those of {@link TOLD_APART} by name: whether any fits a reply is known without asking each. */
@@ -231,7 +184,7 @@ function unasked(reply: ReplyEvent): Exchange {
  */
 function wasAnsweredTooSoon({ command, final }: WaitingExchange, { code }: ReplyEvent): boolean {
   if (final === null || final.code < 400 || final.code === 421) return false;
-  return !TRANSFER_VERBS.has(command.verb) && isItsYes(command.verb, code);
+  return !isTransfer(command.verb) && isItsYes(command.verb, code);
 }
 
 /** The reply is one by which this verb is told. */
@@ -271,7 +224,7 @@ class Holes {
 /** Whether the reply fits other commands as well: it is negative, and does not speak of a data connection (425, 426) as only a transfer's can. */
 function isAnyones({ code }: ReplyEvent, { verb }: CommandEvent): boolean {
   if (code < 400) return false;
-  return !((code === 425 || code === 426) && TRANSFER_VERBS.has(verb));
+  return !((code === 425 || code === 426) && isTransfer(verb));
 }
 
 /** From so many commands on that wait at once their verbs are counted; fewer, as nearly always, are asked one by one. */
@@ -369,7 +322,7 @@ class WaitingCommands {
       if (isUnderWay(passed)) continue;
       passed.replyLost = passed.behindHole;
       this.#remove(i);
-      if (!passed.behindHole && NEGOTIATION_VERBS.has(passed.command.verb)) {
+      if (!passed.behindHole && isNegotiation(passed.command.verb)) {
         this.#passed.push(passed);
         if (this.#passed.length > MAX_PASSED) this.#passed.shift();
       }
@@ -439,5 +392,5 @@ const isOpen = ({ behindHole }: WaitingExchange) => !behindHole;
 
 /** A transfer that has been answered but not completed. */
 function isUnderWay({ command, replies }: WaitingExchange): boolean {
-  return TRANSFER_VERBS.has(command.verb) && replies.length > 0;
+  return isTransfer(command.verb) && replies.length > 0;
 }

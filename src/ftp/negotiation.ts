@@ -31,6 +31,61 @@ export type ParsedEndpoint = NegotiatedEndpoint | MalformedEndpoint;
 
 const MAX_PORT = 65535;
 
+/** Who listens on the data connection's port: the server in passive mode, the client in active mode (RFC 959 section 3.2). */
+export type ChannelMode = "passive" | "active";
+
+/** How a data connection is negotiated. */
+interface NegotiationForm {
+  readonly mode: ChannelMode;
+  /** The reply that grants it. */
+  readonly code: number;
+  /** Reads the endpoint from the text that names it: of the reply in passive mode, of the command's argument in active mode. */
+  readonly parse: (text: string, cut?: boolean) => ParsedEndpoint | undefined;
+}
+
+/** The forms of negotiation, by the command that asks for one; verbs that mean the same as one of them are in `command.ts`. */
+export const NEGOTIATIONS = {
+  PASV: { mode: "passive", code: 227, parse: parse227 }, // RFC 959 section 4.1.2
+  EPSV: { mode: "passive", code: 229, parse: parse229 }, // RFC 2428 section 3
+  LPSV: { mode: "passive", code: 228, parse: parse228 }, // RFC 1639
+  PORT: { mode: "active", code: 200, parse: parsePort }, // RFC 959 section 4.1.2
+  EPRT: { mode: "active", code: 200, parse: parseEprt }, // RFC 2428 section 2
+  LPRT: { mode: "active", code: 200, parse: parseLprt }, // RFC 1639
+} as const satisfies Readonly<Record<string, NegotiationForm>>;
+
+export type NegotiationVerb = keyof typeof NEGOTIATIONS;
+
+/** The negotiations whose reply names the endpoint, by its code. */
+const PASSIVE: ReadonlyMap<number, NegotiationVerb> = new Map(
+  (Object.keys(NEGOTIATIONS) as NegotiationVerb[])
+    .filter((verb) => NEGOTIATIONS[verb].mode === "passive")
+    .map((verb) => [NEGOTIATIONS[verb].code, verb]),
+);
+
+/** The codes of replies that name an endpoint: 227, 228, 229. */
+export const PASSIVE_CODES: readonly number[] = [...PASSIVE.keys()];
+
+/** The verb whose grant a reply of this code is, naming the endpoint; undefined for all other codes. */
+export function passiveVerbOf(code: number): NegotiationVerb | undefined {
+  return PASSIVE.get(code);
+}
+
+/** The endpoint that a reply names (227, 228, 229); undefined for all other codes too. */
+export function endpointOfReply(code: number, text: string): ParsedEndpoint | undefined {
+  const verb = PASSIVE.get(code);
+  return verb && NEGOTIATIONS[verb].parse(text);
+}
+
+/** The commands that name the endpoint themselves: PORT, EPRT, LPRT. */
+export const ACTIVE_VERBS: readonly string[] = Object.entries(NEGOTIATIONS).flatMap(([verb, { mode }]) =>
+  mode === "active" ? [verb] : [],
+);
+
+/** The endpoint that a command's argument names; undefined for all verbs but {@link ACTIVE_VERBS} too. */
+export function endpointOfCommand(verb: string, argument: string): ParsedEndpoint | undefined {
+  return ACTIVE_VERBS.includes(verb) ? NEGOTIATIONS[verb as NegotiationVerb].parse(argument) : undefined;
+}
+
 /** Address families of RFC 2428 section 2 (IANA address family numbers). */
 const EPRT_FAMILY: Readonly<Record<string, 4 | 6>> = { "1": 4, "2": 6 };
 

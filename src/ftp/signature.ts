@@ -2,7 +2,7 @@ import type { PayloadSignature } from "../tcp/connection-table.ts";
 import { rememberingTexts } from "../text-memory.ts";
 import type { ControlEvent } from "./control-event.ts";
 import { decodeText } from "./line.ts";
-import { parse227, parse228, parse229 } from "./negotiation.ts";
+import { endpointOfReply, PASSIVE_CODES } from "./negotiation.ts";
 import { replyCode } from "./reply.ts";
 
 /**
@@ -154,7 +154,7 @@ export const SIGNATURE_4 = { none: 0, client: 1, server: 2 } as const;
 /** Codes with a sign, by code: 1. */
 const CODE_HAS_SIGN = new Uint8Array(700);
 for (const code of Object.keys(REPLY_SIGNS)) CODE_HAS_SIGN[Number(code)] = 1;
-CODE_HAS_SIGN[228] = 1;
+for (const code of PASSIVE_CODES) CODE_HAS_SIGN[code] = 1;
 
 /** The first four bytes of all verbs with a sign, letters in capitals: an open hash table of 256 places, 0 where empty. */
 const VERB_KEYS = new Int32Array(256);
@@ -234,8 +234,7 @@ function commandStrength(line: string): Strength | undefined {
 }
 
 function replyStrength(code: number, text: string): Strength | undefined {
-  const parse = code === 227 ? parse227 : code === 228 ? parse228 : code === 229 ? parse229 : undefined;
-  if (parse?.(text)) return "certain";
+  if (endpointOfReply(code, text)) return "certain";
   return strengthOf(REPLY_SIGNS[code], text);
 }
 

@@ -3,6 +3,7 @@ import { type Endpoint, formatAddress, parseAddress } from "../address.ts";
 import type { AnalysisSummary, CaptureSummary, Control, DataChannel, Evidence, Finding, Session } from "../analysis.ts";
 import type { CauseId, LimitId } from "../diagnose/cause.ts";
 import { CAUSE_GROUPS, CAUSE_TEXT } from "../diagnose/cause-text.ts";
+import { transferKind } from "../ftp/command.ts";
 import type { ReportSource } from "./format.ts";
 import { safeData, safeJson } from "./safe-text.ts";
 
@@ -165,13 +166,10 @@ export function errorReplyOf(channel: DataChannel): number | undefined {
   return repliesOf(channel).findLast((code) => code >= 400);
 }
 
-/** Verbs whose argument is a file (RFC 959); that of LIST and its kin is a directory or a pattern. */
-const FILE_VERBS: readonly string[] = ["RETR", "STOR", "STOU", "APPE"];
-
-/** The file that a channel was for, with its name alone; undefined for a listing. */
+/** The file that a channel was for, with its name alone; undefined for a listing, whose argument is a directory or a pattern. */
 export function fileOf({ transfer }: DataChannel): { name: string; path: string } | undefined {
-  if (!transfer || transfer.path === null || transfer.path === "" || !FILE_VERBS.includes(transfer.verb))
-    return undefined;
+  if (!transfer || transfer.path === null || transfer.path === "") return undefined;
+  if (transferKind(transfer.verb) === "listing") return undefined;
   const name = transfer.path.slice(transfer.path.lastIndexOf("/") + 1);
   return { name: name === "" ? transfer.path : name, path: transfer.path };
 }

@@ -1,5 +1,6 @@
 import type { AnalysisSummary, Confidence, DataChannel, Session } from "../analysis.ts";
 import { CAUSE_TEXT } from "../diagnose/cause-text.ts";
+import { type TransferKind, transferKind } from "../ftp/command.ts";
 import {
   addressesOf,
   type ChannelEnds,
@@ -98,20 +99,17 @@ const CONFIDENCES = {
   possible: { id: 1, caption: "Low" },
 } as const satisfies Readonly<Record<Confidence, Caption>>;
 
-/** activity_id of FTP Activity by the verb of the transfer (events/network/ftp_activity.json). */
-const ACTIVITIES: Readonly<Record<string, Caption>> = {
-  STOR: { id: 1, caption: "Put" },
-  STOU: { id: 1, caption: "Put" },
-  APPE: { id: 1, caption: "Put" },
-  RETR: { id: 2, caption: "Get" },
-  LIST: { id: 6, caption: "List" },
-  NLST: { id: 6, caption: "List" },
-  MLSD: { id: 6, caption: "List" },
-};
+/** activity_id of FTP Activity (events/network/ftp_activity.json). */
+const ACTIVITIES = {
+  upload: { id: 1, caption: "Put" },
+  download: { id: 2, caption: "Get" },
+  listing: { id: 6, caption: "List" },
+} as const satisfies Readonly<Record<TransferKind, Caption>>;
 
 function activityOf({ transfer }: DataChannel): Caption {
   if (!transfer) return { id: 0, caption: "Unknown" };
-  return Object.hasOwn(ACTIVITIES, transfer.verb) ? ACTIVITIES[transfer.verb] : { id: 99, caption: "Other" };
+  const kind = transferKind(transfer.verb);
+  return kind ? ACTIVITIES[kind] : { id: 99, caption: "Other" };
 }
 
 /** The numbers and names by which OCSF tells events apart. */

@@ -3,6 +3,7 @@ import { parseAddress } from "../address.ts";
 import type { AnalysisSummary, Session } from "../analysis.ts";
 import type { Conversation, ConversationEvent } from "../conversation.ts";
 import { communityIdOf } from "../correlate/session-id.ts";
+import { verbFacts } from "../ftp/command.ts";
 import type { ReportWriter } from "./format.ts";
 import { AddressPermutation } from "./redact-address.ts";
 import type { Redactable } from "./redactable.ts";
@@ -133,7 +134,7 @@ class Redactor {
     const space = text.indexOf(" ");
     if (kind !== "command" || space < 0) return undefined;
     const [verb, argument] = [text.slice(0, space), text.slice(space + 1)];
-    if (argument === "" || NAMELESS_VERBS.has(verb)) return undefined;
+    if (argument === "" || namesNothing(verb)) return undefined;
     const hidden: Redactable = verb === "USER" ? "user" : "path";
     if (!this.#hides.has(hidden)) return undefined;
     return { text: argument, token: hidden === "user" ? this.#user(argument) : this.#path(argument) };
@@ -223,12 +224,12 @@ class Redactor {
   }
 }
 
-/** Verbs whose argument names no file, directory, user or host (RFC 959, 2228, 2389, 2428, 2640, 3659). */
-const NAMELESS_VERBS: ReadonlySet<string> = new Set(
-  "TYPE MODE STRU REST ALLO PORT EPRT LPRT PASV EPSV LPSV AUTH PROT PBSZ OPTS FEAT LANG HELP NOOP ABOR QUIT SYST CLNT".split(
-    " ",
-  ),
-);
+/** Whether a verb's argument names no file, directory, user or host: addresses and ports are another matter. */
+function namesNothing(verb: string): boolean {
+  const facts = verbFacts(verb);
+  return facts?.namesNothing === true || facts?.negotiates !== undefined;
+}
+
 /** What `says` and `malformed` quote; a reply may hold quotes of its own. */
 const QUOTED = /".*"/gs;
 /** `257 "/home/alice" is the current directory` (RFC 959 appendix II). */

@@ -1,4 +1,4 @@
-import type { ChannelMode } from "../../correlate/data-channel.ts";
+import type { ChannelMode } from "../../ftp/negotiation.ts";
 import { cameAbout, modeOf } from "../attempt.ts";
 import type { SessionDiagnosis } from "../diagnose.ts";
 import type { AcrossFinding } from "../verdict.ts";
