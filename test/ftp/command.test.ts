@@ -84,5 +84,5 @@ test("what verbs are", () => {
   assert.equal(negotiationOf("CPSV"), "PASV");
   assert.equal(hasSecret("PASV"), false);
   assert.ok(isKnownVerb("XPWD") && !isKnownVerb("XYZ"));
-  assert.equal(verbFacts("EPSV")?.source, "RFC 2428 3");
+  assert.equal(verbFacts("MLSD")?.source, "RFC 3659 7");
 });
