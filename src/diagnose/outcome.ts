@@ -37,7 +37,7 @@ import {
   starved,
 } from "./data-progress.ts";
 import { oncePer } from "./once-per.ts";
-import { isForged } from "./packet-origin.ts";
+import { acknowledgedBy, isForged } from "./packet-origin.ts";
 import {
   announcesOnly,
   cannotDial,
@@ -476,7 +476,25 @@ function contradictsSuccess(context: ChannelContext): boolean {
   if (hasLeft && !hasEnd && isSilent(context) && isShort(context, sender.highest)) return true;
   // The receiver shut its window, then left before the sender was done.
   if (receiver.zeroWindowTime > 0 && progress.cutBy && sender.finPacket === 0 && isSilent(context)) return true;
-  return isTruncated(context);
+  return isTruncated(context) || isCutUpload(context);
+}
+
+/**
+ * The server's end reset an upload before the client had closed it, and what the client had sent last was not acknowledged. It is the sender's close that ends a file in stream mode
+ * (RFC 959 section 3.4.1): whoever confirms it has taken the cut for its end.
+ */
+export function isCutUpload({ session, channel }: ChannelContext): boolean {
+  const { transfer, connection } = channel;
+  const progress = progressOf(channel, session);
+  if (!transfer || !progress?.cutBy || progress.tls) return false;
+  const { sender, receiver, client, cutBy } = progress;
+  if (sender !== client || cutBy.half !== receiver || acknowledgedBy(receiver, sender) >= sender.highest) return false;
+  // Had it closed before, the acknowledgments of all may only not be here.
+  const wasDone = sender.finPacket !== 0 && sender.finPacket < cutBy.reset.packet;
+  if (wasDone || connection!.match === "inferred" || !carries(progress, transfer)) return false;
+  return (
+    dataBlindness(progress) === null && controlBlindness(session, "client", transfer.command.stamp.packet) === null
+  );
 }
 
 /** How long a file is, and which reply says so. */

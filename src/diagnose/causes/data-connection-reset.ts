@@ -8,7 +8,7 @@ import {
   progressOf,
   ZERO_WINDOW_SECONDS,
 } from "../data-progress.ts";
-import { isPositive, isTruncated } from "../outcome.ts";
+import { isCutUpload, isPositive, isTruncated } from "../outcome.ts";
 import { resetOrigin } from "../packet-origin.ts";
 import { replyText } from "../wording.ts";
 
@@ -22,7 +22,8 @@ export const rule: ChannelRule = (context) => {
   const progress = progressOf(channel, session);
   if (!progress?.cutBy || progress.sender.bytes + progress.receiver.bytes === 0) return undefined;
   // Confirmed by 226, and nothing is known to be missing: the reset came after the last byte that mattered.
-  if (channel.transfer && isPositive(channel.transfer) && !isTruncated(context)) return undefined;
+  const confirmed = channel.transfer !== null && isPositive(channel.transfer);
+  if (confirmed && !isTruncated(context) && !isCutUpload(context)) return undefined;
   const { half, reset } = progress.cutBy;
   const { sender } = progress;
   const origin = resetOrigin(reset, half);
@@ -46,7 +47,7 @@ export const rule: ChannelRule = (context) => {
   const hasFin = half.finPacket !== 0 && half.finPacket < reset.packet;
   const closed =
     half === progress.receiver && (hasFin || endedByCloseNotify(progress.records, half, progress.connection));
-  const saidWhy = channel.hidden || (final !== null && final.stamp.packet < reset.packet);
+  const saidWhy = channel.hidden || (final !== null && !confirmed && final.stamp.packet < reset.packet);
   if (closed && saidWhy && origin.who === "host") return undefined;
   const who = half === progress.client ? "client's" : "server's";
   const before = half === sender ? reset.bytesBefore : reset.otherBytesBefore;

@@ -342,6 +342,38 @@ test("silent: the server had closed the upload and said why, and then resets wha
   }
 });
 
+test("226 for an upload that the server's end cuts: what the client sent last was not acknowledged", () => {
+  const upload = ({ closes = false, unheard = 1_000, lost = 0 } = {}) => {
+    const ftp = new Dialogue().login();
+    ftp.extended(50002);
+    const stream = ftp.dial(50002);
+    ftp.ask("STOR upload", "150 Ok to send data.");
+    stream.clientData(9_000);
+    if (closes) stream.fin("server");
+    if (unheard > 0) stream.clientData(unheard, { acked: false });
+    stream.skip("server", lost);
+    const { seq } = stream.position("server");
+    const early = ftp.control.server("226 Transfer complete.\r\n");
+    // The kernel's, for a connection whose program is gone: it acknowledges nothing.
+    const reset = stream.segment("server", { flags: "R", seq, window: 0 });
+    ftp.quit();
+    return { channel: ftp.channel(), evidence: [reset, early] };
+  };
+  for (const closes of [true, false]) {
+    const { channel, evidence } = upload({ closes });
+    shows(channel, {
+      outcome: "failed",
+      cause: CAUSE,
+      confidence: "likely",
+      evidence,
+      says: /RST in the server's name after 10000 bytes of data, before their end/,
+    });
+    judges(upload({ closes, unheard: 0 }).channel, "ok");
+    // What acknowledged the rest may be as lost as the server's FIN.
+    judges(upload({ closes, lost: 1 }).channel, "ok");
+  }
+});
+
 test("silent under TLS: the server closes an upload, whyever, and then resets what still comes; not so if it has not closed", () => {
   // vsftpd and ProFTPD with a full disk, and Pure-FTPd, whose close_notify alone gets out: what they say of it is encrypted.
   for (const closes of ["FIN", "close_notify", null]) {
