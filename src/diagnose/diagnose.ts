@@ -10,7 +10,7 @@ import { progressOf } from "./data-progress.ts";
 import { channelLimits, sessionLimits } from "./limits.ts";
 import { judge } from "./outcome.ts";
 import { CHANNEL_RULES, SESSION_RULES } from "./rules.ts";
-import { vainWait } from "./vain-wait.ts";
+import { unfilledHole, vainWait } from "./vain-wait.ts";
 import type { ChannelOutcome, Confidence, Verdict } from "./verdict.ts";
 
 /** A channel with what is said of it. */
@@ -142,6 +142,8 @@ const DEATHS: readonly CauseId[] = ["control-connection-lost", "control-idle-tim
  */
 function isLastWordUnknown(session: SessionFacts, channels: readonly ChannelDiagnosis[]): boolean {
   const { control, exchanges, hidden, candidates } = session;
+  // What is missing the network lost, and that is what it died of.
+  if (unfilledHole(session) !== null) return false;
   if (channels.some(({ outcome, limits }) => outcome === "undetermined" && limits.length > 0)) return true;
   if (hidden.some(({ to }) => to === Number.POSITIVE_INFINITY) && !isInHandshake(session))
     return control.midstream || candidates.length === 0;

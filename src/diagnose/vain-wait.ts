@@ -3,7 +3,8 @@ import { type SessionFacts, timeOf } from "../correlate/session-facts.ts";
 import { isKnownVerb, isNegotiation, isTransfer } from "../ftp/command.ts";
 import type { CommandEvent, ControlEvent } from "../ftp/control-event.ts";
 import { type Exchange, isAsked } from "../ftp/exchange.ts";
-import { spokeUnseen } from "./blind-spots.ts";
+import { type LostBytes, lostOnTheWay, spokeUnseen } from "./blind-spots.ts";
+import { SILENCE_SECONDS } from "./data-progress.ts";
 
 /**
  * A client that waits for a word of the server and leaves has given up after so much silence (seconds). Seen are time-outs of 5 s, and of 8 to 12; a scanner
@@ -129,6 +130,17 @@ function replyWait({ exchanges }: SessionFacts, left: number): Since | null {
     return null;
   const [{ command }] = waiting;
   return { packet: command.stamp.packet, time: timeOf(command.stamp), command };
+}
+
+/**
+ * What the server said never arrives though what it said behind that does, and the client, which still acknowledges no more than what came before, gives
+ * up: a stack repeats several times meanwhile what is lost. Null where the capture may lack it.
+ */
+export function unfilledHole({ control, client, server }: SessionFacts): (LostBytes & { seconds: number }) | null {
+  const lost = server.missing > 0 && client.finPacket !== 0 ? lostOnTheWay({ connection: control }, server) : null;
+  if (!lost || client.finAcknowledged > server.wholeUpTo) return null;
+  const seconds = client.finTime - server.lastNewPayloadTime;
+  return seconds >= SILENCE_SECONDS ? { ...lost, seconds } : null;
 }
 
 /** No word of a reply until then. */

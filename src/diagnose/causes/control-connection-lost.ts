@@ -5,8 +5,9 @@ import { isInHandshake } from "../auth.ts";
 import { losesTail } from "../blind-spots.ts";
 import type { SessionRule } from "../context.ts";
 import { askedBeforeEnd, controlEnd } from "../control-end.ts";
+import { SMALL_SEGMENT } from "../data-progress.ts";
 import { forgerOf, resetOrigin } from "../packet-origin.ts";
-import { isWhole, vainWait } from "../vain-wait.ts";
+import { isWhole, unfilledHole, vainWait } from "../vain-wait.ts";
 import type { Verdict } from "../verdict.ts";
 import { millisecondsText, replyText, secondsText } from "../wording.ts";
 
@@ -19,6 +20,8 @@ export const rule: SessionRule = ({ session }) => {
   if (unheard) return unheard;
   const unwelcome = endsBeforeGreeting(session);
   if (unwelcome) return unwelcome;
+  const starved = neverArrives(session);
+  if (starved) return starved;
   const silent = fallsSilent(session);
   if (silent) return silent;
   const expelled = endedByDevice(session);
@@ -128,6 +131,37 @@ function endsBeforeGreeting(session: SessionFacts): Verdict | undefined {
         missing: "the server's log: a limit of connections, or TCP wrappers, closes without a word",
       },
     ],
+  };
+}
+
+/** Part of what the server says is lost on its way, each time that it is sent, until the client gives up. */
+function neverArrives(session: SessionFacts): Verdict | undefined {
+  const hole = unfilledHole(session);
+  if (!hole) return undefined;
+  const { packet, bytes, seconds } = hole;
+  return {
+    outcome: "failed",
+    cause: "control-connection-lost",
+    confidence: "possible",
+    facts: [
+      {
+        packet,
+        says: `what the server says arrives without the ${bytes} bytes before it, and these do not come for ${secondsText(seconds)}`,
+      },
+      {
+        packet: session.client.finPacket,
+        says: "the client leaves, and still acknowledges only what came before them",
+      },
+    ],
+    alternatives:
+      bytes < SMALL_SEGMENT
+        ? []
+        : [
+            {
+              cause: "mtu-blackhole",
+              missing: "a capture at the server: whether it repeats full-size segments, and no smaller ones",
+            },
+          ],
   };
 }
 

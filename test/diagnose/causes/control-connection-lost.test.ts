@@ -4,7 +4,14 @@ import { analyzeCapture } from "../../../src/index.ts";
 import { CaptureBuilder } from "../../support/capture-builder.ts";
 import { tlsFlights } from "../../support/tls-records.ts";
 import { CLIENT, Dialogue, type DialogueOptions, FORGED, judges, SERVER, shows, tlsListing } from "../dialogue.ts";
-import { DEAD_RETRANSMISSIONS, DEAD_SECONDS, FTP_PORT, VAIN_WAIT_SECONDS } from "../thresholds.ts";
+import {
+  DEAD_RETRANSMISSIONS,
+  DEAD_SECONDS,
+  FTP_PORT,
+  SILENCE_SECONDS,
+  SMALL_SEGMENT,
+  VAIN_WAIT_SECONDS,
+} from "../thresholds.ts";
 
 const CAUSE = "control-connection-lost";
 
@@ -209,6 +216,39 @@ test("in the handshake of TLS 1.3, whose records are sealed behind the server's 
     evidence: [repeats[0]],
     says: /the server repeats itself 4 times over 3\.\d s, never acknowledged/,
   });
+});
+
+test("at the client: the server's flight arrives without its beginning, until the client gives up", () => {
+  const waits = (seconds: number, bytes: number, arrives = false) => {
+    const ftp = new Dialogue();
+    ftp.control.server("220 ready\r\n");
+    ftp.ask("AUTH TLS", "234 Proceed with negotiation.");
+    const [hello] = tlsFlights({ version: "1.3" });
+    ftp.control.client(hello.bytes);
+    const { seq } = ftp.control.position("server");
+    const behind = ftp.control.segment("server", { flags: "PA", seq: seq + bytes, payload: new Uint8Array(200) });
+    ftp.control.segment("client", { flags: "A", ack: seq });
+    ftp.pause(seconds);
+    const fin = ftp.control.segment("client", { flags: "FA", ack: arrives ? seq + bytes + 200 : seq });
+    return { control: ftp.session().control, evidence: [behind, fin] };
+  };
+  for (const [bytes, alternatives] of [
+    [2896, ["mtu-blackhole"]],
+    [SMALL_SEGMENT - 1, []],
+  ] as const) {
+    const { control, evidence } = waits(SILENCE_SECONDS + 0.5, bytes);
+    shows(control, {
+      outcome: "failed",
+      cause: CAUSE,
+      confidence: "possible",
+      evidence,
+      says: new RegExp(`without the ${bytes} bytes before it, and these do not come for 5\\.5 s`),
+      alternatives,
+    });
+  }
+  assert.equal(waits(SILENCE_SECONDS - 0.5, 2896).control.cause, null);
+  // The client has got it: the capture lacks it.
+  assert.equal(waits(SILENCE_SECONDS + 0.5, 2896, true).control.cause, null);
 });
 
 test("silent: the client leaves before the greeting, or the capture lost it", () => {
