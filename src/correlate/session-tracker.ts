@@ -128,7 +128,7 @@ export class SessionTracker implements ConnectionObserver {
 
   /**
    * A session has negotiated a port. A connection to it that stands just before that in the file was given to other sessions: this one is
-   * meant as well, and no session that has fewer of the connection's two hosts.
+   * meant, with those of the same hosts that negotiated the port too (FXP), and no session that merely seemed likely.
    */
   claimEarly(session: TrackedSession, port: number, time: number): void {
     for (const { connection, records } of this.#latest) {
@@ -144,7 +144,7 @@ export class SessionTracker implements ConnectionObserver {
       if (session.point !== ANY_POINT && session.point !== connection.point) continue;
       if (holders.some((holder) => holder.hostsOf(connection) > hosts)) continue;
       for (const holder of [...holders]) {
-        if (holder.hostsOf(connection) === hosts) continue;
+        if (holder.hostsOf(connection) === hosts && holder.expects(port)) continue;
         holder.dropCandidate(connection);
         holders.splice(holders.indexOf(holder), 1);
       }

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { analyzeCapture } from "../../src/analyze.ts";
+import { LATE_SEGMENTS } from "../../src/tcp/reassembler.ts";
 import { Dialogue } from "../diagnose/dialogue.ts";
 import { CaptureBuilder, type Connection } from "../support/capture-builder.ts";
 
@@ -125,5 +126,40 @@ test("a further connection to a granted port does not make its first one free fo
   assert.deepEqual(
     sessions.flatMap(({ dataChannels }) => dataChannels.map(({ connection }) => connection?.firstPacket)),
     [own, next],
+  );
+});
+
+test("a connection is of the session that negotiated its port, and of no other, also where that is read late behind a hole", () => {
+  const net = new CaptureBuilder();
+  const path = { rttMs: 0.2 };
+  const [first, second] = [40_000, 40_002].map((port) => {
+    const control = net.connect({ client: `192.0.2.10:${port}`, server: "203.0.113.5:21", ...path });
+    control.server("220 (vsFTPd 3.0.3)\r\n");
+    return control;
+  });
+  const granted = "227 Entering Passive Mode (203,0,113,5,195,80).\r\n";
+  const open = (port: number) => {
+    const data = net.connect({ client: `192.0.2.10:${port}`, server: "203.0.113.5:50000", ...path });
+    data.serverData(400);
+    data.finish("server");
+    return data.handshake.syn;
+  };
+  first.client("NOOP\r\n");
+  const lost = first.server("200 NOOP ok.\r\n");
+  first.client("PASV\r\n");
+  first.server(granted);
+  second.client("NOOP\r\n");
+  second.server("200 NOOP ok.\r\n");
+  const own = open(46_000);
+  // Until so much more has come by the capture may still hold what is missing.
+  for (let i = 0; i <= LATE_SEGMENTS; i++) first.ack("client");
+  second.client("PASV\r\n");
+  second.server(granted);
+  const next = open(46_002);
+  net.drop(lost);
+  const { sessions } = analyzeCapture(net.build());
+  assert.deepEqual(
+    sessions.flatMap(({ dataChannels }) => dataChannels.map(({ connection }) => connection?.firstPacket)),
+    [own - 1, next - 1],
   );
 });
