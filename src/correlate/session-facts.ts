@@ -28,6 +28,15 @@ export interface Candidate {
   readonly contested: boolean;
 }
 
+/** The client told another server to dial a port that this session's server had granted (FXP). */
+export interface HandedOn {
+  readonly port: number;
+  /** The server that was told to. */
+  readonly to: string;
+  /** The PORT of the other session that says so. */
+  readonly stamp: Stamp;
+}
+
 /** All that is known of one session once it has settled; correlate and diagnose are pure functions over it. */
 export interface SessionFacts {
   readonly id: string;
@@ -46,6 +55,7 @@ export interface SessionFacts {
   readonly sameAs: readonly string[];
   /** Connections of those that may be data connections. */
   readonly elsewhere: readonly Connection[];
+  readonly handedOn: readonly HandedOn[];
   /** One of those was found first, at another point, and stands for this one where sessions are counted. */
   readonly isFurtherView: boolean;
   /** Stretches of the session in which the control connection could not be read, as times; `to` is infinite when it stayed so. */

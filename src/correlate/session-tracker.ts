@@ -18,7 +18,7 @@ import { hostsOf, type Watcher } from "../tcp/watchlist.ts";
 import { DataRecords } from "../tls/data-records.ts";
 import { recordOverhead } from "../tls/sealing.ts";
 import { OpenGrant } from "./sealed-grants.ts";
-import type { Candidate, SessionFacts, SessionSecurity } from "./session-facts.ts";
+import type { Candidate, HandedOn, SessionFacts, SessionSecurity } from "./session-facts.ts";
 import { sessionId } from "./session-id.ts";
 
 /** After a session's last connection has closed, so long may stragglers come (seconds of capture time). */
@@ -349,6 +349,7 @@ class TrackedSession implements ControlStream, Watcher {
   #candidates: Candidate[] = NONE;
   /** The ports negotiated, and the latest connection to each since. */
   #expectedPorts = NO_PORTS;
+  #handedOn: HandedOn[] = NONE;
   /** What has been said while there is no parser. */
   readonly #deferred: DeferredDialogue;
   #parser: ControlSession | null = null;
@@ -540,6 +541,16 @@ class TrackedSession implements ControlStream, Watcher {
     this.#table.watchlist.expectPort(parsed.port, this);
     this.#table.followEarlySyns(parsed.port, event.stamp.time);
     this.#tracker.claimEarly(this, parsed.port, event.stamp.time);
+    if (event.kind === "command" && parsed.address !== this.clientAddress) this.#handOn(parsed, event.stamp);
+  }
+
+  /** PORT names another host: the client may have got that address from a server there (FXP). */
+  #handOn({ address, port }: { readonly address: string | null; readonly port: number }, stamp: Stamp): void {
+    const sessions = this.#table.watchlist.expecting(port) as readonly TrackedSession[];
+    const granted = sessions.findLast(
+      ({ clientAddress, controlAddress }) => controlAddress === address && clientAddress === this.clientAddress,
+    );
+    if (granted) granted.#handedOn = added(granted.#handedOn, { port, to: this.controlAddress, stamp });
   }
 
   /** When the server said or sent something last (seconds). */
@@ -689,6 +700,7 @@ class TrackedSession implements ControlStream, Watcher {
       user,
       sameAs: this.twins.map(({ connection: twin }) => sessionId(twin)),
       elsewhere: this.twins.flatMap((twin) => twin.connections),
+      handedOn: this.#handedOn,
       isFurtherView: this.isFurtherView,
       hidden: this.#hidden,
       settledAt: now,

@@ -235,6 +235,12 @@ export const CAUSE_TEXT = {
           THIRD_HOST_OWN,
         ],
       },
+      "handed-on": {
+        remedy: [
+          "Capture at the other server, which should send the SYN, or at this one, and analyse again.",
+          "This server has to let the other one in: look at its passive range, its firewall and its NAT device, and whether it takes data connections of other hosts than its client.",
+        ],
+      },
       "at-dialler": {
         remedy: [
           "The capture is from the end that should have sent the SYN: look in its log why it did not dial, at its own firewall, and at its other interfaces.",

@@ -1,6 +1,6 @@
 import { isUnusable } from "../address.ts";
 import type { ChannelFacts } from "../correlate/data-channel.ts";
-import type { SessionFacts } from "../correlate/session-facts.ts";
+import type { HandedOn, SessionFacts } from "../correlate/session-facts.ts";
 
 /**
  * The address that PORT or EPRT names, where it is a third host: neither end of the control connection. A transfer between two servers (FXP) is
@@ -16,3 +16,11 @@ export function thirdHostOf({ negotiation }: ChannelFacts, { client, server }: S
 
 /** Said beside a SYN to that host. */
 export const NAMED_BY_PORT = "the third host that the negotiation names, not the client";
+
+/** The other end of that: the PORT with which the client told another server to dial the port that this negotiation granted. */
+export function handedOn({ negotiation, from, until }: ChannelFacts, session: SessionFacts): HandedOn | undefined {
+  if (negotiation?.mode !== "passive") return undefined;
+  return session.handedOn.find(
+    ({ port, stamp: { time } }) => port === negotiation.advertised?.port && time >= from && time < until,
+  );
+}

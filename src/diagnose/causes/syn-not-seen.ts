@@ -3,7 +3,7 @@ import { cameAbout } from "../attempt.ts";
 import type { ChannelContext, ChannelRule } from "../context.ts";
 import { attemptElsewhere, elsewhereFact } from "../elsewhere.ts";
 import { mayMean, reportsAttempt, tellsOfTls } from "../reply-text.ts";
-import { thirdHostOf } from "../third-host.ts";
+import { handedOn, thirdHostOf } from "../third-host.ts";
 import { mayBeDialling } from "../vain-wait.ts";
 import { shareNetwork, vantageOf } from "../vantage.ts";
 import type { Fact } from "../verdict.ts";
@@ -28,7 +28,8 @@ export const rule: ChannelRule = (context) => {
   // It came about where the other capture was taken: this one only does not hold it.
   if (elsewhere && cameAbout(elsewhere)) return undefined;
   const passive = negotiation.mode === "passive";
-  const dialler = passive ? "client" : "server";
+  const handed = handedOn(channel, session);
+  const dialler = handed ? `server ${handed.to}` : passive ? "client" : "server";
   const stamp = (negotiation.reply ?? negotiation.command)!.stamp;
   const facts: Fact[] = [
     {
@@ -36,6 +37,11 @@ export const rule: ChannelRule = (context) => {
       says: `${negotiation.verb} is ${dialling ? "acknowledged and never answered: some servers dial first" : `${negotiation.granted ? "granted" : "answered"} (${negotiation.reply?.code ?? "?"})`}, and no SYN of the ${dialler} to ${targets(context)} follows`,
     },
   ];
+  if (handed)
+    facts.push({
+      packet: handed.stamp.packet,
+      says: `the client hands the port on: it tells ${handed.to} to dial it (FXP)`,
+    });
   if (negotiation.malformed !== null)
     facts.push({
       packet: (passive ? negotiation.reply : negotiation.command)!.stamp.packet,
@@ -84,7 +90,13 @@ export const rule: ChannelRule = (context) => {
   return {
     outcome: "failed",
     cause: "syn-not-seen",
-    situation: atDialler ? "at-dialler" : thirdHostOf(channel, session) !== undefined ? "third-host" : null,
+    situation: handed
+      ? "handed-on"
+      : atDialler
+        ? "at-dialler"
+        : thirdHostOf(channel, session) !== undefined
+          ? "third-host"
+          : null,
     confidence: final && capture.sawOtherTcp ? "likely" : "possible",
     facts,
     alternatives: [

@@ -1,5 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import type { DataChannel } from "../../../src/analysis.ts";
+import { analyzeCapture } from "../../../src/analyze.ts";
+import { CaptureBuilder } from "../../support/capture-builder.ts";
 import { CLIENT6, Dialogue, judges, OTHER, SERVER6, SERVERS, type ServerName, shows } from "../dialogue.ts";
 import { ANSWER_SECONDS } from "../thresholds.ts";
 
@@ -302,6 +305,44 @@ test("a client that hands the 227 on to another server does not dial itself (FXP
   const channel = ftp.pause(40).quit().channel();
   judges(channel, "failed", CAUSE);
   assert.match(channel.evidence.map(({ says }) => says).join(), /or left it to another server to dial \(FXP\)/);
+});
+
+test("where the other server's PORT is in the capture too, that one is named, and not the client (FXP)", () => {
+  const net = new CaptureBuilder();
+  net.connect({ client: "192.0.2.11:40100", server: "203.0.113.9:443" }).finish("client");
+  const [granting, dialling] = ["203.0.113.5", "198.51.100.77"].map((server, i) => {
+    const control = net.connect({ client: `192.0.2.10:${40_000 + i}`, server: `${server}:21` });
+    control.server("220 ready\r\n");
+    return control;
+  });
+  const handOn = (port: number) => {
+    granting.client("PASV\r\n");
+    granting.server(`227 Entering Passive Mode (203,0,113,5,${port >> 8},${port & 255}).\r\n`);
+    return port;
+  };
+  handOn(50_001);
+  dialling.client("PORT 203,0,113,5,195,81\r\n");
+  dialling.server("200 PORT command successful.\r\n");
+  granting.client("STOR data.bin\r\n");
+  dialling.client("RETR data.bin\r\n");
+  net.wait(60_000);
+  for (const control of [granting, dialling]) control.server("425 Failed to establish connection.\r\n");
+  // The same port again, and nobody else is told.
+  handOn(50_001);
+  granting.client("STOR data.bin\r\n");
+  net.wait(60_000);
+  granting.server("425 Failed to establish connection.\r\n");
+  for (const control of [granting, dialling]) control.finish("client");
+  const [told, again, port] = analyzeCapture(net.build()).sessions.flatMap(({ dataChannels }) => dataChannels);
+  for (const channel of [told, again, port]) judges(channel, "failed", CAUSE);
+  const says = ({ evidence }: DataChannel) => evidence.map((fact) => fact.says).join("\n");
+  assert.match(
+    says(told),
+    /no SYN of the server 198\.51\.100\.77 to 203\.0\.113\.5:50001.*\n.*tells 198\.51\.100\.77 to dial it/,
+  );
+  assert.doesNotMatch(says(told), /the client sent none|the network did not stop it/);
+  assert.match(told.remedy[0], /^Capture at the other server/);
+  assert.doesNotMatch(says(again), /198\.51\.100\.77/);
 });
 
 test("silent: in active mode the server could not bind its own port, and says so", () => {
