@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { describe, test } from "node:test";
 import { EXIT_CODES } from "../../src/cli/exit-code.ts";
 import { OUTPUT_FORMAT_NAMES } from "../../src/report/formats.ts";
-import { runCli } from "./run-cli.ts";
+import { runCli, temporaryFolder } from "./run-cli.ts";
 
 describe("ftptrace", { concurrency: true }, () => {
   test("help and version are results: standard output, status 0", async () => {
@@ -75,4 +77,20 @@ describe("ftptrace", { concurrency: true }, () => {
     assert.deepEqual([stuck.status, stuck.stdout], [70, ""]);
     assert.match(stuck.stderr, /^ftptrace: internal error: the run never came to its end; please report it/);
   });
+});
+
+test("what npm links as ftptrace is there before the first build, and says that there is none yet", (context) => {
+  const { bin } = JSON.parse(readFileSync("package.json", "utf8"));
+  const folder = temporaryFolder(context);
+  const linked = join(folder, bin.ftptrace);
+  mkdirSync(dirname(linked));
+  copyFileSync(bin.ftptrace, linked);
+  const run = () => {
+    const { status, stdout, stderr } = spawnSync(process.execPath, [linked, "--version"], { encoding: "utf8" });
+    return [status, stdout, stderr];
+  };
+  assert.deepEqual(run(), [70, "", "ftptrace: not built yet: npm ci && npm run build\n"]);
+  mkdirSync(join(folder, "dist", "bin"), { recursive: true });
+  writeFileSync(join(folder, "dist", "bin", "ftptrace.js"), 'console.log("built", process.argv[2]);');
+  assert.deepEqual(run(), [0, "built --version\n", ""]);
 });
