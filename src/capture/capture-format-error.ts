@@ -9,10 +9,13 @@ export class CaptureFormatError extends Error {
   /** Byte offset in the decompressed stream. */
   readonly offset: number;
 
-  /** `problem` says what is wrong, in words that follow "x.pcap: offset 0: ". */
+  /** What is wrong, in words that follow "x.pcap: offset 0: ". */
+  readonly problem: string;
+
   constructor(captureName: string, offset: number, problem: string) {
     super(`${captureName}: offset ${offset}: ${problem}`);
     this.captureName = captureName;
     this.offset = offset;
+    this.problem = problem;
   }
 }

@@ -4,12 +4,12 @@ import { resolve } from "node:path";
 import type { AnalysisSummary, Session } from "../analysis.ts";
 import { VERSION } from "../analyze.ts";
 import type { Conversation } from "../conversation.ts";
+import { displayName } from "../report/capture-name.ts";
 import type { FormatOptions, ReportWriter } from "../report/format.ts";
 import { OUTPUT_FORMATS } from "../report/formats.ts";
 import type { AnalyzeRequest } from "./args.ts";
 import {
   analyzeInputs,
-  displayName,
   type Input,
   inputExitCode,
   inputsInTimeOrder,

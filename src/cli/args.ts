@@ -184,7 +184,7 @@ function describeAnalyze(command: Command, handlers: CommandHandlers): void {
         ftpPorts: options.ftpPort ?? [],
         color: options.color,
         width: options.width ?? null,
-        output: options.output === "-" ? null : (options.output ?? null),
+        output: outputOf(options),
         htmlReport: options.report ?? null,
         session: options.session ?? null,
         redact: options.redact ?? [],
@@ -228,7 +228,7 @@ function describeExtract(command: Command, handlers: CommandHandlers): void {
         wanted: options.session === undefined ? "failed" : { sessionId: options.session },
         headersOnly: options.headersOnly ?? false,
         ftpPorts: options.ftpPort ?? [],
-        output: options.output === "-" ? null : options.output,
+        output: outputOf(options),
         force: options.force ?? false,
         loudness: loudnessOf(options),
       });
@@ -256,7 +256,7 @@ function describeAdvise(command: Command, handlers: CommandHandlers): void {
         format: options.format,
         ftpPorts: options.ftpPort ?? [],
         width: options.width ?? null,
-        output: options.output === "-" ? null : (options.output ?? null),
+        output: outputOf(options),
         force: options.force ?? false,
         loudness: loudnessOf(options),
       }),
@@ -330,6 +330,10 @@ function quietOption(): Option {
 
 function verboseOption(): Option {
   return new Option("-v, --verbose", "also say what was read, every kind of anomaly, and the time it took");
+}
+
+function outputOf({ output = "-" }: { readonly output?: string }): string | null {
+  return output === "-" ? null : output;
 }
 
 interface LoudnessValues {

@@ -6,6 +6,7 @@ import { meansUnread } from "../anomaly.ts";
 import { CaptureFormatError } from "../capture/capture-format-error.ts";
 import type { Conversation } from "../conversation.ts";
 import { compareInstants, type Instant } from "../instant.ts";
+import { displayName, isStandardInput } from "../report/capture-name.ts";
 import { countOf, groupDigits } from "../report/phrases.ts";
 import type { Complaints, Loudness } from "./complaints.ts";
 import { EXIT_CODES, type ExitCode } from "./exit-code.ts";
@@ -40,7 +41,7 @@ export async function inputsInTimeOrder(
   open: OpenInput = openCapture,
 ): Promise<{ inputs: Input[]; rejected: number }> {
   const paths = withoutRepetition(files, complaints);
-  if (paths.length > 1 && paths.includes("-"))
+  if (paths.length > 1 && paths.some(isStandardInput))
     throw new UsageError("standard input (-) has to stand alone: it cannot be put in time order with files");
   const inputs: Input[] = [];
   for (const path of paths) {
@@ -55,7 +56,7 @@ export async function inputsInTimeOrder(
 
 /** @throws UsageError for a pipe among others */
 async function inspectInput(path: string, alone: boolean, open: OpenInput): Promise<Input> {
-  const status = path === "-" ? undefined : statSync(path, { throwIfNoEntry: false });
+  const status = isStandardInput(path) ? undefined : statSync(path, { throwIfNoEntry: false });
   if (isReadOnce(path) && !alone)
     throw new UsageError(`${path}: a pipe has to stand alone: it cannot be put in time order with other captures`);
   return {
@@ -72,7 +73,7 @@ async function inspectInput(path: string, alone: boolean, open: OpenInput): Prom
 
 /** Whether it can be read once only: standard input, a pipe. */
 export function isReadOnce(path: string): boolean {
-  if (path === "-") return true;
+  if (isStandardInput(path)) return true;
   const status = statSync(path, { throwIfNoEntry: false });
   return status !== undefined && (status.isFIFO() || status.isSocket() || status.isCharacterDevice());
 }
@@ -86,7 +87,7 @@ export function refuseOutputAmongInputs(output: string | null, files: readonly s
   const target = output === null ? undefined : statSync(output, { throwIfNoEntry: false });
   if (!target?.isFile()) return;
   for (const path of files) {
-    const input = path === "-" ? undefined : statSync(path, { throwIfNoEntry: false });
+    const input = isStandardInput(path) ? undefined : statSync(path, { throwIfNoEntry: false });
     if (input?.ino === target.ino && input.dev === target.dev)
       throw new UsageError(`${output}: is one of the captures to be read; name another file for the report`);
   }
@@ -95,9 +96,9 @@ export function refuseOutputAmongInputs(output: string | null, files: readonly s
 function withoutRepetition(files: readonly string[], complaints: Complaints): string[] {
   const seen = new Set<string>();
   return files.filter((path) => {
-    const key = path === "-" ? path : resolve(path);
+    const key = isStandardInput(path) ? path : resolve(path);
     if (seen.has(key)) {
-      complaints.note(`${path}: given twice, read once`);
+      complaints.note(`${displayName(path)}: given twice, read once`);
       return false;
     }
     seen.add(key);
@@ -114,14 +115,9 @@ function byStart(a: Input, b: Input): number {
 /** @throws what is no problem of the input but a bug */
 function inputProblem(path: string, error: unknown): string {
   if (error instanceof CaptureOpenError) return error.message;
-  if (error instanceof CaptureFormatError) return `${displayName(path)}${error.message.slice(path.length)}`;
-  if (error instanceof Error && "code" in error) return `${path}: ${error.message}`;
+  if (error instanceof CaptureFormatError) return `${displayName(path)}: offset ${error.offset}: ${error.problem}`;
+  if (error instanceof Error && "code" in error) return `${displayName(path)}: ${error.message}`;
   throw error;
-}
-
-/** How a message calls an input. */
-export function displayName(path: string): string {
-  return path === "-" ? "standard input" : path;
 }
 
 /** What a run over the inputs takes beside them. */

@@ -7,14 +7,15 @@ import { emptyFrame } from "../capture/frame.ts";
 import type { Instant } from "../instant.ts";
 import { EXPANSION } from "../limits.ts";
 import { ROOM_BYTES } from "../prefilter/layout.ts";
+import { displayName, isStandardInput } from "../report/capture-name.ts";
 
-/** A capture cannot be opened: there is none, it is a directory, permission is denied. The message names the path. */
+/** A capture cannot be opened: there is none, it is a directory, permission is denied. The message names it. */
 export class CaptureOpenError extends Error {
   override readonly name = "CaptureOpenError";
   readonly path: string;
 
   constructor(path: string, problem: string) {
-    super(`${path}: ${problem}`);
+    super(`${displayName(path)}: ${problem}`);
     this.path = path;
   }
 }
@@ -74,7 +75,7 @@ const MAGIC_BYTES = 4;
  * @throws CaptureOpenError when it cannot be opened, or is zstd and the optional package fzstd is not installed
  */
 export async function openCapture(path: string, options: OpenCaptureOptions = {}): Promise<OpenCapture> {
-  const source = path === "-" ? openStandardInput(options.stdin ?? process.stdin) : openFile(path);
+  const source = isStandardInput(path) ? openStandardInput(options.stdin ?? process.stdin) : openFile(path);
   try {
     const head = await source.peek();
     if (head[0] === 0x1f && head[1] === 0x8b) return new StreamedCapture(path, source, gunzip(source));
@@ -99,7 +100,7 @@ export async function openCapture(path: string, options: OpenCaptureOptions = {}
  * @throws CaptureFormatError when the bytes are not a capture
  */
 export async function firstInstant(path: string): Promise<Instant | null> {
-  if (path === "-") return null;
+  if (isStandardInput(path)) return null;
   const capture = await openCapture(path);
   try {
     const reader = createCaptureReader(path, 0, new AnomalyLog());
@@ -152,7 +153,7 @@ function openFile(path: string): ByteSource {
 }
 
 function openStandardInput(stdin: Readable & { readonly isTTY?: boolean }): ByteSource {
-  if (stdin.isTTY) throw new CaptureOpenError("-", "standard input is a terminal; send a capture into it");
+  if (stdin.isTTY) throw new CaptureOpenError("-", "is a terminal; send a capture into it");
   return new StreamSource(stdin);
 }
 

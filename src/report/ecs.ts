@@ -1,6 +1,7 @@
 import type { AnalysisSummary, CaptureSummary, Confidence, Control, DataChannel, Session } from "../analysis.ts";
 import type { Anomaly } from "../anomaly.ts";
 import type { CauseId } from "../diagnose/cause.ts";
+import { captureFile } from "./capture-name.ts";
 import {
   addressesOf,
   type ChannelEnd,
@@ -237,7 +238,7 @@ function captureEvent(
       types: ["info"],
       window,
     }),
-    log: name === "-" ? undefined : { file: { path: name } },
+    log: logOf(captureFile(name)),
     ftptrace: {
       ...ownFields("capture", window),
       capture: { index, format, packets, bytes, link_types: nonEmpty(linkTypes) },
@@ -248,13 +249,16 @@ function captureEvent(
 }
 
 function base({ start }: TimeWindow, source: ReportSource, capture: number) {
-  const name = captureNameOf(source, capture);
   return {
     "@timestamp": start,
     ecs: { version: ECS_VERSION },
     observer: { vendor: "ftptrace", product: "ftptrace", type: "network-analyzer", version: source.toolVersion },
-    log: name === undefined ? undefined : { file: { path: name } },
+    log: logOf(captureNameOf(source, capture)),
   };
+}
+
+function logOf(path: string | undefined) {
+  return path === undefined ? undefined : { file: { path } };
 }
 
 /** The fields that every record has under `ftptrace`: Elasticsearch keeps milliseconds of a date, so the exact time is text. */

@@ -4,6 +4,7 @@ import type { AnalysisSummary, CaptureSummary, Control, DataChannel, Evidence, F
 import type { CauseId, LimitId } from "../diagnose/cause.ts";
 import { CAUSE_GROUPS, CAUSE_TEXT } from "../diagnose/cause-text.ts";
 import { transferKind } from "../ftp/command.ts";
+import { captureFile } from "./capture-name.ts";
 import type { ReportSource } from "./format.ts";
 import { safeData, safeJson } from "./safe-text.ts";
 
@@ -18,7 +19,7 @@ export const EVENT_SCHEMA_VERSION = "1";
 /** The name of the capture that a packet is in; undefined when it is unknown or standard input. */
 export function captureNameOf({ captureNames }: ReportSource, capture: number): string | undefined {
   const name = captureNames?.[capture];
-  return name === "-" ? undefined : name;
+  return name === undefined ? undefined : captureFile(name);
 }
 
 /**

@@ -17,6 +17,7 @@ import {
   subjectParts,
   verdictTitle,
 } from "./account.ts";
+import { displayName } from "./capture-name.ts";
 import { DrawnFailures } from "./drawn-failures.ts";
 import type { Failure } from "./failure.ts";
 import type { FailureGroup } from "./failure-groups.ts";
@@ -79,8 +80,7 @@ const MAX_TIMELINE_SESSIONS = 10_000;
 
 function page(summary: AnalysisSummary, sections: readonly string[]): string {
   const styleHash = createHash("sha256").update(HTML_STYLE).digest("base64");
-  const [first] = summary.captures;
-  const title = `FTP report: ${summary.captures.length === 1 ? first.name : countOf(summary.captures.length, "capture")}`;
+  const title = `FTP report: ${inputName(summary)}`;
   return `<!doctype html>
 <html lang="en">
 <head>
@@ -101,6 +101,10 @@ ${sections.filter((section) => section !== "").join("\n")}
 `;
 }
 
+function inputName({ captures }: AnalysisSummary): string {
+  return captures.length === 1 ? displayName(captures[0].name) : countOf(captures.length, "capture");
+}
+
 function headSection(summary: AnalysisSummary, title: string, failedControls: number): string {
   const { counts, captures } = summary;
   const { failed, refused, ok, undetermined, ...seldom } = counts.channelsByOutcome;
@@ -116,9 +120,8 @@ function headSection(summary: AnalysisSummary, title: string, failedControls: nu
     ),
     ...(failedControls > 0 ? [tile(failedControls, "control failed", "bad")] : []),
   ];
-  const what = captures.length === 1 ? captures[0].name : countOf(captures.length, "capture");
   const packets = captures.reduce((sum, capture) => sum + capture.packets, 0);
-  const about = [what, countOf(packets, "packet"), timeSpan(captures)];
+  const about = [inputName(summary), countOf(packets, "packet"), timeSpan(captures)];
   return `<header>
 <p class="brand">FTP report</p>
 <h1>${escapeHtml(title)}</h1>
@@ -253,7 +256,7 @@ function madeSection({ captures, tool }: AnalysisSummary, hashes: FormatOptions[
     const { name, format, linkTypes, packets, bytes } = capture;
     const details = [format, ...linkTypes, countOf(packets, "packet"), countOf(bytes, "byte"), timeSpan([capture])];
     const hash = hashes?.[i];
-    return `<tr><th scope="row">${i + 1}</th><td>${element("code", name)}<br><span class="soft">${details.map(escapeHtml).join(" · ")}</span>${hash ? `<br><span class="soft">SHA-256</span> ${element("code", hash, "hash")}` : ""}</td></tr>`;
+    return `<tr><th scope="row">${i + 1}</th><td>${element("code", displayName(name))}<br><span class="soft">${details.map(escapeHtml).join(" · ")}</span>${hash ? `<br><span class="soft">SHA-256</span> ${element("code", hash, "hash")}` : ""}</td></tr>`;
   });
   return `<section><h2>How this was made</h2>
 <p>ftptrace ${escapeHtml(tool.version)} read ${captures.length === 1 ? "this capture" : "these captures, packets are numbered capture:packet"}. The same input gives the same report, byte for byte. <code>ftptrace explain CAUSE</code> tells more of a cause, <code>ftptrace analyze FILE --session ID</code> shows a session as a conversation, and <code>ftptrace extract</code> writes its packets for Wireshark.</p>

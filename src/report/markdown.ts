@@ -12,6 +12,7 @@ import {
   type Point,
   subjectParts,
 } from "./account.ts";
+import { displayName } from "./capture-name.ts";
 import { DrawnFailures } from "./drawn-failures.ts";
 import type { FailureGroup } from "./failure-groups.ts";
 import type { ReportWriter } from "./format.ts";
@@ -147,7 +148,7 @@ function findingSection(finding: Finding, captures: readonly CaptureSummary[]): 
 function capturesSection({ captures, tool }: AnalysisSummary): string {
   const lines = captures.map(
     (capture, i) =>
-      `${i + 1}. ${codeSpan(capture.name)}, ${capture.format}, ${countOf(capture.packets, "packet")}, ${timeSpan([capture])}`,
+      `${i + 1}. ${codeSpan(displayName(capture.name))}, ${capture.format}, ${countOf(capture.packets, "packet")}, ${timeSpan([capture])}`,
   );
   return blocks([`Made by ftptrace ${tool.version} from`, lines.join("\n")]);
 }

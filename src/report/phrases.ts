@@ -1,5 +1,6 @@
 import { formatEndpoint } from "../address.ts";
 import type { CaptureSummary, Confidence, Control, DataChannel, PacketPlace, Security } from "../analysis.ts";
+import { captureFile } from "./capture-name.ts";
 
 /** Short phrases about parts of a report that every format for people words alike. */
 
@@ -112,8 +113,8 @@ export function tsharkCommands(places: readonly PacketPlace[], captures: readonl
   return captures.flatMap(({ name }, index) => {
     const packets = places.filter(({ capture }) => capture === index).map(({ packet }) => packet);
     if (packets.length === 0) return [];
-    const file = name === "-" ? "FILE" : shellWord(name);
-    return [`tshark -r ${file} -Y 'frame.number in {${packetSet(packets)}}'`];
+    const file = captureFile(name);
+    return [`tshark -r ${file === undefined ? "FILE" : shellWord(file)} -Y 'frame.number in {${packetSet(packets)}}'`];
   });
 }
 

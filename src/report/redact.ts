@@ -4,6 +4,7 @@ import type { AnalysisSummary, Session } from "../analysis.ts";
 import type { Conversation, ConversationEvent } from "../conversation.ts";
 import { communityIdOf } from "../correlate/session-id.ts";
 import { verbFacts } from "../ftp/command.ts";
+import { isStandardInput } from "./capture-name.ts";
 import type { ReportWriter } from "./format.ts";
 import { AddressPermutation } from "./redact-address.ts";
 import type { Redactable } from "./redactable.ts";
@@ -103,7 +104,7 @@ class Redactor {
       tool,
       captures: captures.map((capture) => {
         const { name } = capture;
-        return { ...capture, name: name === "-" ? name : this.#pathField(name, textOf) };
+        return { ...capture, name: isStandardInput(name) ? name : this.#pathField(name, textOf) };
       }),
       findings: replace(findings).map((finding) => ({
         ...finding,

@@ -11,6 +11,7 @@ import {
   type PointKind,
   subjectOf,
 } from "./account.ts";
+import { displayName } from "./capture-name.ts";
 import { type Failure, failuresOf } from "./failure.ts";
 import { type FailureGroup, FailureGroups } from "./failure-groups.ts";
 import type { FormatOptions, ReportWriter } from "./format.ts";
@@ -119,14 +120,19 @@ function captureList(captures: readonly CaptureSummary[], width: number): string
   if (captures.length < 2) return "";
   const lines = captures.map(({ name, packets, start }, i) => {
     const since = start === null ? "" : ` from ${shortTime(start)}`;
-    return wrapWithLabel(`${String(i + 1).padStart(5)}: `, `${name}, ${countOf(packets, "packet")}${since}`, width);
+    return wrapWithLabel(
+      `${String(i + 1).padStart(5)}: `,
+      `${displayName(name)}, ${countOf(packets, "packet")}${since}`,
+      width,
+    );
   });
   return ["Captures:", ...lines].join("\n");
 }
 
 function captureSentence(captures: readonly CaptureSummary[]): string {
   const packets = captures.reduce((sum, capture) => sum + capture.packets, 0);
-  const what = captures.length === 1 ? captures[0].name : `${captures.length} captures (packets as capture:number)`;
+  const what =
+    captures.length === 1 ? displayName(captures[0].name) : `${captures.length} captures (packets as capture:number)`;
   if (captures.every(({ start }) => start === null)) return `${what}: no packets.`;
   return `${what}: ${countOf(packets, "packet")}, ${timeSpan(captures)}.`;
 }

@@ -230,6 +230,10 @@ describe("ftptrace analyze", { concurrency: 4 }, () => {
   test("standard input is called that", async () => {
     const { status, stderr } = await runCli(["analyze", "-"]);
     assert.deepEqual([status, stderr], [3, "ftptrace: standard input: offset 0: empty file\n"]);
+    const twice = await runCli(["analyze", "--format", "markdown", "-", "-"], failing);
+    assert.deepEqual([twice.status, twice.stderr], [0, "ftptrace: standard input: given twice, read once\n"]);
+    assert.match(twice.stdout, /^1\. `standard input`, pcap, 29 packets/m);
+    assert.match((await runCli(["analyze", "-"], failing)).stdout, /^standard input: 29 packets,/);
   });
 
   test("damaged compression: what came before is analysed, status 4", async (context) => {
