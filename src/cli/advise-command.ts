@@ -12,7 +12,7 @@ import {
 } from "./capture-inputs.ts";
 import { Complaints } from "./complaints.ts";
 import { EXIT_CODES, type ExitCode } from "./exit-code.ts";
-import { fileOutput, ReportOutputError, standardOutput } from "./report-output.ts";
+import { openOutput, withOutputs } from "./report-output.ts";
 import { widthOf } from "./terminal.ts";
 import { tuneV8 } from "./v8-settings.ts";
 
@@ -23,22 +23,19 @@ export async function adviseCommand(request: AdviseRequest): Promise<ExitCode> {
   const complaints = new Complaints(request.loudness);
   const { inputs, rejected } = await inputsInTimeOrder(request.files, complaints);
   if (inputs.length === 0) return EXIT_CODES.inputUnusable;
-  const ledger = new ServiceLedger();
-  const summary = await analyzeInputs(inputs, complaints, {
-    ftpPorts: request.ftpPorts,
-    onSession: (session) => ledger.add(session),
-    showProgress: wantsProgress(request.loudness, false),
+  return withOutputs([() => openOutput(request.output, request.force)], complaints, async ([output]) => {
+    const ledger = new ServiceLedger();
+    const summary = await analyzeInputs(inputs, complaints, {
+      ftpPorts: request.ftpPorts,
+      onSession: (session) => ledger.add(session),
+      showProgress: wantsProgress(request.loudness, false),
+    });
+    if (summary === null) return EXIT_CODES.inputUnusable;
+    await output.write(adviceOn(ledger, request));
+    output.commit();
+    const exitCode = inputExitCode(inputs, summary, complaints);
+    return rejected > 0 ? EXIT_CODES.inputUnusable : exitCode;
   });
-  if (summary === null) return EXIT_CODES.inputUnusable;
-  try {
-    await write(request, adviceOn(ledger, request));
-  } catch (error) {
-    if (!(error instanceof ReportOutputError)) throw error;
-    complaints.add(error.message);
-    return EXIT_CODES.outputFailed;
-  }
-  const exitCode = inputExitCode(inputs, summary, complaints);
-  return rejected > 0 ? EXIT_CODES.inputUnusable : exitCode;
 }
 
 function adviceOn(ledger: ServiceLedger, request: AdviseRequest): string {
@@ -47,15 +44,4 @@ function adviceOn(ledger: ServiceLedger, request: AdviseRequest): string {
   return request.format === "json"
     ? `${JSON.stringify(safeData({ schemaVersion: "1.0", services, sessionsLeftOut }), null, 2)}\n`
     : adviceText(services, sessionsLeftOut, widthOf(request.width, request.output === null));
-}
-
-async function write({ output: path, force }: AdviseRequest, text: string): Promise<void> {
-  const output = path === null ? standardOutput() : fileOutput(path, force);
-  try {
-    await output.write(text);
-    output.commit();
-  } catch (error) {
-    output.discard();
-    throw error;
-  }
 }

@@ -21,7 +21,7 @@ import {
 import { Complaints } from "./complaints.ts";
 import { EXIT_CODES, type ExitCode } from "./exit-code.ts";
 import { openCapture } from "./open-capture.ts";
-import { fileOutput, type ReportOutput, ReportOutputError, standardOutput, watchedOutput } from "./report-output.ts";
+import { fileOutput, openOutput, type ReportOutput, withOutputs } from "./report-output.ts";
 import { wantsColour, widthOf } from "./terminal.ts";
 import { UsageError } from "./usage-error.ts";
 import { tuneV8 } from "./v8-settings.ts";
@@ -41,14 +41,18 @@ export async function analyzeCommand(request: AnalyzeRequest): Promise<ExitCode>
   const open = await openerFor(request.reader);
   const { inputs, rejected } = await inputsInTimeOrder(request.files, complaints, open);
   if (inputs.length === 0) return EXIT_CODES.inputUnusable;
+  const { output, htmlReport, force } = request;
+  const outputs = [() => openOutput(output, force)];
+  if (htmlReport !== null) outputs.push(() => fileOutput(htmlReport, force));
   try {
-    const exitCode = await analyzeInto(request, inputs, open, complaints);
-    if (request.crossCheck && !(await crossChecked(inputs, complaints))) return EXIT_CODES.bug;
-    return rejected > 0 ? EXIT_CODES.inputUnusable : exitCode;
-  } catch (error) {
-    if (!(error instanceof ReportOutputError)) throw error;
-    complaints.add(error.message);
-    return EXIT_CODES.outputFailed;
+    return await withOutputs(outputs, complaints, async ([main, page]) => {
+      const redacted = await redactionFor(request, complaints);
+      const reports = [new ReportStream(await createWriter(request, inputs, redacted), main)];
+      if (page) reports.push(new ReportStream(redacted(await createHtmlReport(inputs)), page));
+      const exitCode = await reportOn(request, inputs, open, reports, complaints);
+      if (request.crossCheck && !(await crossChecked(inputs, complaints))) return EXIT_CODES.bug;
+      return rejected > 0 ? EXIT_CODES.inputUnusable : exitCode;
+    });
   } finally {
     for (const input of inputs) input.file?.close();
   }
@@ -74,46 +78,6 @@ async function crossChecked(inputs: readonly Input[], complaints: Complaints): P
   return allAgree;
 }
 
-/** Leaves no half-written report behind, whatever happens. */
-async function analyzeInto(
-  request: AnalyzeRequest,
-  inputs: readonly Input[],
-  open: OpenInput,
-  complaints: Complaints,
-): Promise<ExitCode> {
-  const outputs: ReportOutput[] = [];
-  const stops: (() => void)[] = [];
-  const opened = (make: () => ReportOutput) => {
-    const { output, stopListening } = watchedOutput(make);
-    outputs.push(output);
-    stops.push(stopListening);
-    return output;
-  };
-  try {
-    const redacted = await redactionFor(request, complaints);
-    const reports = [
-      new ReportStream(
-        await createWriter(request, inputs, redacted),
-        opened(() => (request.output === null ? standardOutput() : fileOutput(request.output, request.force))),
-      ),
-    ];
-    const { htmlReport } = request;
-    if (htmlReport !== null)
-      reports.push(
-        new ReportStream(
-          redacted(await createHtmlReport(inputs)),
-          opened(() => fileOutput(htmlReport, request.force)),
-        ),
-      );
-    return await reportOn(request, inputs, open, reports, complaints);
-  } catch (error) {
-    for (const output of outputs) output.discard();
-    throw error;
-  } finally {
-    for (const stop of stops) stop();
-  }
-}
-
 async function reportOn(
   request: AnalyzeRequest,
   inputs: readonly Input[],
@@ -136,10 +100,7 @@ async function reportOn(
     open,
     showProgress: wantsProgress(request.loudness, request.output === null && isStreamed(request)),
   });
-  if (summary === null) {
-    for (const report of reports) report.discard();
-    return EXIT_CODES.inputUnusable;
-  }
+  if (summary === null) return EXIT_CODES.inputUnusable;
   for (const report of reports) await report.end(summary);
   for (const report of reports) report.commit();
   const exitCode = inputExitCode(inputs, summary, complaints);
@@ -303,10 +264,6 @@ class ReportStream {
   /** The file takes its name. */
   commit(): void {
     this.#output.commit();
-  }
-
-  discard(): void {
-    this.#output.discard();
   }
 
   async end(summary: AnalysisSummary): Promise<void> {

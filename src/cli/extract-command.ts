@@ -20,7 +20,7 @@ import { EXIT_CODES, type ExitCode } from "./exit-code.ts";
 import { eachFrame, type PlacedFrame } from "./frames-in-time-order.ts";
 import { CaptureOpenError } from "./open-capture.ts";
 import { Progress } from "./progress.ts";
-import { fileOutput, type ReportOutput, ReportOutputError, standardOutput, watchedOutput } from "./report-output.ts";
+import { openOutput, type ReportOutput, withOutputs } from "./report-output.ts";
 import { UsageError } from "./usage-error.ts";
 import { tuneV8 } from "./v8-settings.ts";
 
@@ -35,6 +35,18 @@ export async function extractCommand(request: ExtractRequest): Promise<ExitCode>
   const complaints = new Complaints(request.loudness);
   const { inputs, rejected } = await inputsInTimeOrder(request.files, complaints);
   if (inputs.length === 0) return EXIT_CODES.inputUnusable;
+  return withOutputs([() => openOutput(request.output, request.force)], complaints, async ([output]) => {
+    const exitCode = await extractInto(output, request, inputs, complaints);
+    return rejected > 0 ? EXIT_CODES.inputUnusable : exitCode;
+  });
+}
+
+async function extractInto(
+  output: ReportOutput,
+  request: ExtractRequest,
+  inputs: readonly Input[],
+  complaints: Complaints,
+): Promise<ExitCode> {
   const plan = new EvidencePlan(request.wanted);
   const summary = await analyzeInputs(inputs, complaints, {
     ftpPorts: request.ftpPorts,
@@ -61,9 +73,8 @@ export async function extractCommand(request: ExtractRequest): Promise<ExitCode>
   complaints.progress = progress;
   const bytesTotal = totalBytes(inputs);
   try {
-    const make = () => (request.output === null ? standardOutput() : fileOutput(request.output, request.force));
     // Where nothing failed a capture without packets is written, as tcpdump -w and tshark -w do: who reads the file gets no other run's.
-    await writeWhole(make, plan.sessions === 0 ? [] : inputs, masks, writer, (bytesRead) =>
+    await writeWhole(output, plan.sessions === 0 ? [] : inputs, masks, writer, (bytesRead) =>
       progress?.update(performance.now(), () => ({
         bytesRead,
         bytesTotal: bytesTotal === null ? null : 2 * bytesTotal,
@@ -72,31 +83,31 @@ export async function extractCommand(request: ExtractRequest): Promise<ExitCode>
       })),
     );
   } catch (error) {
-    if (!(error instanceof ReportOutputError || error instanceof CaptureOpenError)) throw error;
+    if (!(error instanceof CaptureOpenError)) throw error;
     complaints.add(error.message);
-    return error instanceof ReportOutputError ? EXIT_CODES.outputFailed : EXIT_CODES.inputUnusable;
+    return EXIT_CODES.inputUnusable;
+  } finally {
+    progress?.clear();
   }
-  progress?.clear();
   if (plan.sessions === 0)
     complaints.note("nothing failed, so the capture written has no packets; --session ID extracts any session");
   else
     complaints.note(
       `${countOf(plan.sessions, "session")}, ${countOf(writer.packets, "packet")}, ${countOf(writer.overwritten, "byte")} overwritten`,
     );
-  return rejected > 0 ? EXIT_CODES.inputUnusable : inputExit;
+  return inputExit;
 }
 
 /** Bytes that are collected before they are written. */
 const FLUSH_BYTES = 1024 * 1024;
 
 async function writeWhole(
-  make: () => ReportOutput,
+  output: ReportOutput,
   inputs: readonly Input[],
   masks: SecretMasks,
   writer: EvidenceWriter,
   tellProgress: (bytesRead: number) => void,
 ): Promise<void> {
-  const { output, stopListening } = watchedOutput(make);
   let pending: Uint8Array[] = [writer.begin()];
   let pendingBytes = 0;
   const flush = async () => {
@@ -105,38 +116,31 @@ async function writeWhole(
     pendingBytes = 0;
     await output.write(bytes);
   };
-  try {
-    let firstPass = 0;
-    await eachFrame(
-      inputs,
-      ({ frame, captureIndex }) => masks.read(frame, captureIndex),
-      async (bytesRead) => {
-        firstPass = bytesRead;
-        tellProgress(bytesRead);
-      },
-    );
-    masks.finish();
-    await eachFrame(
-      inputs,
-      (placed) => {
-        for (const block of writer.frame(placed.frame, placed.captureIndex, () => interfaceName(placed, inputs))) {
-          pending.push(block);
-          pendingBytes += block.length;
-        }
-      },
-      async (bytesRead) => {
-        tellProgress(firstPass + bytesRead);
-        if (pendingBytes > FLUSH_BYTES) await flush();
-      },
-    );
-    await flush();
-    output.commit();
-  } catch (error) {
-    output.discard();
-    throw error;
-  } finally {
-    stopListening();
-  }
+  let firstPass = 0;
+  await eachFrame(
+    inputs,
+    ({ frame, captureIndex }) => masks.read(frame, captureIndex),
+    async (bytesRead) => {
+      firstPass = bytesRead;
+      tellProgress(bytesRead);
+    },
+  );
+  masks.finish();
+  await eachFrame(
+    inputs,
+    (placed) => {
+      for (const block of writer.frame(placed.frame, placed.captureIndex, () => interfaceName(placed, inputs))) {
+        pending.push(block);
+        pendingBytes += block.length;
+      }
+    },
+    async (bytesRead) => {
+      tellProgress(firstPass + bytesRead);
+      if (pendingBytes > FLUSH_BYTES) await flush();
+    },
+  );
+  await flush();
+  output.commit();
 }
 
 /** The interface as its capture calls it; with several captures, or without a name, the capture's own name. */

@@ -1,5 +1,7 @@
 import { closeSync, existsSync, linkSync, openSync, renameSync, statSync, unlinkSync, writeSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
+import type { Complaints } from "./complaints.ts";
+import { EXIT_CODES, type ExitCode } from "./exit-code.ts";
 import { UsageError } from "./usage-error.ts";
 
 /** Where a report goes. */
@@ -8,8 +10,13 @@ export interface ReportOutput {
   write(data: string | Uint8Array): Promise<void>;
   /** All has been written: a file takes its name now. */
   commit(): void;
-  /** Nothing is left behind. */
+  /** Nothing is left behind that was not committed. */
   discard(): void;
+}
+
+/** Where a command writes. @param path null: standard output */
+export function openOutput(path: string | null, force: boolean): ReportOutput {
+  return path === null ? standardOutput() : fileOutput(path, force);
 }
 
 /** The report cannot be written: no such folder, disk full. */
@@ -21,7 +28,7 @@ export class ReportOutputError extends Error {
  * Standard output, waiting until its reader has what is written: no file beside it takes its name before. Where it takes nothing the program
  * ends (`main.ts`).
  */
-export function standardOutput(): ReportOutput {
+function standardOutput(): ReportOutput {
   return {
     write: (data) =>
       new Promise((resolve) => {
@@ -117,34 +124,42 @@ export function outputProblem(error: unknown): string {
 }
 
 /**
- * Makes an output of which a run that is interrupted, or ends because nobody takes its standard output, leaves no temporary file; the signal
- * then does what it would have done.
- * @param make called once the watch has begun: a signal between the two would leave the file
- * @returns the output, and what ends the watch
+ * Opens outputs, before whatever takes long, and has them written. Of one that is not committed nothing is left, also where the run is
+ * interrupted or nobody takes its standard output; a signal then does what it would have done.
+ * @returns what `write` does; that the output failed where one cannot be written, after a complaint
  */
-export function watchedOutput(make: () => ReportOutput): {
-  readonly output: ReportOutput;
-  readonly stopListening: () => void;
-} {
-  const signals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
-  let made: ReportOutput | null = null;
-  const onExit = () => made?.discard();
+export async function withOutputs(
+  makes: readonly (() => ReportOutput)[],
+  complaints: Complaints,
+  write: (outputs: readonly ReportOutput[]) => Promise<ExitCode>,
+): Promise<ExitCode> {
+  const outputs: ReportOutput[] = [];
+  const discard = () => {
+    for (const output of outputs) output.discard();
+  };
+  const stopListening = () => {
+    process.off("exit", discard);
+    for (const signal of SIGNALS) process.off(signal, onSignal);
+  };
   const onSignal = (signal: NodeJS.Signals) => {
-    onExit();
+    discard();
     stopListening();
     process.kill(process.pid, signal);
   };
-  const stopListening = () => {
-    process.off("exit", onExit);
-    for (const signal of signals) process.off(signal, onSignal);
-  };
-  process.on("exit", onExit);
-  for (const signal of signals) process.on(signal, onSignal);
+  // Before there is a file: a signal between the two would leave it.
+  process.on("exit", discard);
+  for (const signal of SIGNALS) process.on(signal, onSignal);
   try {
-    made = make();
-    return { output: made, stopListening };
+    for (const make of makes) outputs.push(make());
+    return await write(outputs);
   } catch (error) {
+    if (!(error instanceof ReportOutputError)) throw error;
+    complaints.add(error.message);
+    return EXIT_CODES.outputFailed;
+  } finally {
+    discard();
     stopListening();
-    throw error;
   }
 }
+
+const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;

@@ -64,6 +64,15 @@ describe("--report FILE.html", () => {
   });
 });
 
+for (const words of [["analyze"], ["extract", "--failed"], ["advise"]])
+  test(`${words[0]}: a file that must not be replaced is refused before the captures are read`, async () => {
+    const path = join(folder, `kept-${words[0]}`);
+    writeFileSync(path, "mine");
+    const { status, stderr } = await runCli([...words, "--verbose", "-o", path, CAPTURE]);
+    assert.deepEqual([status, stderr], [2, `ftptrace: ${path}: exists already; --force replaces it\n`]);
+    assert.equal(readFileSync(path, "utf8"), "mine");
+  });
+
 /** Runs `ftptrace` with a standard output that takes nothing: a descriptor to write to, or a pipe whose reader has gone. */
 function runWithoutReader(words: readonly string[], stdout: number | "closed pipe") {
   const child = spawn(process.execPath, ["--import", "tsx", "src/cli/main.ts", ...words], {
