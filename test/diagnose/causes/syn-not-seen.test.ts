@@ -146,12 +146,12 @@ test("a 227 with an IPv6 address in it (Twisted): said, whether or not the clien
   for (const numbers of ["::ffff:203,0,113,5,156,64", "2001:db8:2::26,156,64"]) {
     const ftp = new Dialogue().login();
     const pasv = ftp.ask("PASV", `227 Entering Passive Mode (${numbers}).`);
-    ftp.control.finish("client");
+    const [fin] = ftp.control.finish("client");
     shows(ftp.channel(), {
       outcome: "failed",
       cause: CAUSE,
       confidence: "possible",
-      evidence: [pasv.reply],
+      evidence: [pasv.reply, pasv.reply, fin, 1, 1],
       says: form,
     });
   }
