@@ -69,6 +69,26 @@ test("a file that is not there, whatever the code; and Node's word for a connect
   judges(broken.quit().channel(), "failed", "data-connection-reset");
 });
 
+test("the server's idle timer behind complete data is no failure of the channel, confirmed or not", () => {
+  for (const [confirmed, outcome] of [
+    [true, "ok"],
+    [false, "undetermined"],
+  ] as const)
+    for (const verb of ["RETR", "STOR"]) {
+      const ftp = new Dialogue().login();
+      ftp.passive(50002);
+      const data = ftp.dial(50002);
+      ftp.ask(`${verb} a`, "150 Opening BINARY mode data connection for a (5000 bytes).");
+      if (verb === "RETR") data.serverData(5000);
+      else data.clientData(5000);
+      data.finish(verb === "RETR" ? "server" : "client");
+      if (confirmed) ftp.control.server("226 Transfer complete.\r\n");
+      ftp.pause(300).control.server("421 Timeout.\r\n");
+      ftp.control.finish("server");
+      judges(ftp.channel(), outcome);
+    }
+});
+
 test("an upload in the clear, under TLS, that the server answers with nothing but a reset may be thrown away", () => {
   for (const [closes, outcome] of [
     [false, "undetermined"],
