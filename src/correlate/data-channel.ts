@@ -35,6 +35,11 @@ export interface TransferFacts {
   readonly restartAt: number;
 }
 
+/** The final reply says that the transfer worked. */
+export function isPositive(transfer: TransferFacts): boolean {
+  return transfer.final !== null && transfer.final.code >= 200 && transfer.final.code < 300;
+}
+
 /** How a connection was tied to its negotiation. */
 export type MatchKind = "exact" | "address-differs" | "port-differs" | "inferred";
 

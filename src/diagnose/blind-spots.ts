@@ -142,3 +142,8 @@ export function lostOnTheWay({ connection }: Pick<DataProgress, "connection">, h
   if (half.standsAt <= half.highest || half.finPacket !== 0) return null;
   return { bytes: half.standsAt - half.highest, packet: half.standsPacket };
 }
+
+/** The packets of one end of a data connection are missing. */
+export function oneSided({ sender, receiver }: DataProgress): LimitId | null {
+  return sender.packets === 0 || receiver.packets === 0 ? "one-sided" : null;
+}

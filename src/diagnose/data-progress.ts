@@ -3,10 +3,11 @@ import { type SessionFacts, timeOf } from "../correlate/session-facts.ts";
 import { transferKind } from "../ftp/command.ts";
 import type { Connection } from "../tcp/connection.ts";
 import { earliestReset, type HalfConnection, type Reset } from "../tcp/half-connection.ts";
+import type { Stamp } from "../tcp/stream-sink.ts";
 import { type DataRecord, type DataRecords, type RecordWalk, wasSentAfter } from "../tls/data-records.ts";
 import type { TlsHello } from "../tls/hello.ts";
 import { mostOverhead, paddingOfFinished } from "../tls/sealing.ts";
-import { type LostBytes, lostOnTheWay } from "./blind-spots.ts";
+import { type LostBytes, lostOnTheWay, oneSided } from "./blind-spots.ts";
 import { oncePer } from "./once-per.ts";
 import { acknowledgedBy } from "./packet-origin.ts";
 
@@ -166,6 +167,15 @@ export function isRetransmittingInVain(half: HalfConnection): boolean {
     half.stalledRetransmissions >= STALL_RETRANSMISSIONS &&
     half.stalledLastTime - Math.min(half.stalledFirstTime, half.lastNewPayloadTime || half.stalledFirstTime) >=
       STALL_SECONDS
+  );
+}
+
+/** Either end had repeated the same data in vain for so long by then. Where the other end's packets are not in the capture, nobody can tell. */
+export function isInVainBefore(progress: DataProgress, { packet, time }: Pick<Stamp, "packet" | "time">): boolean {
+  if (oneSided(progress)) return false;
+  return [progress.sender, progress.receiver].some(
+    (half) =>
+      isRetransmittingInVain(half) && half.stalledFirstPacket < packet && time - half.stalledFirstTime >= STALL_SECONDS,
   );
 }
 

@@ -1,3 +1,4 @@
+import { isPositive } from "../correlate/data-channel.ts";
 import type { SessionFacts } from "../correlate/session-facts.ts";
 import { timeOf } from "../correlate/session-facts.ts";
 import { REORDER_SECONDS } from "../tcp/early-packets.ts";
@@ -34,7 +35,7 @@ export function channelLimits(context: ChannelContext, cause: CauseId | null): L
   const { negotiation, transfer, connection } = channel;
   if (session.cutBytes && negotiation?.advertised === null) limits.push("snaplen-cut");
   if (losesWords(context)) limits.push("control-gap");
-  const confirmed = transfer?.final != null && transfer.final.code >= 200 && transfer.final.code < 300;
+  const confirmed = transfer !== null && isPositive(transfer);
   const progress = progressOf(channel, session);
   if (progress) {
     const { originator, responder } = progress.connection;

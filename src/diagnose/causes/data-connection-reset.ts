@@ -1,3 +1,4 @@
+import { isPositive } from "../../correlate/data-channel.ts";
 import type { Reset } from "../../tcp/half-connection.ts";
 import type { ChannelRule } from "../context.ts";
 import {
@@ -8,7 +9,7 @@ import {
   progressOf,
   ZERO_WINDOW_SECONDS,
 } from "../data-progress.ts";
-import { isCutUpload, isPositive, isTruncated } from "../outcome.ts";
+import { isCutUpload, isTruncated } from "../file-length.ts";
 import { resetOrigin } from "../packet-origin.ts";
 import { replyText } from "../wording.ts";
 

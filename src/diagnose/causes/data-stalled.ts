@@ -10,8 +10,8 @@ import {
   starved,
   ZERO_WINDOW_SECONDS,
 } from "../data-progress.ts";
-import { isSilent } from "../outcome.ts";
 import { resetOrigin } from "../packet-origin.ts";
+import { isSilent } from "../silence.ts";
 import type { Alternative, Fact } from "../verdict.ts";
 import { endpointText, replyText, secondsText } from "../wording.ts";
 

@@ -1,6 +1,7 @@
+import { isPositive } from "../../correlate/data-channel.ts";
 import type { ChannelRule } from "../context.ts";
 import { progressOf } from "../data-progress.ts";
-import { announcedSize, isCutShort, isPositive, isTruncated } from "../outcome.ts";
+import { announcedSize, isCutShort, isTruncated } from "../file-length.ts";
 import type { Fact } from "../verdict.ts";
 import { endpointText, replyText } from "../wording.ts";
 

@@ -1,0 +1,136 @@
+import type { TransferFacts } from "../correlate/data-channel.ts";
+import type { SessionFacts } from "../correlate/session-facts.ts";
+import { verbFacts } from "../ftp/command.ts";
+import type { ReplyEvent } from "../ftp/control-event.ts";
+import { ANSWER_SECONDS } from "./attempt.ts";
+import { controlBlindness, dataBlindness, missesCommandBefore } from "./blind-spots.ts";
+import type { ChannelContext } from "./context.ts";
+import { type DataProgress, progressOf } from "./data-progress.ts";
+import { acknowledgedBy } from "./packet-origin.ts";
+
+/** Whether a transfer carried all of its file: what was announced of its length, and how far the data came. */
+
+/** How long a file is, and which reply says so. */
+export interface AnnouncedSize {
+  readonly bytes: number;
+  /** The server rounds: it may be some more. */
+  readonly isLeast: boolean;
+  readonly reply: ReplyEvent;
+}
+
+/** Pure-FTPd's 150 for a file of 1 kB and more, in units of 1024 bytes with one digit behind the point (`146.5 kbytes to download`). */
+const KBYTES = /(?<![\d.])(\d{1,12}\.\d) kbytes to download/;
+
+/** The size that the server announced: in `150 … (N bytes)`, or by SIZE before. */
+export function announcedSize(session: SessionFacts, transfer: TransferFacts): AnnouncedSize | undefined {
+  for (const reply of transfer.replies) {
+    // The last: a file may be named "notes (9000 bytes).txt".
+    const match = reply.code < 200 ? [...reply.lines.join(" ").matchAll(/\((\d{1,15}) bytes\)/gi)].at(-1) : undefined;
+    if (match) return { bytes: Number(match[1]), isLeast: false, reply };
+    const rounded = reply.code < 200 ? KBYTES.exec(reply.lines.join(" ")) : null;
+    if (rounded) return { bytes: Math.floor((Number(rounded[1]) - 0.05) * 1024), isLeast: true, reply };
+  }
+  return sizeAsked(session, transfer);
+}
+
+/**
+ * What SIZE said of the same name. It depends on the type in force (RFC 3659 section 4), so nothing that changes type, folder or file may
+ * have been said between; and a file may still have been cut short by others, which is why more than `possible` cannot come of it.
+ */
+function sizeAsked({ exchanges }: SessionFacts, { command }: TransferFacts): AnnouncedSize | undefined {
+  const asked = exchanges.findLast(
+    ({ command: earlier }) =>
+      earlier !== null &&
+      earlier.startAt < command.startAt &&
+      (verbFacts(earlier.verb)?.changesFiles || (earlier.verb === "SIZE" && earlier.argument === command.argument)),
+  );
+  const reply = asked?.final;
+  if (asked?.command?.verb !== "SIZE" || reply?.code !== 213 || asked.replyLost) return undefined;
+  // Fourteen digits are MDTM's (RFC 3659 section 2.3).
+  const match = /^\s*(\d{1,13})\s*$/.exec(reply.lines.join(" "));
+  return match ? { bytes: Number(match[1]), isLeast: false, reply } : undefined;
+}
+
+/** Fewer bytes than announced: only where ASCII conversion, REST and TLS cannot explain it. */
+export function isShort({ session, channel }: ChannelContext, bytes: number): boolean {
+  const { transfer } = channel;
+  if (transfer?.command.verb !== "RETR" || transfer.restartAt > 0) return false;
+  const progress = progressOf(channel, session);
+  // Tied to it by time alone, it may be another session's.
+  if (!progress || progress.tls || channel.connection?.match === "inferred" || !carries(progress, transfer))
+    return false;
+  const size = announcedSize(session, transfer);
+  if (!size || bytes >= size.bytes || dataBlindness(progress)) return false;
+  if (isOtherLength(session, transfer)) return false;
+  // A lost REST or transfer command would make it another file, or the rest of one.
+  if (missesCommandBefore(session, transfer.command.stamp.packet)) return false;
+  const type = session.exchanges.findLast(
+    (exchange) => exchange.command?.verb === "TYPE" && exchange.command.stamp.packet < transfer.command.stamp.packet,
+  );
+  return type ? /^\s*[IL]/i.test(type.command?.argument ?? "") : saysBinary(transfer);
+}
+
+/** MODE Z and BLOCK carry other bytes than the file has, RANG fewer (RFC 959 section 3.4, draft-bryan-ftp-range). */
+function isOtherLength({ exchanges }: SessionFacts, { command }: TransferFacts): boolean {
+  const told = (verb: string) =>
+    exchanges.findLast((exchange) => exchange.command?.verb === verb && exchange.command.startAt < command.startAt);
+  const mode = told("MODE");
+  const range = told("RANG");
+  return (mode?.command?.argument ?? "S").trim().toUpperCase() !== "S" || range !== undefined;
+}
+
+/** `150 Opening BINARY mode data connection …`: the type in force, where the TYPE command is not in the capture. */
+function saysBinary({ replies }: TransferFacts): boolean {
+  return replies.some((reply) => reply.code < 200 && /\bbinary mode\b/i.test(reply.lines.join(" ")));
+}
+
+/** The connection lived at some time between the command and its final reply: where a 227 was lost, another transfer's may have been tied to this one. */
+function carries({ connection }: DataProgress, { command, final }: TransferFacts): boolean {
+  return connection.lastPacket > command.stamp.packet && connection.firstPacket < (final?.stamp.packet ?? Infinity);
+}
+
+/** Fewer bytes than announced, with the stream's end seen: a FIN, or a RST before it. */
+export function isTruncated(context: ChannelContext): boolean {
+  const progress = progressOf(context.channel, context.session);
+  if (!progress) return false;
+  const { sender, cutBy } = progress;
+  const end = sender.finAt >= 0 ? sender.finAt : cutBy ? sender.highest : -1;
+  return end >= 0 && isShort(context, end);
+}
+
+/** The same, and nobody says that it is complete: the sender itself closed first, and the client neither left nor closed before. */
+export function isCutShort(context: ChannelContext): boolean {
+  const { session, channel, capture } = context;
+  const { transfer } = channel;
+  const progress = progressOf(channel, session);
+  if (!progress || !transfer || transfer.final !== null || progress.sender.finAt < 0) return false;
+  const { sender, receiver } = progress;
+  const before = (packet: number | undefined) => packet !== undefined && packet !== 0 && packet < sender.finPacket;
+  if (before(session.client.finPacket) || before(session.client.resets[0]?.packet)) return false;
+  const leaves = channel.followedBy.find(({ command }) => command?.verb === "QUIT" || command?.verb === "REIN");
+  if (before(leaves?.command?.stamp.packet)) return false;
+  // Not `closedBefore`: FINs that cross do not tell who was first.
+  if (receiver.finPacket !== 0 && receiver.finAcknowledged <= sender.finAt) return false;
+  // The reply to it may still be on its way.
+  const mayReply = session.atCaptureEnd && session.server.finPacket === 0 && session.server.resetCount === 0;
+  if (mayReply && capture.now - sender.finTime < ANSWER_SECONDS) return false;
+  return isTruncated(context);
+}
+
+/**
+ * The server's end reset an upload before the client had closed it, and what the client had sent last was not acknowledged. It is the sender's close that ends a file in stream mode
+ * (RFC 959 section 3.4.1): whoever confirms it has taken the cut for its end.
+ */
+export function isCutUpload({ session, channel }: ChannelContext): boolean {
+  const { transfer, connection } = channel;
+  const progress = progressOf(channel, session);
+  if (!transfer || !progress?.cutBy || progress.tls) return false;
+  const { sender, receiver, client, cutBy } = progress;
+  if (sender !== client || cutBy.half !== receiver || acknowledgedBy(receiver, sender) >= sender.highest) return false;
+  // Had it closed before, the acknowledgments of all may only not be here.
+  const wasDone = sender.finPacket !== 0 && sender.finPacket < cutBy.reset.packet;
+  if (wasDone || connection!.match === "inferred" || !carries(progress, transfer)) return false;
+  return (
+    dataBlindness(progress) === null && controlBlindness(session, "client", transfer.command.stamp.packet) === null
+  );
+}
