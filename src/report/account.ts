@@ -42,6 +42,7 @@ export const POINT_HEADINGS = {
 /** Evidence lines of one verdict: it rests on few packets, and a page of them hides the rest. */
 const MAX_EVIDENCE = 12;
 const MAX_ANOMALIES = 20;
+const MAX_CAPTURES_NAMED = 5;
 
 /** What a failure is about: `PASV 10.0.1.121:3846`, or the control connection. */
 export function subjectOf({ channel }: Failure): string {
@@ -212,9 +213,21 @@ export function anomalyLines({ anomalies, captures }: AnalysisSummary): string[]
   return lines;
 }
 
-/** What the captures as such cannot show, each limit once. */
+/** What the captures as such cannot show, each limit once, with the captures that it is about where it is not about all. */
 export function limitLines({ captures }: AnalysisSummary): string[] {
-  return [...new Set(captures.flatMap(({ limits }) => limits))].map((limit) => `${LIMIT_TEXT[limit]} (${limit})`);
+  return [...new Set(captures.flatMap(({ limits }) => limits))].map((limit) => {
+    const numbers = captures.flatMap(({ limits }, i) => (limits.includes(limit) ? [i + 1] : []));
+    const where = numbers.length === captures.length ? "" : `, in ${capturesText(numbers)}`;
+    return `${LIMIT_TEXT[limit]} (${limit})${where}`;
+  });
+}
+
+/** `capture 3`, `captures 3, 5 and 7`, `captures 1, 2, 3, 4, 5 and 90 more`. */
+function capturesText(numbers: readonly number[]): string {
+  if (numbers.length === 1) return `capture ${numbers[0]}`;
+  const named = numbers.length > MAX_CAPTURES_NAMED + 1 ? numbers.slice(0, MAX_CAPTURES_NAMED) : numbers.slice(0, -1);
+  const rest = numbers.slice(named.length);
+  return `captures ${named.join(", ")} and ${rest.length === 1 ? rest[0] : `${groupDigits(rest.length)} more`}`;
 }
 
 /** A verdict as a sentence's beginning: `The server advertises a private address`. */

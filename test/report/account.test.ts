@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { DataChannel } from "../../src/analysis.ts";
-import { headline } from "../../src/report/account.ts";
+import { headline, limitLines } from "../../src/report/account.ts";
 import { failuresOf } from "../../src/report/failure.ts";
 import { FailureGroups } from "../../src/report/failure-groups.ts";
-import { SAMPLES } from "./sample-analysis.ts";
+import { SAMPLES, summaryOf } from "./sample-analysis.ts";
 
 /** The headline over channels that all are like the failed one of a sample, but for what is said of each. */
 function headlineOf(...channels: readonly Partial<DataChannel>[]): string {
@@ -40,4 +40,23 @@ test("a headline about what failed is not about what was refused", () => {
     headlineOf({}, { outcome: "refused", cause: "epsv-refused" }),
     "1 of 2 FTP data channels failed: the server advertises a private address",
   );
+});
+
+test("a limit of the capture says of which captures it is one, where it is not one of all", () => {
+  const sample = summaryOf(SAMPLES["private-address"]);
+  const [capture] = sample.captures;
+  const lineOf = (count: number, ...cut: readonly number[]) => {
+    const captures = Array.from({ length: count }, (_, i) => ({
+      ...capture,
+      limits: cut.includes(i + 1) ? (["truncated-file"] as const) : [],
+    }));
+    return limitLines({ ...sample, captures })[0];
+  };
+  const limit = "the file ends in the middle of a record (truncated-file)";
+  assert.equal(lineOf(1, 1), limit);
+  assert.equal(lineOf(2, 1, 2), limit);
+  assert.equal(lineOf(99, 57), `${limit}, in capture 57`);
+  assert.equal(lineOf(99, 3, 57), `${limit}, in captures 3 and 57`);
+  assert.equal(lineOf(99, 1, 2, 3, 4, 5, 6), `${limit}, in captures 1, 2, 3, 4, 5 and 6`);
+  assert.equal(lineOf(99, 1, 2, 3, 4, 5, 6, 7), `${limit}, in captures 1, 2, 3, 4, 5 and 2 more`);
 });
