@@ -181,7 +181,7 @@ class CaptureAnalyzer implements Analyzer {
         "link-type-unsupported",
         "link",
         packet,
-        `${count} packets of link type ${linkTypeName(linkType)} (${linkType}) are not read`,
+        `${count === 1 ? "1 packet" : `${count} packets`} of link type ${linkTypeName(linkType)} (${linkType}), which is not read`,
         count,
       );
     }

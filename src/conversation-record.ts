@@ -7,7 +7,7 @@ import { prohibitionText } from "./diagnose/attempt.ts";
 import { finishedBy, isCloseNotify } from "./diagnose/data-progress.ts";
 import type { SessionDiagnosis } from "./diagnose/diagnose.ts";
 import { resetOrigin } from "./diagnose/packet-origin.ts";
-import { secondsText } from "./diagnose/wording.ts";
+import { secondsText, timesText } from "./diagnose/wording.ts";
 import type { ControlEvent } from "./ftp/control-event.ts";
 import { countOf } from "./report/phrases.ts";
 import type { Connection, IcmpError } from "./tcp/connection.ts";
@@ -290,7 +290,7 @@ function stall(half: HalfConnection, from: "client" | "server", channel: number 
       kind: "data",
       from,
       to: "between",
-      text: `repeated ${stalledRetransmissions} times in ${span}, never acknowledged`,
+      text: `repeated ${timesText(stalledRetransmissions)} in ${span}, never acknowledged`,
     },
   ];
 }

@@ -1,5 +1,6 @@
 import { Argument, Command, InvalidArgumentError, Option } from "commander";
 import type { Wanted } from "../extract/evidence-plan.ts";
+import { TABLE_COLUMNS } from "../report/format.ts";
 import { OUTPUT_FORMAT_NAMES, OUTPUT_FORMATS, type OutputFormatName } from "../report/formats.ts";
 import { REDACTABLE, type Redactable } from "../report/redactable.ts";
 import { wrapWithLabel } from "../report/text-layout.ts";
@@ -125,7 +126,7 @@ function describeAnalyze(command: Command, handlers: CommandHandlers): void {
     .addOption(new Option("-f, --format <name>", "output format").choices(OUTPUT_FORMAT_NAMES).default("table"))
     .addOption(ftpPortOption())
     .addOption(colorOption("colours in the table"))
-    .addOption(widthOption())
+    .addOption(widthOption(TABLE_COLUMNS.least))
     .addOption(outputOption("report"))
     .addOption(new Option("--report <file.html>", "also write a page for a postmortem: one HTML file, no script"))
     .addOption(
@@ -310,8 +311,14 @@ function ftpPortOption(): Option {
   );
 }
 
-function widthOption(): Option {
-  return new Option("--width <columns>", "columns (default: the terminal's, else 80)").argParser(parseWidth);
+/** @param least columns that the text needs */
+function widthOption(least = 1): Option {
+  const limit = least === 1 ? "" : `, at least ${least}`;
+  return new Option("--width <columns>", `columns${limit} (default: the terminal's, else 80)`).argParser((text) => {
+    const width = /^\d{1,4}$/.test(text) ? Number(text) : 0;
+    if (width < least) throw new InvalidArgumentError(`A width is a number of columns${limit}.`);
+    return width;
+  });
 }
 
 function outputOption(what: string): Option {
@@ -404,10 +411,4 @@ function collectPort(text: string, ports: readonly number[] = []): number[] {
   const port = /^\d{1,5}$/.test(text) ? Number(text) : 0;
   if (port < 1 || port > 65535) throw new InvalidArgumentError("A port is a number from 1 to 65535.");
   return [...ports, port];
-}
-
-function parseWidth(text: string): number {
-  const width = /^\d{1,4}$/.test(text) ? Number(text) : 0;
-  if (width < 1) throw new InvalidArgumentError("A width is a number of columns.");
-  return width;
 }

@@ -7,7 +7,7 @@ import { CaptureFormatError } from "../capture/capture-format-error.ts";
 import type { Conversation } from "../conversation.ts";
 import { compareInstants, type Instant } from "../instant.ts";
 import { displayName, isStandardInput } from "../report/capture-name.ts";
-import { countOf, groupDigits } from "../report/phrases.ts";
+import { countOf } from "../report/phrases.ts";
 import type { Complaints, Loudness } from "./complaints.ts";
 import { EXIT_CODES, type ExitCode } from "./exit-code.ts";
 import { CaptureOpenError, firstInstant, type OpenCapture, openCapture } from "./open-capture.ts";
@@ -197,7 +197,7 @@ function tellDetails(
     complaints.detail(() => {
       const span = start === null ? "no time" : `${start} to ${end}`;
       const weak = limits.length === 0 ? "" : `; limits: ${limits.join(", ")}`;
-      const of = `${groupDigits(packets)} packets, ${groupDigits(bytes)} bytes`;
+      const of = `${countOf(packets, "packet")}, ${countOf(bytes, "byte")}`;
       return `${displayName(name)}: ${format}, ${linkTypes.join(", ") || "no interface"}, ${of}, ${span}${weak}`;
     });
   for (const { code, layer, count, first } of anomalies)

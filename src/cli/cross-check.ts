@@ -1,6 +1,7 @@
 import { AnomalyLog } from "../anomaly.ts";
 import { createCaptureReader } from "../capture/capture-reader.ts";
 import { emptyFrame, type Frame } from "../capture/frame.ts";
+import { countOf } from "../report/phrases.ts";
 import { openCapture } from "./open-capture.ts";
 import {
   FILE_HEADER_BYTES,
@@ -55,7 +56,7 @@ export async function crossCheck(path: string, load: () => PcapParser = loadPcap
       start += copy.length;
     }
     if (!reader.summary.damaged) reader.end();
-    return { agrees: true, says: `pcap-parser reads the same ${second.compared} packets` };
+    return { agrees: true, says: `pcap-parser reads the same ${countOf(second.compared, "packet")}` };
   } finally {
     capture.close();
   }

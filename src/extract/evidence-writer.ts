@@ -4,6 +4,7 @@ import { type Frame, packetReference } from "../capture/frame.ts";
 import { interfaceBlock, packetBlock, sectionHeaderBlock } from "../capture/pcapng-writer.ts";
 import { PacketDecoder } from "../decode/decode-packet.ts";
 import { emptyPacketView, PacketKind, type PacketView } from "../decode/packet-view.ts";
+import { countOf } from "../report/phrases.ts";
 import type { EvidencePlan } from "./evidence-plan.ts";
 import type { SecretMasks } from "./secret-masks.ts";
 
@@ -107,7 +108,7 @@ export class EvidenceWriter {
     const overwritten = this.#options.masks.overwrite(view, bytes, payloadAt);
     if (overwritten > 0) {
       this.overwritten += overwritten;
-      comments.push(`${overwritten} bytes overwritten: a secret, or what may be one`);
+      comments.push(`${countOf(overwritten, "byte")} overwritten: a secret, or what may be one`);
     }
     return bytes;
   }

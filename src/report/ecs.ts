@@ -35,7 +35,7 @@ import {
   weightOf,
 } from "./event.ts";
 import type { FormatOptions, ReportSource, ReportWriter } from "./format.ts";
-import { describeNegotiation, describeTransfer } from "./phrases.ts";
+import { countOf, describeNegotiation, describeTransfer } from "./phrases.ts";
 
 /**
  * `--format ecs`: events of the Elastic Common Schema, one a line. A session gives one event for its control connection and one
@@ -228,7 +228,7 @@ function captureEvent(
   const { name, format, packets, bytes, linkTypes, limits } = capture;
   return {
     ...base(window, source, index),
-    message: `capture analysed: ${packets} packets`,
+    message: `capture analysed: ${countOf(packets, "packet")}`,
     event: eventFields({
       id: captureEventId(capture),
       dataset: "capture",

@@ -20,6 +20,9 @@ export interface FormatOptions extends ReportSource {
   readonly colour: boolean;
 }
 
+/** Columns that the table takes: narrower it cannot be read, wider neither. */
+export const TABLE_COLUMNS = { least: 60, most: 220 } as const;
+
 /**
  * A report on its way out. Sessions are handed over one by one as they settle, so memory need not grow with their number;
  * each call gives the text that can be written now, which may be empty. The calls are `begin`, `session` …, `end`.

@@ -14,7 +14,7 @@ import {
 import { displayName } from "./capture-name.ts";
 import { type Failure, failuresOf } from "./failure.ts";
 import { type FailureGroup, FailureGroups } from "./failure-groups.ts";
-import type { FormatOptions, ReportWriter } from "./format.ts";
+import { type FormatOptions, type ReportWriter, TABLE_COLUMNS } from "./format.ts";
 import { type GridColumn, type GridRow, renderGrid } from "./grid.ts";
 import {
   channelSpan,
@@ -38,7 +38,7 @@ import { cutText, wrapText, wrapWithLabel } from "./text-layout.ts";
  * left out is counted and said.
  */
 export function createTableWriter(options: FormatOptions): ReportWriter {
-  const width = Math.min(Math.max(options.width, MIN_WIDTH), MAX_WIDTH);
+  const width = Math.min(Math.max(options.width, TABLE_COLUMNS.least), TABLE_COLUMNS.most);
   const ink = options.colour ? COLOURED : PLAIN;
   const groups = new FailureGroups();
   const kept: Session[] = [];
@@ -80,8 +80,6 @@ export function createTableWriter(options: FormatOptions): ReportWriter {
   };
 }
 
-const MIN_WIDTH = 60;
-const MAX_WIDTH = 220;
 /** Sessions that get rows in the table. */
 const MAX_SESSIONS = 1000;
 /** Data channels that do: a million of them in one session would take an hour to lay out. */

@@ -205,7 +205,7 @@ describe("ftptrace analyze", { concurrency: 4 }, () => {
     writeFileSync(path, usb);
     const { status, stderr } = await runCli(["analyze", path]);
     assert.equal(status, 4);
-    assert.match(stderr, /29 packets of link type USB_LINUX \(189\) are not read \(link-type-unsupported\)\n$/);
+    assert.match(stderr, /29 packets of link type USB_LINUX \(189\), which is not read \(link-type-unsupported\)\n$/);
   });
 
   test("a packet of an interface that no block describes is left out: said, status 4", async (context) => {

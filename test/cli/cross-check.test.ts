@@ -6,6 +6,7 @@ import { describe, test } from "node:test";
 import { gzipSync } from "node:zlib";
 import { crossCheck } from "../../src/cli/cross-check.ts";
 import { loadPcapParser, type ParsedPacket, type PcapParser } from "../../src/cli/pcap-parser.ts";
+import { countOf } from "../../src/report/phrases.ts";
 import { runCli, temporaryFolder } from "./run-cli.ts";
 
 const FAILING = "fixtures/pasv-cleartext-private-address-client.pcap";
@@ -47,7 +48,7 @@ describe("cross-check", () => {
     const path = join(temporaryFolder(context), "large.pcap");
     const copies = 200;
     writeFileSync(path, Buffer.concat([failing, ...Array<Buffer>(copies - 1).fill(failing.subarray(24))]));
-    assert.match((await crossCheck(path)).says, new RegExp(`the same ${copies * PACKETS} packets`));
+    assert.match((await crossCheck(path)).says, new RegExp(`the same ${countOf(copies * PACKETS, "packet")}`));
   });
 
   const errors: [what: string, err: (packet: ParsedPacket, number: number) => ParsedPacket[], says: RegExp][] = [

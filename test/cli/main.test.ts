@@ -33,7 +33,8 @@ describe("ftptrace", { concurrency: true }, () => {
     [["analyze", "--format", "xml", "x.pcap"], /Allowed choices are table, \w+, /],
     [["analyze", "--ftp-port", "65536", "x.pcap"], /A port is a number from 1 to 65535/],
     [["analyze", "--ftp-port", "ftp", "x.pcap"], /A port is a number from 1 to 65535/],
-    [["analyze", "--width", "0", "x.pcap"], /A width is a number of columns/],
+    [["analyze", "--width", "20", "x.pcap"], /A width is a number of columns, at least 60\./],
+    [["explain", "--width", "0"], /A width is a number of columns\./],
     [["analyze", "--colour", "x.pcap"], /unknown option '--colour'/],
     [["analyze", "-", "package.json"], /^ftptrace: standard input \(-\) has to stand alone/],
   ];
@@ -63,6 +64,21 @@ describe("ftptrace", { concurrency: true }, () => {
       verbose,
       /^ftptrace: fixtures\/pasv\S+: pcap, EN10MB, 29 packets, 2,\d{3} bytes, 2026-11-21T04:19:35\.\d+Z to 2026\S+Z\nftptrace: 1 session, 1 data channel; \d+\.\d\d s\n$/,
     );
+  });
+
+  test("one packet is one packet", async (context) => {
+    const one = join(temporaryFolder(context), "one.pcap");
+    const capture = readFileSync(FAILING);
+    writeFileSync(one, capture.subarray(0, 24 + 16 + capture.readUInt32LE(24 + 8)));
+    const usb = join(temporaryFolder(context), "usb.pcap");
+    const other = readFileSync(one);
+    other.writeUInt32LE(189, 20);
+    writeFileSync(usb, other);
+    const stderrOf = async (...words: string[]) => (await runCli(["analyze", ...words])).stderr;
+    const [verbose, unread] = await Promise.all([stderrOf("-v", "--cross-check", one), stderrOf(usb)]);
+    assert.match(verbose, /: pcap, EN10MB, 1 packet, \d+ bytes, /);
+    assert.match(verbose, /pcap-parser reads the same 1 packet\n/);
+    assert.match(unread, /: analysed in part: 1 packet of link type USB_LINUX \(189\), which is not read /);
   });
 
   test("-q and -v exclude each other", async () => {
