@@ -13,6 +13,7 @@ import {
   describeReplies,
   describeTransfer,
   groupDigits,
+  outcomeText,
   SECURITY_TEXT,
   shortTime,
   tsharkCommands,
@@ -201,6 +202,20 @@ function sharedCause(groups: readonly FailureGroup[], count: number): string {
     groups.some(({ example }) => example.confidence === level),
   );
   return `: ${CAUSE_TEXT[cause].title}${weakest === undefined ? "" : ` (${weakest})`}`;
+}
+
+/** `1 FTP session with 3 data channels: 1 failed, 2 ok.` */
+export function totalsSentence({ counts }: AnalysisSummary): string {
+  const outcomes = Object.entries(counts.channelsByOutcome)
+    .filter(([, count]) => count > 0)
+    .map(([outcome, count]) => `${groupDigits(count)} ${outcomeText(outcome)}`);
+  const what = outcomes.length === 0 ? "" : `: ${outcomes.join(", ")}`;
+  return `${countOf(counts.sessions, "FTP session")} with ${countOf(counts.channels, "data channel")}${what}.`;
+}
+
+/** Every cause with how often it was found, the most frequent first. */
+export function causeCounts({ counts }: AnalysisSummary): [cause: string, count: number][] {
+  return Object.entries(counts.causes).sort(([, a], [, b]) => b - a);
 }
 
 /** What was odd about the captures, a line a kind. */

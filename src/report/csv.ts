@@ -1,6 +1,7 @@
 import type { Control, DataChannel, Evidence, Session } from "../analysis.ts";
-import { causeTitle, channelEventId, channelWindow, endsOf, ipOf, repliesOf, sessionEventId } from "./event.ts";
+import { causeTitle, channelEventId, channelWindow, endsOf, ipOf, sessionEventId } from "./event.ts";
 import type { ReportWriter } from "./format.ts";
+import { repliesOf } from "./replies.ts";
 import { safeText } from "./safe-text.ts";
 
 /**

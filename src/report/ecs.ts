@@ -18,7 +18,6 @@ import {
   type EventWeight,
   endsOf,
   epochNanoseconds,
-  errorReplyOf,
   eventLine,
   evidenceFields,
   fileOf,
@@ -36,6 +35,7 @@ import {
 } from "./event.ts";
 import type { FormatOptions, ReportSource, ReportWriter } from "./format.ts";
 import { countOf, describeNegotiation, describeTransfer } from "./phrases.ts";
+import { errorReplyOf } from "./replies.ts";
 
 /**
  * `--format ecs`: events of the Elastic Common Schema, one a line. A session gives one event for its control connection and one

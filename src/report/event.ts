@@ -6,6 +6,7 @@ import { CAUSE_GROUPS, CAUSE_TEXT } from "../diagnose/cause-text.ts";
 import { transferKind } from "../ftp/command.ts";
 import { captureFile } from "./capture-name.ts";
 import type { ReportSource } from "./format.ts";
+import { repliesOf } from "./replies.ts";
 import { safeData, safeJson } from "./safe-text.ts";
 
 /**
@@ -154,17 +155,6 @@ export function ipVersionOf(address: string): 4 | 6 {
 /** The port that the data connection goes to. */
 export function dataPortOf({ connection, negotiation }: DataChannel): number | undefined {
   return connection?.responder.port ?? negotiation?.advertised?.port;
-}
-
-/** All reply codes of a channel, the negotiation's first. */
-export function repliesOf({ negotiation, transfer }: DataChannel): number[] {
-  const negotiated = negotiation?.replyCode ?? null;
-  return [...(negotiated === null ? [] : [negotiated]), ...(transfer?.replies ?? [])];
-}
-
-/** The last negative reply (4xx, 5xx) of a channel. */
-export function errorReplyOf(channel: DataChannel): number | undefined {
-  return repliesOf(channel).findLast((code) => code >= 400);
 }
 
 /** The file that a channel was for, with its name alone; undefined for a listing, whose argument is a directory or a pattern. */

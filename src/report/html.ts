@@ -26,7 +26,7 @@ import { HTML_STYLE } from "./html-style.ts";
 import { element, escapeHtml, list, orderedList } from "./html-text.ts";
 import type { LadderStep } from "./ladder.ts";
 import { ladderSvg } from "./ladder-svg.ts";
-import { capitalised, countOf, durationText, groupDigits, timeSpan } from "./phrases.ts";
+import { capitalised, countOf, durationText, groupDigits, outcomeText, timeSpan } from "./phrases.ts";
 import { safeData } from "./safe-text.ts";
 import { type TimelineSession, timelineSvg } from "./timeline-svg.ts";
 
@@ -115,9 +115,7 @@ function headSection(summary: AnalysisSummary, title: string, failedControls: nu
     tile(refused, "refused", "warn"),
     tile(ok, "worked", "good"),
     tile(undetermined, "undetermined", ""),
-    ...Object.entries(seldom).flatMap(([outcome, count]) =>
-      count > 0 ? [tile(count, outcome.replace("-", " "), "")] : [],
-    ),
+    ...Object.entries(seldom).flatMap(([outcome, count]) => (count > 0 ? [tile(count, outcomeText(outcome), "")] : [])),
     ...(failedControls > 0 ? [tile(failedControls, "control failed", "bad")] : []),
   ];
   const packets = captures.reduce((sum, capture) => sum + capture.packets, 0);

@@ -2,6 +2,7 @@ import type { AnalysisSummary, CaptureSummary, Finding } from "../analysis.ts";
 import { CAUSE_TEXT } from "../diagnose/cause-text.ts";
 import {
   anomalyLines,
+  causeCounts,
   circumstancesOf,
   evidenceNumbers,
   failurePoints,
@@ -11,6 +12,7 @@ import {
   POINT_HEADINGS,
   type Point,
   subjectParts,
+  totalsSentence,
 } from "./account.ts";
 import { displayName } from "./capture-name.ts";
 import { DrawnFailures } from "./drawn-failures.ts";
@@ -86,14 +88,10 @@ function codeBlock(language: "text" | "sh", lines: readonly string[]): string {
   return [fence + language, ...lines, fence].join("\n");
 }
 
-function overview({ captures, counts }: AnalysisSummary): string {
-  const outcomes = Object.entries(counts.channelsByOutcome)
-    .filter(([, count]) => count > 0)
-    .map(([outcome, count]) => `${groupDigits(count)} ${outcome.replace("-", " ")}`);
-  const what = outcomes.length === 0 ? "" : `: ${outcomes.join(", ")}`;
-  const causes = Object.entries(counts.causes).sort(([, a], [, b]) => b - a);
+function overview(summary: AnalysisSummary): string {
+  const causes = causeCounts(summary);
   return blocks([
-    `${countOf(counts.sessions, "FTP session")} with ${countOf(counts.channels, "data channel")}${what}. ${timeSpan(captures)}.`,
+    `${totalsSentence(summary)} ${timeSpan(summary.captures)}.`,
     causes.length < 2
       ? ""
       : [

@@ -16,7 +16,6 @@ import {
   endsOf,
   epochMilliseconds,
   epochNanoseconds,
-  errorReplyOf,
   eventId,
   eventLine,
   evidenceFields,
@@ -25,7 +24,6 @@ import {
   ipAndPort,
   ipVersionOf,
   nonEmpty,
-  repliesOf,
   sessionEventId,
   type TimeWindow,
   timedFindings,
@@ -35,6 +33,7 @@ import {
 import { type Failure, failuresOf } from "./failure.ts";
 import type { FormatOptions, ReportSource, ReportWriter } from "./format.ts";
 import { describeNegotiation } from "./phrases.ts";
+import { errorReplyOf, repliesOf } from "./replies.ts";
 
 /**
  * `--format ocsf`: events of the Open Cybersecurity Schema Framework, one a line. Each data channel is an FTP Activity (4008);

@@ -1,6 +1,8 @@
 import { formatEndpoint } from "../address.ts";
 import type { CaptureSummary, Confidence, Control, DataChannel, PacketPlace, Security } from "../analysis.ts";
+import { secondsText } from "../diagnose/wording.ts";
 import { captureFile } from "./capture-name.ts";
+import { repliesOf } from "./replies.ts";
 
 /** Short phrases about parts of a report that every format for people words alike. */
 
@@ -28,8 +30,12 @@ export function describeTransfer(channel: DataChannel): string {
 
 /** The replies to the negotiation and the transfer in a row: `227, 150, 425`. */
 export function describeReplies(channel: DataChannel): string {
-  const negotiated = channel.negotiation?.replyCode ?? null;
-  return [...(negotiated === null ? [] : [negotiated]), ...(channel.transfer?.replies ?? [])].join(", ");
+  return repliesOf(channel).join(", ");
+}
+
+/** `failed`, `not attempted`. */
+export function outcomeText(outcome: string): string {
+  return outcome.replace("-", " ");
 }
 
 /** What each degree of confidence claims. */
@@ -95,8 +101,7 @@ function span(from: string, to: string): string {
 
 /** A span of time as people say it: `340 ms`, `7.1 s`, `12 min`, `3.4 h`. */
 export function durationText(seconds: number): string {
-  if (seconds < 1) return `${Math.round(seconds * 1000)} ms`;
-  if (seconds < 120) return `${seconds.toFixed(1)} s`;
+  if (seconds < 120) return secondsText(seconds);
   return seconds < 7200 ? `${Math.round(seconds / 60)} min` : `${(seconds / 3600).toFixed(1)} h`;
 }
 

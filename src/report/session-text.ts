@@ -5,7 +5,15 @@ import { evidenceNumbers } from "./account.ts";
 import { type Failure, failuresOf } from "./failure.ts";
 import type { FormatOptions, ReportWriter } from "./format.ts";
 import { ladderLines, wholeLadder } from "./ladder.ts";
-import { countOf, describeNegotiation, describePacket, describeTransfer, SECURITY_TEXT, shortTime } from "./phrases.ts";
+import {
+  countOf,
+  describeNegotiation,
+  describePacket,
+  describeTransfer,
+  outcomeText,
+  SECURITY_TEXT,
+  shortTime,
+} from "./phrases.ts";
 import { safeData } from "./safe-text.ts";
 import { displayWidth, wrapText } from "./text-layout.ts";
 
@@ -93,7 +101,7 @@ function verdictLines(
     ...session.dataChannels.flatMap((channel) => {
       const failure = failures.find((one) => one.channel === channel);
       const what = [describeNegotiation(channel), describeTransfer(channel)].filter(Boolean).join(", ");
-      const became = `Channel ${channel.ordinal}, ${what}: ${channel.outcome.replace("-", " ")}${failure ? verdict(failure) : ""}`;
+      const became = `Channel ${channel.ordinal}, ${what}: ${outcomeText(channel.outcome)}${failure ? verdict(failure) : ""}`;
       return [...wrapText(became, width, 2), ...(failure ? facts(failure) : [])];
     }),
   ];

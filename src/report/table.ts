@@ -3,6 +3,7 @@ import type { AnalysisSummary, CaptureSummary, DataChannel, Finding, Session } f
 import { CAUSE_TEXT } from "../diagnose/cause-text.ts";
 import {
   anomalyLines,
+  causeCounts,
   circumstancesOf,
   failurePoints,
   findingPoints,
@@ -10,6 +11,7 @@ import {
   type Point,
   type PointKind,
   subjectOf,
+  totalsSentence,
 } from "./account.ts";
 import { displayName } from "./capture-name.ts";
 import { type Failure, failuresOf } from "./failure.ts";
@@ -24,10 +26,12 @@ import {
   describeReplies,
   describeTransfer,
   groupDigits,
+  outcomeText,
   SECURITY_TEXT,
   shortTime,
   timeSpan,
 } from "./phrases.ts";
+import { errorReplyOf } from "./replies.ts";
 import { safeData } from "./safe-text.ts";
 import { cutText, wrapText, wrapWithLabel } from "./text-layout.ts";
 
@@ -102,9 +106,9 @@ const COLOURED: Ink = {
 // The summary
 
 function summaryParagraph(summary: AnalysisSummary, width: number): string {
-  const { captures, counts } = summary;
+  const { captures } = summary;
   const sentences = [captureSentence(captures), sessionSentence(summary)];
-  const causes = Object.entries(counts.causes).sort(([, a], [, b]) => b - a);
+  const causes = causeCounts(summary);
   // One failure is told below, and need not be counted here.
   if (causes.reduce((sum, [, count]) => sum + count, 0) > 1)
     sentences.push(`Causes: ${causes.map(([cause, count]) => `${cause} ${groupDigits(count)}`).join(", ")}.`);
@@ -135,14 +139,10 @@ function captureSentence(captures: readonly CaptureSummary[]): string {
   return `${what}: ${countOf(packets, "packet")}, ${timeSpan(captures)}.`;
 }
 
-function sessionSentence({ counts }: AnalysisSummary): string {
-  if (counts.sessions === 0)
+function sessionSentence(summary: AnalysisSummary): string {
+  if (summary.counts.sessions === 0)
     return "No FTP control connection found (use --ftp-port if the server listens on an unusual port and the session's beginning is missing).";
-  const outcomes = Object.entries(counts.channelsByOutcome)
-    .filter(([, count]) => count > 0)
-    .map(([outcome, count]) => `${groupDigits(count)} ${outcome.replace("-", " ")}`);
-  const channels = countOf(counts.channels, "data channel");
-  return `${countOf(counts.sessions, "FTP session")} with ${channels}${outcomes.length > 0 ? `: ${outcomes.join(", ")}` : ""}.`;
+  return totalsSentence(summary);
 }
 
 // One block a failure
@@ -295,8 +295,8 @@ function channelRow(session: Session, channel: DataChannel, captureCount: number
     : "";
   const transferText = describeTransfer(channel);
   return wide
-    ? [where, describeNegotiation(channel), describeConnection(channel), transferText, outcomeText(channel)]
-    : [where, describeNegotiation(channel), transferText, outcomeText(channel)];
+    ? [where, describeNegotiation(channel), describeConnection(channel), transferText, outcomeCell(channel)]
+    : [where, describeNegotiation(channel), transferText, outcomeCell(channel)];
 }
 
 function describeConnection({ connection }: DataChannel): string {
@@ -307,12 +307,11 @@ function describeConnection({ connection }: DataChannel): string {
   return `${formatEndpoint(connection.originator)} > ${formatEndpoint(connection.responder)}${syns}, ${countOf(bytes, "byte")}${match}`;
 }
 
-function outcomeText(channel: DataChannel): string {
-  const word = channel.outcome.replace("-", " ");
+function outcomeCell(channel: DataChannel): string {
+  const word = outcomeText(channel.outcome);
   if (channel.cause !== null) return `${word}: ${channel.cause}`;
   if (channel.outcome === "refused") {
-    const replies = [channel.negotiation?.replyCode ?? 0, ...(channel.transfer?.replies ?? [])];
-    const negative = replies.filter((code) => code >= 400).pop();
+    const negative = errorReplyOf(channel);
     return negative === undefined ? word : `${word}: ${negative}`;
   }
   if (channel.outcome === "undetermined" && channel.limits.length > 0) return `${word}: ${channel.limits.join(", ")}`;
