@@ -1,4 +1,11 @@
-import type { CauseId, ContributingCauseId, FindingId, LimitId, Situation } from "./cause.ts";
+import {
+  CAUSE_IDS,
+  type CauseId,
+  type ContributingCauseId,
+  type FindingId,
+  type LimitId,
+  type Situation,
+} from "./cause.ts";
 import {
   SERVER_SETTINGS,
   type ServerSetting,
@@ -20,8 +27,28 @@ interface Remedy {
   readonly setting?: SettingPurpose;
 }
 
+const GROUP_TITLES = [
+  "Negotiation",
+  "Connecting",
+  "TLS on the data connection",
+  "Transfer",
+  "Control connection",
+] as const;
+
+/** The part of the session that goes wrong. */
+export type CauseGroup = (typeof GROUP_TITLES)[number];
+
+/** What reports make of a cause besides its words. */
+export type CauseTrait =
+  /** It is itself a refusal in packets: a negative reply, a reset or an ICMP error in answer to what was asked. Silence is none, whoever caused it. */
+  | "refusal"
+  /** It blames a device between client and server, and nothing else. */
+  | "device";
+
 /** The words for one cause. */
 export interface CauseText extends Remedy {
+  readonly group: CauseGroup;
+  readonly traits: readonly CauseTrait[];
   /** A few words that complete "PASV failed: …"; no full stop. */
   readonly title: string;
   /** One sentence: what happens in the network. */
@@ -48,6 +75,8 @@ const FORWARD_RANGE =
 /** The words for every cause. */
 export const CAUSE_TEXT = {
   "pasv-private-address": {
+    group: "Negotiation",
+    traits: [],
     title: "the server advertises a private address",
     meaning:
       "The reply to PASV names an address that is valid only in the server's own network, so the client's SYN goes nowhere or is never sent.",
@@ -55,6 +84,8 @@ export const CAUSE_TEXT = {
     setting: "passive-address",
   },
   "pasv-unusable-address": {
+    group: "Negotiation",
+    traits: [],
     title: "the server advertises an address no host can have",
     meaning:
       "The reply to PASV names 0.0.0.0, a loopback or multicast address, or port 0; nothing can be reached there from another host.",
@@ -65,6 +96,8 @@ export const CAUSE_TEXT = {
     },
   },
   "pasv-wrong-address": {
+    group: "Negotiation",
+    traits: [],
     title: "the server advertises the address of another host",
     meaning:
       "The reply to PASV names a routable address that is not the control server's, and nothing there accepts the data connection.",
@@ -75,6 +108,8 @@ export const CAUSE_TEXT = {
     setting: "passive-address",
   },
   "port-private-address": {
+    group: "Negotiation",
+    traits: [],
     title: "the client advertises a private address",
     meaning:
       "PORT or EPRT names an address that is valid only in the client's own network, so the server cannot open the data connection.",
@@ -84,6 +119,8 @@ export const CAUSE_TEXT = {
     ],
   },
   "port-refused": {
+    group: "Negotiation",
+    traits: ["refusal"],
     title: "the server refuses active mode for this address or port",
     meaning:
       "The server turns PORT or EPRT down by policy: active mode disabled, a port below 1024, or a third party's address (FTP bounce protection).",
@@ -95,6 +132,8 @@ export const CAUSE_TEXT = {
     situations: { "after-epsv-all": { remedy: [ONLY_EPSV] } },
   },
   "epsv-refused": {
+    group: "Negotiation",
+    traits: ["refusal"],
     title: "the server refuses EPSV",
     meaning:
       "The server, or an inspecting firewall in its name, answers EPSV negatively; a client that falls back to PASV loses only time.",
@@ -109,6 +148,8 @@ export const CAUSE_TEXT = {
     },
   },
   "pasv-refused": {
+    group: "Negotiation",
+    traits: ["refusal"],
     title: "the server refuses PASV",
     meaning:
       "The server answers PASV negatively although nothing else is wrong: passive mode is disabled, or the address family does not fit.",
@@ -120,6 +161,8 @@ export const CAUSE_TEXT = {
     },
   },
   "passive-ports-exhausted": {
+    group: "Negotiation",
+    traits: ["refusal"],
     title: "the server has no passive port left",
     meaning: "All ports of the server's passive range are in use or in TIME_WAIT, so it cannot open another data port.",
     remedy: [
@@ -129,6 +172,8 @@ export const CAUSE_TEXT = {
     setting: "passive-range",
   },
   "negotiation-blocked": {
+    group: "Negotiation",
+    traits: ["device"],
     title: "the negotiation is swallowed on its way",
     meaning:
       "The command that should set up the data connection, or its reply, vanishes or is answered by something else while the rest of the session lives.",
@@ -138,6 +183,8 @@ export const CAUSE_TEXT = {
     ],
   },
   "negotiation-dropped-by-helper": {
+    group: "Negotiation",
+    traits: ["device"],
     title: "a NAT helper drops the packet that holds the negotiation",
     meaning:
       "Exactly the segment with the 227, 229 or PORT is retransmitted and never acknowledged, while smaller lines before it got through: a helper in the path cannot parse it.",
@@ -147,12 +194,16 @@ export const CAUSE_TEXT = {
     ],
   },
   "data-not-negotiated": {
+    group: "Negotiation",
+    traits: [],
     title: "a transfer command without PASV or PORT before it",
     meaning:
       "The client asks for a transfer with no negotiation in force, and the server has no data connection to use.",
     remedy: ["Correct the client: each transfer needs its own PASV, EPSV, PORT or EPRT."],
   },
   "data-port-filtered": {
+    group: "Connecting",
+    traits: [],
     title: "the SYN to the server's data port is never answered",
     meaning:
       "The server advertised a usable address and port, but the client's SYNs to it are dropped on their way or by the server's own firewall.",
@@ -161,6 +212,8 @@ export const CAUSE_TEXT = {
     situations: { "answer-lost": { remedy: [ANSWER_LOST] } },
   },
   "data-port-rejected": {
+    group: "Connecting",
+    traits: ["refusal"],
     title: "the SYN to the server's data port is answered by a reset",
     meaning:
       "The connection to the advertised port is refused: nothing listens there, the NAT device does not forward it, or a firewall rejects it.",
@@ -180,6 +233,8 @@ export const CAUSE_TEXT = {
     },
   },
   "icmp-prohibited": {
+    group: "Connecting",
+    traits: ["refusal"],
     title: "a router answers the data connection's SYN with ICMP unreachable",
     meaning: "An ICMP error quotes the data connection's SYN: a router or host on the path refuses to carry it.",
     remedy: ["Correct the access list or route on the router that sent the ICMP message.", FORWARD_RANGE],
@@ -196,6 +251,8 @@ export const CAUSE_TEXT = {
     },
   },
   "active-inbound-blocked": {
+    group: "Connecting",
+    traits: [],
     title: "the server's SYN to the client is never answered",
     meaning:
       "In active mode the server connects to the client, and a firewall or NAT device on the client's side drops its SYN.",
@@ -209,6 +266,8 @@ export const CAUSE_TEXT = {
     },
   },
   "active-inbound-rejected": {
+    group: "Connecting",
+    traits: ["refusal"],
     title: "the server's SYN to the client is refused",
     meaning:
       "In active mode the server connects to the client, and the client or a firewall before it answers with a reset or an ICMP error.",
@@ -216,6 +275,8 @@ export const CAUSE_TEXT = {
     situations: { "third-host": { remedy: [THIRD_HOST, THIRD_HOST_OWN] } },
   },
   "syn-not-seen": {
+    group: "Connecting",
+    traits: [],
     title: "no SYN of the data connection is in this capture",
     meaning:
       "The data connection was negotiated and wanted, but this capture holds no SYN of it: it was never sent, was sent elsewhere, or was blocked before this point.",
@@ -249,6 +310,8 @@ export const CAUSE_TEXT = {
     },
   },
   "data-peer-mismatch": {
+    group: "Connecting",
+    traits: [],
     title: "the data connection comes from another host than the control connection",
     meaning:
       "The server drops the data connection because its peer is not the control connection's client; a NAT device or load balancer uses several addresses.",
@@ -259,6 +322,8 @@ export const CAUSE_TEXT = {
     setting: "foreign-address",
   },
   "data-port-translated": {
+    group: "Connecting",
+    traits: [],
     title: "the data connection arrives on another port than negotiated",
     meaning:
       "A NAT device maps the passive range to other ports, so the connection does not reach the port the server opened.",
@@ -266,6 +331,8 @@ export const CAUSE_TEXT = {
     setting: "passive-range",
   },
   "data-protection-required": {
+    group: "TLS on the data connection",
+    traits: ["refusal"],
     title: "the server demands an encrypted data connection (PROT P)",
     meaning:
       "The server refuses a cleartext data connection, and the client has not asked for a protected one with PROT P.",
@@ -283,6 +350,8 @@ export const CAUSE_TEXT = {
     },
   },
   "tls-session-reuse-required": {
+    group: "TLS on the data connection",
+    traits: [],
     title: "the server demands that the data connection resumes the TLS session",
     meaning:
       "The data connection makes a new TLS session instead of resuming that of the control connection, and the server refuses it.",
@@ -293,6 +362,8 @@ export const CAUSE_TEXT = {
     setting: "tls-session-reuse",
   },
   "data-tls-handshake-failed": {
+    group: "TLS on the data connection",
+    traits: [],
     title: "the TLS handshake on the data connection fails",
     meaning:
       "The data connection opens, but its TLS handshake ends in an alert, a close or silence, or one end speaks cleartext where the other speaks TLS.",
@@ -302,6 +373,8 @@ export const CAUSE_TEXT = {
     ],
   },
   "data-connection-reset": {
+    group: "Transfer",
+    traits: [],
     title: "the data connection is reset during the transfer",
     meaning: "Data flowed and then a RST ended the connection before the transfer was complete.",
     remedy: [
@@ -317,6 +390,8 @@ export const CAUSE_TEXT = {
     },
   },
   "data-stalled": {
+    group: "Transfer",
+    traits: [],
     title: "the data connection stalls during the transfer",
     meaning:
       "The data connection was established and then nothing got through any more, or the receiver kept its window closed.",
@@ -331,6 +406,8 @@ export const CAUSE_TEXT = {
     },
   },
   "mtu-blackhole": {
+    group: "Transfer",
+    traits: [],
     title: "full-size packets of the data connection vanish (MTU black hole)",
     meaning:
       "Small segments arrive and full-size ones never do, and no ICMP message tells the sender to make them smaller.",
@@ -340,6 +417,8 @@ export const CAUSE_TEXT = {
     ],
   },
   "transfer-truncated": {
+    group: "Transfer",
+    traits: [],
     title: "fewer bytes were transferred than announced",
     meaning:
       "The connection carried fewer bytes than the server announced, and yet the transfer ended as if it were complete.",
@@ -348,21 +427,29 @@ export const CAUSE_TEXT = {
     ],
   },
   "control-port-filtered": {
+    group: "Control connection",
+    traits: [],
     title: "the SYN to the control port is never answered",
     meaning: "The client's SYNs to the server's control port are dropped on their way or by the server's firewall.",
     remedy: ["Open the control port (21, 990 for implicit TLS) on the firewall, and check host and port."],
   },
   "control-port-rejected": {
+    group: "Control connection",
+    traits: ["refusal"],
     title: "the SYN to the control port is answered by a reset",
     meaning: "Nothing listens on the control port, or a firewall rejects it.",
     remedy: ["Start the FTP server, and check host and port; if the reset is a firewall's, open the port there."],
   },
   "control-icmp-prohibited": {
+    group: "Control connection",
+    traits: ["refusal"],
     title: "a router answers the control connection's SYN with ICMP unreachable",
     meaning: "An ICMP error quotes the control connection's SYN: a router or host on the path refuses to carry it.",
     remedy: ["Correct the access list or route on the router that sent the ICMP message."],
   },
   "auth-tls-blocked": {
+    group: "Control connection",
+    traits: ["device"],
     title: "something on the path ends the session at AUTH TLS",
     meaning:
       "The control connection dies or is answered by a third party as soon as TLS is asked for: an inspecting firewall does not let it become unreadable.",
@@ -372,6 +459,8 @@ export const CAUSE_TEXT = {
     ],
   },
   "auth-tls-refused": {
+    group: "Control connection",
+    traits: ["refusal"],
     title: "the server refuses AUTH TLS",
     meaning: "The server itself answers AUTH negatively: it has no TLS, no certificate, or does not allow it here.",
     remedy: [
@@ -379,11 +468,15 @@ export const CAUSE_TEXT = {
     ],
   },
   "login-failed": {
+    group: "Control connection",
+    traits: ["refusal"],
     title: "the server refuses the login",
     meaning: "The server answers PASS negatively: user, password, or a rule about who may log in from where and how.",
     remedy: ["Check user and password, and whether the server demands TLS or refuses this client's address."],
   },
   "control-connection-lost": {
+    group: "Control connection",
+    traits: [],
     title: "the control connection is lost",
     meaning:
       "The control connection is reset, closed by the server instead of an answer, or falls silent in the middle of the session, and nothing in the capture says why.",
@@ -408,6 +501,8 @@ export const CAUSE_TEXT = {
     },
   },
   "control-idle-timeout": {
+    group: "Control connection",
+    traits: ["device"],
     title: "a NAT device or firewall forgets the idle control connection",
     meaning:
       "The control connection was idle during a long transfer or pause, and its next segment got no answer or a reset although the data arrived.",
@@ -417,6 +512,8 @@ export const CAUSE_TEXT = {
     ],
   },
   "server-busy": {
+    group: "Control connection",
+    traits: ["refusal"],
     title: "the server takes no more sessions",
     meaning: "The server answers 421: too many sessions in all or from this address, or it is shutting down.",
     remedy: ["Open fewer sessions at once in the client, or raise the server's limits."],
@@ -425,59 +522,14 @@ export const CAUSE_TEXT = {
 } as const satisfies Readonly<Record<CauseId, CauseText>>;
 
 /** The causes as a reader looks for them: by the part of the session that goes wrong, in the order of CAUSE_IDS. */
-export const CAUSE_GROUPS: readonly { readonly title: string; readonly causes: readonly CauseId[] }[] = [
-  {
-    title: "Negotiation",
-    causes: [
-      "pasv-private-address",
-      "pasv-unusable-address",
-      "pasv-wrong-address",
-      "port-private-address",
-      "port-refused",
-      "epsv-refused",
-      "pasv-refused",
-      "passive-ports-exhausted",
-      "negotiation-blocked",
-      "negotiation-dropped-by-helper",
-      "data-not-negotiated",
-    ],
-  },
-  {
-    title: "Connecting",
-    causes: [
-      "data-port-filtered",
-      "data-port-rejected",
-      "icmp-prohibited",
-      "active-inbound-blocked",
-      "active-inbound-rejected",
-      "syn-not-seen",
-      "data-peer-mismatch",
-      "data-port-translated",
-    ],
-  },
-  {
-    title: "TLS on the data connection",
-    causes: ["data-protection-required", "tls-session-reuse-required", "data-tls-handshake-failed"],
-  },
-  {
-    title: "Transfer",
-    causes: ["data-connection-reset", "data-stalled", "mtu-blackhole", "transfer-truncated"],
-  },
-  {
-    title: "Control connection",
-    causes: [
-      "control-port-filtered",
-      "control-port-rejected",
-      "control-icmp-prohibited",
-      "auth-tls-blocked",
-      "auth-tls-refused",
-      "login-failed",
-      "control-connection-lost",
-      "control-idle-timeout",
-      "server-busy",
-    ],
-  },
-];
+export const CAUSE_GROUPS: readonly { readonly title: CauseGroup; readonly causes: readonly CauseId[] }[] =
+  GROUP_TITLES.map((title) => ({ title, causes: CAUSE_IDS.filter((id) => CAUSE_TEXT[id].group === title) }));
+
+/** Whether a cause is of that kind. */
+export function hasTrait(cause: CauseId, trait: CauseTrait): boolean {
+  const { traits }: CauseText = CAUSE_TEXT[cause];
+  return traits.includes(trait);
+}
 
 /** The words for circumstances that help a cause along. */
 export const CONTRIBUTING_TEXT = {

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { type Endpoint, formatAddress, parseAddress } from "../address.ts";
 import type { AnalysisSummary, CaptureSummary, Control, DataChannel, Evidence, Finding, Session } from "../analysis.ts";
 import type { CauseId, LimitId } from "../diagnose/cause.ts";
-import { CAUSE_GROUPS, CAUSE_TEXT } from "../diagnose/cause-text.ts";
+import { CAUSE_TEXT, hasTrait } from "../diagnose/cause-text.ts";
 import { transferKind } from "../ftp/command.ts";
 import { captureFile } from "./capture-name.ts";
 import type { ReportSource } from "./format.ts";
@@ -165,34 +165,14 @@ export function fileOf({ transfer }: DataChannel): { name: string; path: string 
   return { name: name === "" ? transfer.path : name, path: transfer.path };
 }
 
-/**
- * Causes that are themselves a refusal in packets: a negative reply, a reset or an ICMP error in answer to what was asked.
- * Silence is none, whoever caused it.
- */
-const REFUSALS: readonly CauseId[] = [
-  "port-refused",
-  "epsv-refused",
-  "pasv-refused",
-  "passive-ports-exhausted",
-  "data-port-rejected",
-  "icmp-prohibited",
-  "active-inbound-rejected",
-  "data-protection-required",
-  "control-port-rejected",
-  "control-icmp-prohibited",
-  "auth-tls-refused",
-  "login-failed",
-  "server-busy",
-];
-
 /** Whether a cause means that a refusal was seen; only then may an event call anything denied. */
 export function isRefusal(cause: CauseId | null): boolean {
-  return cause !== null && REFUSALS.includes(cause);
+  return cause !== null && hasTrait(cause, "refusal");
 }
 
 /** The part of a session that a cause belongs to, as the list of causes groups them. */
 export function causeGroup(cause: CauseId): string {
-  return CAUSE_GROUPS.find(({ causes }) => causes.includes(cause))?.title ?? "";
+  return CAUSE_TEXT[cause].group;
 }
 
 /** `the server advertises a private address`. */

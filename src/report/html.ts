@@ -1,8 +1,7 @@
 import { createHash } from "node:crypto";
 import { formatEndpoint } from "../address.ts";
 import type { AnalysisSummary, CaptureSummary, Finding, Session } from "../analysis.ts";
-import type { CauseId } from "../diagnose/cause.ts";
-import { CAUSE_TEXT } from "../diagnose/cause-text.ts";
+import { CAUSE_TEXT, hasTrait } from "../diagnose/cause-text.ts";
 import {
   anomalyLines,
   circumstancesOf,
@@ -66,14 +65,6 @@ export function createHtmlWriter(options: FormatOptions): ReportWriter {
     },
   };
 }
-
-/** Causes that blame a device between client and server, and nothing else. */
-const DEVICE_CAUSES: readonly CauseId[] = [
-  "negotiation-blocked",
-  "negotiation-dropped-by-helper",
-  "auth-tls-blocked",
-  "control-idle-timeout",
-];
 
 /** Sessions that the timeline may show. */
 const MAX_TIMELINE_SESSIONS = 10_000;
@@ -207,7 +198,7 @@ function ladderFigure(failure: Failure, ladder: readonly LadderStep[], captureCo
   const svg = ladderSvg(ladder, {
     client: client.address,
     server: server.address,
-    deviceBetween: DEVICE_CAUSES.includes(failure.cause),
+    deviceBetween: hasTrait(failure.cause, "device"),
     captureCount,
     evidence: evidenceNumbers(failure.evidence),
   });
