@@ -19,9 +19,6 @@ import { mayMean } from "../reply-text.ts";
 import type { Confidence, Fact, Verdict } from "../verdict.ts";
 import { replyText } from "../wording.ts";
 
-/** `226 Transfer complete.` and its line end. */
-const CONFIRMATION_BYTES = 24;
-
 /** A server that ends the session over a refused data connection does it within this time of its last word (seconds). */
 const AT_ONCE_SECONDS = 1;
 
@@ -73,7 +70,7 @@ function uploadUnread({ channel, session }: ChannelContext, progress: DataProgre
     },
     {
       packet: words.packet,
-      says: `the server's last words about it have ${words.bytes} bytes; vsftpd confirms an upload with ${CONFIRMATION_BYTES}`,
+      says: `the server's last words about it have ${words.bytes} bytes; vsftpd confirms an upload with 24 (226 Transfer complete.)`,
     },
   ]);
 }
