@@ -35,8 +35,6 @@ export const FTP_PORT = 21;
 export const VAIN_WAIT_SECONDS = 8;
 /** RFC 8200 section 5: every link carries 1280 bytes; less the headers of a tunnel, IPv6 and TCP. */
 export const SMALL_SEGMENT = 1000;
-/** vsftpd 3.0.3's `226 Transfer complete.` with its line end, counted. */
-export const CONFIRMATION_BYTES = 24;
 /** vsftpd's complaints have 48 bytes and more, its confirmation of a listing 24. */
 export const COMPLAINT_BYTES = 48;
 /** Choice: above a ticket with a client's certificates in it (OpenSSL's have 250 bytes without), below a full record (RFC 8446 section 5.1). */
