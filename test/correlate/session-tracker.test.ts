@@ -5,16 +5,15 @@ import { AnomalyLog } from "../../src/anomaly.ts";
 import { createCaptureReader } from "../../src/capture/capture-reader.ts";
 import { emptyFrame } from "../../src/capture/frame.ts";
 import type { SessionFacts } from "../../src/correlate/session-facts.ts";
+import { MAX_SESSIONS, SessionTracker } from "../../src/correlate/session-tracker.ts";
 import {
   ATTEMPT_SECONDS,
   CONTROL_IDLE_SECONDS,
   DATA_IDLE_SECONDS,
-  MAX_SESSIONS,
   ORDERLY_SECONDS,
   SETTLE_SECONDS,
-  SessionTracker,
   UNANSWERED_SECONDS,
-} from "../../src/correlate/session-tracker.ts";
+} from "../../src/correlate/tracked-session.ts";
 import { PacketDecoder } from "../../src/decode/decode-packet.ts";
 import { emptyPacketView, PacketKind } from "../../src/decode/packet-view.ts";
 import { CONTROL_SIGNATURE } from "../../src/ftp/signature.ts";
