@@ -341,7 +341,7 @@ function endpointGranted(verb: NegotiationVerb, reply: ReplyEvent): ParsedEndpoi
   return reply.cut ? undefined : NEGOTIATIONS[verb].parse(reply.lines.join(" "));
 }
 
-/** The attempt that decides the channel: one that carried data, else one that was established, else the last. */
+/** The attempt that decides the channel: one that carried data, else one that was established, else the first. */
 function decidingAttempt(attempts: readonly MatchedConnection[]): MatchedConnection | null {
   let best: MatchedConnection | null = null;
   let bestRank = -1;

@@ -47,8 +47,6 @@ export interface MatchedConnection {
   readonly candidate: Candidate;
   readonly connection: Connection;
   readonly match: MatchKind;
-  /** Why it was tied, in words for people who doubt it. */
-  readonly reasons: readonly string[];
 }
 
 /** A negotiation that only the lengths of TLS records speak of. */
@@ -69,7 +67,7 @@ export interface InferredNegotiation {
 export interface ChannelFacts {
   readonly negotiation: NegotiationFacts | null;
   readonly transfer: TransferFacts | null;
-  /** The connection that decides: one that worked before one that did not, a later attempt before an earlier. */
+  /** The connection that decides: one that carried data, else one that was established, else the first. */
   readonly connection: MatchedConnection | null;
   /** All connections tied to it, in the order of their SYNs, the deciding one among them. */
   readonly attempts: readonly MatchedConnection[];

@@ -20,7 +20,7 @@ export function mostLikely(sessions: readonly TrackedSession[], connection: Conn
 /** Whether of several sessions only one can have dialled: under TLS one alone goes on, or may have been granted a port that nobody has dialled. */
 export function isAlone(sessions: readonly TrackedSession[]): boolean {
   const [one, ...others] = sessions.filter(({ isLeaving }) => !isLeaving);
-  if (others.length === 0) return one?.isSealed === true;
+  if (others.length === 0) return one?.isHidden === true;
   return sessions.filter(({ grantedAt }) => Number.isFinite(grantedAt)).length === 1;
 }
 

@@ -27,7 +27,6 @@ const NEGOTIATIONS_A_PORT = 64;
 interface Score {
   readonly value: number;
   readonly match: MatchedConnection["match"];
-  readonly reasons: string[];
 }
 
 /**
@@ -65,7 +64,6 @@ export function matchCandidates(
         candidate,
         connection: candidate.connection,
         match: bestScore.match,
-        reasons: bestScore.reasons,
       });
     else leftOver.push(candidate);
   }
@@ -79,7 +77,7 @@ export function matchCandidates(
           candidate,
           connection,
           match: "inferred",
-          reasons: ["between the session's two hosts while the control connection could not be read"],
+          // Between the session's two hosts, while the control connection could not be read.
         });
       }
       continue;
@@ -90,7 +88,7 @@ export function matchCandidates(
         candidate,
         connection,
         match: "inferred",
-        reasons: ["right after a grant whose address and port the snaplen cut off"],
+        // Right after a grant whose address and port the snaplen cut off.
       });
       continue;
     }
@@ -100,7 +98,7 @@ export function matchCandidates(
         candidate,
         connection,
         match: "port-differs",
-        reasons: ["between the two hosts, right after the negotiation, on another port"],
+        // Between the two hosts, right after the negotiation.
       });
     }
   }
@@ -154,21 +152,12 @@ function scoreOf(
   const dialler = passive ? session.client.address : session.server.address;
   const listener = negotiation.advertised.address ?? session.server.address;
   const listenerPeer = passive ? session.server.address : session.client.address;
-  const reasons = [`port ${negotiation.advertised.port} as negotiated`];
   let value = 4;
   const responderFits = responder.address === listener;
   const originatorFits = originator.address === dialler;
-  if (responderFits) {
-    value += 4;
-    reasons.push("address as advertised");
-  } else if (responder.address === listenerPeer) {
-    value += 3;
-    reasons.push(passive ? "to the control connection's server" : "to the control connection's client");
-  }
-  if (originatorFits) {
-    value += 3;
-    reasons.push("from the control connection's peer");
-  }
+  if (responderFits) value += 4;
+  else if (responder.address === listenerPeer) value += 3;
+  if (originatorFits) value += 3;
   if (value < 7) return undefined;
   // Of several negotiations of one port the latest before the SYN counts; one already followed by another fits less well, and so
   // does one that already has its connection: a listener accepts one. That a SYN stands before its grant is the exception, and weighs more than an
@@ -177,7 +166,7 @@ function scoreOf(
   if (time < window.until) value += 2;
   if (taken.some(({ connection: other }) => other.established)) value -= 2;
   value += window.from / 1e12;
-  return { value, match: responderFits && originatorFits ? "exact" : "address-differs", reasons };
+  return { value, match: responderFits && originatorFits ? "exact" : "address-differs" };
 }
 
 /** Whether the control connection could not be read when this connection began. */

@@ -304,7 +304,7 @@ export class TrackedSession implements ControlStream, Watcher {
   }
 
   /** It is under TLS now. */
-  get isSealed(): boolean {
+  get isHidden(): boolean {
     return this.#hiddenFrom >= 0;
   }
 

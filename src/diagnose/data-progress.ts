@@ -192,7 +192,6 @@ export interface DataHandshake {
   readonly hasData: boolean;
   /** The first fatal alert in the clear, with who sent it. */
   readonly alert: { readonly fromClient: boolean; readonly record: DataRecord } | null;
-  readonly version: number;
 }
 
 /** No session ticket is longer, with a client's certificates in it. */
@@ -270,7 +269,6 @@ export function handshakeOf(progress: DataProgress): DataHandshake | undefined {
     finished,
     hasData,
     alert: alertRecord ? { fromClient: fromClient(alertRecord), record: alertRecord } : null,
-    version,
   };
 }
 
