@@ -2,11 +2,13 @@ import type { HalfConnection } from "../../tcp/half-connection.ts";
 import { answerLostFact, isAnswerLost } from "../attempt.ts";
 import { neverArrived } from "../blind-spots.ts";
 import type { Situation } from "../cause.ts";
-import type { ChannelRule } from "../context.ts";
+import type { ChannelContext, ChannelRule } from "../context.ts";
 import {
+  type DataProgress,
   HIDDEN_SILENCE_SECONDS,
   isRetransmittingInVain,
   progressOf,
+  type Starved,
   starved,
   ZERO_WINDOW_SECONDS,
 } from "../data-progress.ts";
@@ -23,79 +25,37 @@ export const rule: ChannelRule = (context) => {
   const { channel, session } = context;
   const progress = progressOf(channel, session);
   if (!progress) return undefined;
-  const { sender, receiver, connection } = progress;
+  const { sender, receiver, connection, cutBy } = progress;
   // Nothing was ever said on a connection to another port than negotiated: that is what is wrong with it (`data-port-translated`).
   if (channel.connection?.match === "port-differs" && sender.bytes + receiver.bytes === 0) return undefined;
   const final = channel.transfer?.final;
+  const said = final ? [{ packet: final.stamp.packet, says: replyText(final) }] : [];
   if (isAnswerLost(connection))
     return {
       outcome: "failed",
       cause: "data-stalled",
       confidence: "likely",
-      facts: [
-        answerLostFact(connection, session),
-        ...(final ? [{ packet: final.stamp.packet, says: replyText(final) }] : []),
-      ],
+      facts: [answerLostFact(connection, session), ...said],
       situation: "answer-lost",
     };
-  const facts: Fact[] = [];
-  let situation: Situation | null = null;
-  const inVain = [sender, receiver].find((half) => isRetransmittingInVain(half));
-  const unarrived = channel.hidden ? starved(progress, session) : undefined;
-  const zero = Math.max(
-    receiver.zeroWindowLongest,
-    receiver.zeroWindowTime > 0 ? connection.lastTime - receiver.zeroWindowTime : 0,
-  );
-  if (inVain) {
-    facts.push({
-      packet: inVain.stalledFirstPacket,
-      says: `${endpointText(inVain)} repeats the same data ${inVain.stalledRetransmissions} times over ${secondsText(inVain.stalledLastTime - inVain.stalledFirstTime)}, never acknowledged`,
-    });
-  } else if (zero >= ZERO_WINDOW_SECONDS) {
-    situation = "window-closed";
-    facts.push({
-      packet: receiver.zeroWindowPacket,
-      says: `${endpointText(receiver)} keeps its receive window at zero for ${secondsText(zero)}: the receiver stopped reading`,
-    });
-  } else if (unarrived) {
-    facts.push({
-      packet: unarrived.packet,
-      says: `${endpointText(sender)} has sent ${unarrived.bytes} bytes before this packet that never arrived; ${unarrived.proven ? `${endpointText(receiver)} closes without them` : "the client leaves"} after ${secondsText(unarrived.seconds)}`,
-    });
-  } else if (neverArrived(progress)) {
-    facts.push({
-      packet: sender.finPacket,
-      says: `the sender's FIN is here, ${sender.unseen} bytes before it never arrived`,
-    });
-  } else if (
-    !progress.complete &&
-    isSilent(context) &&
-    (!channel.hidden || silence(context) >= HIDDEN_SILENCE_SECONDS)
-  ) {
-    const moved = sender.lastNewPayloadPacket || receiver.lastNewPayloadPacket || connection.firstPacket;
-    facts.push({
-      packet: moved,
-      says:
-        sender.bytes > 0
-          ? `the last data after ${sender.bytes} bytes; then nothing arrives for ${secondsText(silence(context))}, ${whoStopped(sender, receiver)}`
-          : `established, and no data arrives for ${secondsText(silence(context))}`,
-    });
-  } else return undefined;
-  const { cutBy } = progress;
-  if (cutBy) {
-    const who = cutBy.half === progress.client ? "client's" : "server's";
-    const { text } = resetOrigin(cutBy.reset, cutBy.half);
-    facts.push({ packet: cutBy.reset.packet, says: `a RST in the ${who} name ends it: ${text}` });
-  }
-  if (final) facts.push({ packet: final.stamp.packet, says: replyText(final) });
+  const stall = stallOf(context, progress);
+  if (!stall) return undefined;
+  const cut = cutBy
+    ? [
+        {
+          packet: cutBy.reset.packet,
+          says: `a RST in the ${nameOf(cutBy.half, progress)} name ends it: ${resetOrigin(cutBy.reset, cutBy.half).text}`,
+        },
+      ]
+    : [];
   const alternatives: Alternative[] = [];
-  if (sender.bytes === 0 || sender.unseen > 0 || unarrived)
+  if (sender.bytes === 0 || sender.unseen > 0 || stall.isLost)
     alternatives.push({
       cause: "mtu-blackhole",
       missing: "a capture at the sender: whether it repeats full-size segments",
     });
   // With the window open and nothing repeated it may have been a pause, and the RST what went wrong.
-  const mayHavePaused = cutBy !== null && !inVain && receiver.zeroWindowTime === 0;
+  const mayHavePaused = cutBy !== null && !stall.isInVain && receiver.zeroWindowTime === 0;
   if (mayHavePaused)
     alternatives.push({
       cause: "data-connection-reset",
@@ -105,20 +65,103 @@ export const rule: ChannelRule = (context) => {
   return {
     outcome: "failed",
     cause: "data-stalled",
-    confidence: !inVain && !unarrived?.proven && (channel.hidden || gaveUp) ? "possible" : "likely",
-    facts,
-    situation,
+    confidence: !stall.isProven && (channel.hidden || gaveUp) ? "possible" : "likely",
+    facts: [stall.fact, ...cut, ...said],
+    situation: stall.situation,
     alternatives,
   };
-
-  function silence({ channel: { connection: matched }, session: { control } }: typeof context): number {
-    const { originator, responder, lastTime } = matched!.connection;
-    return (
-      Math.max(control.lastTime, lastTime) -
-      Math.max(originator.lastNewPayloadTime, responder.lastNewPayloadTime, responder.synTime)
-    );
-  }
 };
+
+/** How a connection stands still. */
+interface Stall {
+  readonly fact: Fact;
+  readonly situation: Situation | null;
+  /** The same data is sent again and again. */
+  readonly isInVain: boolean;
+  /** Sequence numbers tell of bytes that never arrived. */
+  readonly isLost: boolean;
+  /** Packets show that data is lost: it is no pause. */
+  readonly isProven: boolean;
+}
+
+/** What shows that the connection stands still: repetition before a closed window, that before what is missing, that before silence. */
+function stallOf(context: ChannelContext, progress: DataProgress): Stall | undefined {
+  const { channel, session } = context;
+  const { sender, receiver } = progress;
+  const by = (fact: Fact, more: Partial<Stall> = {}): Stall => ({
+    fact,
+    situation: null,
+    isInVain: false,
+    isLost: false,
+    isProven: false,
+    ...more,
+  });
+  const inVain = [sender, receiver].find((half) => isRetransmittingInVain(half));
+  const unarrived = channel.hidden ? starved(progress, session) : undefined;
+  const isLost = unarrived !== undefined;
+  if (inVain) return by(repetitionFact(inVain), { isInVain: true, isLost, isProven: true });
+  const shut = windowShutFor(progress);
+  if (shut >= ZERO_WINDOW_SECONDS)
+    return by(
+      {
+        packet: receiver.zeroWindowPacket,
+        says: `${endpointText(receiver)} keeps its receive window at zero for ${secondsText(shut)}: the receiver stopped reading`,
+      },
+      { situation: "window-closed", isLost, isProven: unarrived?.proven === true },
+    );
+  if (unarrived) return by(lossFact(unarrived, progress), { isLost, isProven: unarrived.proven });
+  if (neverArrived(progress))
+    return by({
+      packet: sender.finPacket,
+      says: `the sender's FIN is here, ${sender.unseen} bytes before it never arrived`,
+    });
+  const silence = silenceOf(context, progress);
+  if (progress.complete || !isSilent(context) || (channel.hidden && silence < HIDDEN_SILENCE_SECONDS)) return undefined;
+  return by(silenceFact(progress, silence));
+}
+
+function repetitionFact(half: HalfConnection): Fact {
+  return {
+    packet: half.stalledFirstPacket,
+    says: `${endpointText(half)} repeats the same data ${half.stalledRetransmissions} times over ${secondsText(half.stalledLastTime - half.stalledFirstTime)}, never acknowledged`,
+  };
+}
+
+/** How long the receiver kept its window at zero, at the longest (seconds). */
+function windowShutFor({ receiver, connection }: DataProgress): number {
+  const last = receiver.zeroWindowTime > 0 ? connection.lastTime - receiver.zeroWindowTime : 0;
+  return Math.max(receiver.zeroWindowLongest, last);
+}
+
+function lossFact(unarrived: Starved, { sender, receiver }: DataProgress): Fact {
+  return {
+    packet: unarrived.packet,
+    says: `${endpointText(sender)} has sent ${unarrived.bytes} bytes before this packet that never arrived; ${unarrived.proven ? `${endpointText(receiver)} closes without them` : "the client leaves"} after ${secondsText(unarrived.seconds)}`,
+  };
+}
+
+/** Seconds from the last new data to the end of what is seen of the session. */
+function silenceOf({ session: { control } }: ChannelContext, { connection }: DataProgress): number {
+  const { originator, responder, lastTime } = connection;
+  return (
+    Math.max(control.lastTime, lastTime) -
+    Math.max(originator.lastNewPayloadTime, responder.lastNewPayloadTime, responder.synTime)
+  );
+}
+
+function silenceFact({ sender, receiver, connection }: DataProgress, silence: number): Fact {
+  return {
+    packet: sender.lastNewPayloadPacket || receiver.lastNewPayloadPacket || connection.firstPacket,
+    says:
+      sender.bytes > 0
+        ? `the last data after ${sender.bytes} bytes; then nothing arrives for ${secondsText(silence)}, ${whoStopped(sender, receiver)}`
+        : `established, and no data arrives for ${secondsText(silence)}`,
+  };
+}
+
+function nameOf(half: HalfConnection, { client }: DataProgress): string {
+  return half === client ? "client's" : "server's";
+}
 
 /** What silence tells of the two ends: loss on the way, or a sender that stopped though it might go on. */
 function whoStopped(sender: HalfConnection, receiver: HalfConnection): string {
