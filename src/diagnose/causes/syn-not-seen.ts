@@ -1,12 +1,16 @@
 import { formatEndpoint, isPrivateUse } from "../../address.ts";
+import type { ChannelFacts, NegotiationFacts } from "../../correlate/data-channel.ts";
+import type { HandedOn, SessionFacts } from "../../correlate/session-facts.ts";
+import type { ReplyEvent } from "../../ftp/control-event.ts";
 import { cameAbout } from "../attempt.ts";
+import type { Situation } from "../cause.ts";
 import type { ChannelContext, ChannelRule } from "../context.ts";
 import { attemptElsewhere, elsewhereFact } from "../elsewhere.ts";
 import { mayMean, reportsAttempt, tellsOfTls } from "../reply-text.ts";
 import { handedOn, thirdHostOf } from "../third-host.ts";
 import { mayBeDialling } from "../vain-wait.ts";
 import { shareNetwork, vantageOf } from "../vantage.ts";
-import type { Fact } from "../verdict.ts";
+import type { Alternative, Fact } from "../verdict.ts";
 import { replyText, secondsText } from "../wording.ts";
 
 /**
@@ -15,7 +19,6 @@ import { replyText, secondsText } from "../wording.ts";
  */
 export const rule: ChannelRule = (context) => {
   const { channel, session, capture } = context;
-  const vantage = vantageOf(session);
   const { negotiation, transfer } = channel;
   if (!negotiation || channel.connection !== null) return undefined;
   const tried = negotiation.mode === "active" && negotiation.reply !== null && reportsAttempt(negotiation.reply);
@@ -27,38 +30,8 @@ export const rule: ChannelRule = (context) => {
   const elsewhere = attemptElsewhere(context);
   // It came about where the other capture was taken: this one only does not hold it.
   if (elsewhere && cameAbout(elsewhere)) return undefined;
-  const passive = negotiation.mode === "passive";
-  const handed = handedOn(channel, session);
-  const dialler = handed ? `server ${handed.to}` : passive ? "client" : "server";
-  const stamp = (negotiation.reply ?? negotiation.command)!.stamp;
-  const facts: Fact[] = [
-    {
-      packet: stamp.packet,
-      says: `${negotiation.verb} is ${dialling ? "acknowledged and never answered: some servers dial first" : `${negotiation.granted ? "granted" : "answered"} (${negotiation.reply?.code ?? "?"})`}, and no SYN of the ${dialler} to ${targets(context)} follows`,
-    },
-  ];
-  if (handed)
-    facts.push({
-      packet: handed.stamp.packet,
-      says: `the client hands the port on: it tells ${handed.to} to dial it (FXP)`,
-    });
-  if (negotiation.malformed !== null)
-    facts.push({
-      packet: (passive ? negotiation.reply : negotiation.command)!.stamp.packet,
-      says: `its form is wrong, so the ${dialler} may not have known where to dial: ${negotiation.malformed}`,
-    });
-  if (final) facts.push({ packet: final.stamp.packet, says: replyText(final) });
-  else if (transfer)
-    facts.push({ packet: transfer.command.stamp.packet, says: `${transfer.command.verb} gets no final reply` });
-  else {
-    const left = session.client.finPacket !== 0;
-    facts.push({
-      packet: session.client.finPacket || session.control.lastPacket,
-      says: left
-        ? `the client leaves ${secondsText(Math.max(0, session.client.finTime - channel.from))} later without a transfer command`
-        : "no transfer command follows",
-    });
-  }
+  const missing = { context, negotiation, final, dialling, ...diallerOf(channel, session, negotiation) };
+  const facts = [...negotiationFacts(missing), endFact(missing)];
   const unfiltered: Fact = {
     packet: session.control.firstPacket,
     says: capture.sawOtherTcp
@@ -73,58 +46,127 @@ export const rule: ChannelRule = (context) => {
       facts: [...facts, elsewhereFact(elsewhere), unfiltered],
       situation: capture.sawOtherTcp ? "seen-elsewhere" : null,
     };
-  const atDialler = vantage.side === dialler;
-  // Its own words: there was a SYN, and a RST. (That there is no route its own host may have said.)
-  const answered = !passive && final != null && /connection refused/i.test(final.lines.join(" "));
-  const where = vantage.side === "unknown" ? "the side is unknown" : `captured at the ${vantage.side}`;
-  const place = where === "captured at the middle" ? "captured between the two" : where;
-  facts.push({
-    packet: session.control.firstPacket,
-    says: atDialler
-      ? `${where} (${vantage.reason}): the network did not stop it; the ${dialler} sent no SYN, or sent it by another interface or to itself${passive && transfer ? ", or left it to another server to dial (FXP)" : ""}`
-      : answered
-        ? `${place} (${vantage.reason}): by its own words the server sent one, and it was turned away where this capture does not see it`
-        : `${place} (${vantage.reason}): the ${dialler} sent none, or it was stopped before this point, or went another way`,
-  });
-  facts.push(unfiltered);
   return {
     outcome: "failed",
     cause: "syn-not-seen",
-    situation: handed
-      ? "handed-on"
-      : atDialler
-        ? "at-dialler"
-        : thirdHostOf(channel, session) !== undefined
-          ? "third-host"
-          : null,
+    situation: situationOf(missing),
     confidence: final && capture.sawOtherTcp ? "likely" : "possible",
-    facts,
-    alternatives: [
-      {
-        cause: passive ? "data-port-filtered" : answered ? "active-inbound-rejected" : "active-inbound-blocked",
-        missing: atDialler
-          ? `the ${dialler}'s own firewall log: what is dropped there never reaches its capture`
-          : `a capture at the ${dialler}`,
-      },
-      ...(dialling
-        ? [
-            {
-              cause: "negotiation-blocked" as const,
-              missing: "the same: whether the command arrives there as the client sent it",
-            },
-          ]
-        : []),
-      ...(namesPrivateServer(context)
-        ? [
-            {
-              cause: "pasv-private-address" as const,
-              missing: "whether the client's network has a route to that address",
-            },
-          ]
-        : []),
-    ],
+    facts: [...facts, placeFact(missing), unfiltered],
+    alternatives: alternativesTo(missing),
   };
 };
+
+/** A SYN that is not in the capture. */
+interface MissingSyn {
+  readonly context: ChannelContext;
+  readonly negotiation: NegotiationFacts;
+  /** What the server says of it at last. */
+  readonly final: ReplyEvent | null;
+  /** The negotiation is not answered: the server may dial first. */
+  readonly dialling: boolean;
+  /** The client handed the port on to another server (FXP). */
+  readonly handed: HandedOn | undefined;
+  /** Who had to send it. */
+  readonly dialler: string;
+}
+
+function diallerOf(channel: ChannelFacts, session: SessionFacts, { mode }: NegotiationFacts) {
+  const handed = handedOn(channel, session);
+  return { handed, dialler: handed ? `server ${handed.to}` : mode === "passive" ? "client" : "server" };
+}
+
+/** Captured at the very end that had to dial. */
+function isAtDialler({ context, dialler }: MissingSyn): boolean {
+  return vantageOf(context.session).side === dialler;
+}
+
+/** By its own words the server sent a SYN and got a RST. (That there is no route its own host may have said.) */
+function wasAnswered({ negotiation, final }: MissingSyn): boolean {
+  return negotiation.mode === "active" && final != null && /connection refused/i.test(final.lines.join(" "));
+}
+
+/** What was negotiated, and with whom. */
+function negotiationFacts({ context, negotiation, dialling, handed, dialler }: MissingSyn): Fact[] {
+  const { verb, mode, reply, command, granted, malformed } = negotiation;
+  const answer = `${granted ? "granted" : "answered"} (${reply?.code ?? "?"})`;
+  const facts: Fact[] = [
+    {
+      packet: (reply ?? command)!.stamp.packet,
+      says: `${verb} is ${dialling ? "acknowledged and never answered: some servers dial first" : answer}, and no SYN of the ${dialler} to ${targets(context)} follows`,
+    },
+  ];
+  if (handed)
+    facts.push({
+      packet: handed.stamp.packet,
+      says: `the client hands the port on: it tells ${handed.to} to dial it (FXP)`,
+    });
+  if (malformed !== null)
+    facts.push({
+      packet: (mode === "passive" ? reply : command)!.stamp.packet,
+      says: `its form is wrong, so the ${dialler} may not have known where to dial: ${malformed}`,
+    });
+  return facts;
+}
+
+/** How the transfer, or the wish for one, came to its end. */
+function endFact({ context: { channel, session }, final }: MissingSyn): Fact {
+  const { transfer } = channel;
+  if (final) return { packet: final.stamp.packet, says: replyText(final) };
+  if (transfer) return { packet: transfer.command.stamp.packet, says: `${transfer.command.verb} gets no final reply` };
+  const { finPacket, finTime } = session.client;
+  if (finPacket === 0) return { packet: session.control.lastPacket, says: "no transfer command follows" };
+  return {
+    packet: finPacket,
+    says: `the client leaves ${secondsText(Math.max(0, finTime - channel.from))} later without a transfer command`,
+  };
+}
+
+/** Where the capture was taken, and what that rules out. */
+function placeFact(missing: MissingSyn): Fact {
+  const { context, negotiation, dialler } = missing;
+  const { channel, session } = context;
+  const { side, reason } = vantageOf(session);
+  const places = { unknown: "the side is unknown", middle: "captured between the two" };
+  const place = side === "unknown" || side === "middle" ? places[side] : `captured at the ${side}`;
+  const leftToAnother = negotiation.mode === "passive" && channel.transfer;
+  const says = isAtDialler(missing)
+    ? `the network did not stop it; the ${dialler} sent no SYN, or sent it by another interface or to itself${leftToAnother ? ", or left it to another server to dial (FXP)" : ""}`
+    : wasAnswered(missing)
+      ? "by its own words the server sent one, and it was turned away where this capture does not see it"
+      : `the ${dialler} sent none, or it was stopped before this point, or went another way`;
+  return { packet: session.control.firstPacket, says: `${place} (${reason}): ${says}` };
+}
+
+function situationOf(missing: MissingSyn): Situation | null {
+  const { channel, session } = missing.context;
+  if (missing.handed) return "handed-on";
+  if (isAtDialler(missing)) return "at-dialler";
+  return thirdHostOf(channel, session) === undefined ? null : "third-host";
+}
+
+function alternativesTo(missing: MissingSyn): Alternative[] {
+  const { context, negotiation, dialling, dialler } = missing;
+  const active = wasAnswered(missing) ? "active-inbound-rejected" : "active-inbound-blocked";
+  const alternatives: Alternative[] = [
+    {
+      cause: negotiation.mode === "passive" ? "data-port-filtered" : active,
+      missing: isAtDialler(missing)
+        ? `the ${dialler}'s own firewall log: what is dropped there never reaches its capture`
+        : `a capture at the ${dialler}`,
+    },
+  ];
+  if (dialling)
+    alternatives.push({
+      cause: "negotiation-blocked",
+      missing: "the same: whether the command arrives there as the client sent it",
+    });
+  if (namesPrivateServer(context))
+    alternatives.push({
+      cause: "pasv-private-address",
+      missing: "whether the client's network has a route to that address",
+    });
+  return alternatives;
+}
 
 /** The server's own private address, given to a client in another private network: reachable if somebody routes between them. */
 function namesPrivateServer({ channel: { negotiation }, session: { client, server } }: ChannelContext): boolean {
