@@ -127,6 +127,7 @@ test("silent: a refusal that is of the session, not of the mode", () => {
   for (const reply of [
     "530 Please login with USER and PASS.", // vsftpd
     "530 Please log in with USER and PASS first.", // pyftpdlib
+    "530 Command requires authentication", // ftp-srv
     "550 SSL/TLS required on the control channel", // ProFTPD
     "421 Timeout.", // vsftpd
     "421 Service not available, closing control connection",
