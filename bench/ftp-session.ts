@@ -19,7 +19,7 @@ const TROUBLES: readonly Trouble[] = [
   "private-address",
 ] as readonly Trouble[];
 
-/** What CAUSES one expects for each: the cause is set up here, so it is known. */
+/** The cause that is expected of each: the cause is set up here, so it is known. */
 const CAUSE_OF = {
   filtered: "data-port-filtered",
   rejected: "data-port-rejected",

@@ -34,6 +34,7 @@ export interface AnalysisCounts {
   readonly causes: Readonly<Partial<Record<CauseId, number>>>;
 }
 
+/** One capture of the analysis: what was read of it. */
 export interface CaptureSummary {
   readonly name: string;
   readonly format: "pcap" | "pcapng";
@@ -48,6 +49,7 @@ export interface CaptureSummary {
   readonly limits: readonly LimitId[];
 }
 
+/** A control connection with the data channels that belong to it. */
 export interface Session {
   /** Stable: the same input gives the same id, whatever the file is called. */
   readonly id: string;
@@ -55,12 +57,14 @@ export interface Session {
   readonly dataChannels: readonly DataChannel[];
 }
 
+/** How the control connection was protected over its whole life: TLS by AUTH (RFC 4217) or from the first byte (port 990), and CCC after it (RFC 2228). */
 export type Security =
   | "cleartext"
   | "explicit-tls"
   | "implicit-tls"
   | "explicit-tls-then-ccc"
   | "implicit-tls-then-ccc";
+/** What became of a control connection: `undetermined` where the capture does not show it. */
 export type ControlOutcome = "ok" | "failed" | "undetermined";
 
 /** The control connection of a session. */
@@ -95,6 +99,7 @@ export interface PacketPlace {
   readonly packet: number;
 }
 
+/** One negotiation, the transfer that used it and the connection that answered to it, each null where it is missing, and the verdict. */
 export interface DataChannel {
   readonly ordinal: number;
   readonly inferred: boolean;
@@ -117,6 +122,7 @@ export interface DataChannel {
   readonly remedy: readonly string[];
 }
 
+/** PASV, EPSV, LPSV, PORT, EPRT or LPRT with its reply. Packets are numbers in the capture of the session; null where they were not captured. */
 export interface Negotiation {
   readonly verb: NegotiationVerb;
   readonly mode: "passive" | "active";
@@ -131,6 +137,7 @@ export interface Negotiation {
   readonly malformed: string | null;
 }
 
+/** The transfer command (RETR, STOR, LIST …) of a channel and the codes of all replies to it. */
 export interface Transfer {
   readonly verb: string;
   readonly path: string | null;
@@ -138,6 +145,7 @@ export interface Transfer {
   readonly commandPacket: number;
 }
 
+/** The TCP connection that decides a channel. Bytes are payload, each counted once. */
 export interface DataConnection {
   /** Who sent the SYN. */
   readonly originator: Endpoint;

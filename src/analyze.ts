@@ -41,6 +41,7 @@ export const CONTROL_PORTS: readonly number[] = [21, 990, 2121];
 /** How often in capture time it is looked for what is due. */
 const TICK_NANOSECONDS = 2 ** 25;
 
+/** What an analysis is asked for; without options all captures are read as they are, and sessions are kept. */
 export interface AnalyzeOptions {
   /** Further control ports. */
   readonly ftpPorts?: readonly number[];
@@ -86,6 +87,7 @@ export interface Analyzer {
   finish(): Analysis & AnalysisSummary;
 }
 
+/** A new analysis, to which captures are given one by one or side by side. */
 export function createAnalyzer(options: AnalyzeOptions = {}): Analyzer {
   return new CaptureAnalyzer(options);
 }

@@ -1,6 +1,6 @@
 /**
  * Anomalies: what was malformed, truncated, lost or beyond a limit. A value, never an exception: the layer that met it
- * stops, the analysis goes on (DESIGN: three kinds of error). Every occurrence is counted, the first of each code kept.
+ * stops, the analysis goes on (ARCHITECTURE.md: three kinds of error). Every occurrence is counted, the first of each code kept.
  */
 
 /** The layer that noticed. */

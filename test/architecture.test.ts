@@ -119,6 +119,20 @@ test("nothing is exported as default", () => {
   );
 });
 
+test("every exported function, class and type says what it is", () => {
+  // `(typeof LIST)[number]` is named for the list above it, which says so.
+  const declared =
+    /^export (?:async )?(?:function\*?|class|interface|type|const(?= \w*[rR]ule\b)) (?!\w+ = \(typeof )(\w+)/;
+  const silent = files.flatMap((file) => {
+    const lines = textOf(file).split("\n");
+    return lines.flatMap((line, i) => {
+      const name = declared.exec(line)?.[1];
+      return name !== undefined && !lines[i - 1]?.endsWith("*/") ? [`${file}: ${name}`] : [];
+    });
+  });
+  assert.deepEqual(silent, []);
+});
+
 test("each cause has its file, each file its cause, and each is asked", () => {
   const files = readdirSync("src/diagnose/causes").map((name) => basename(name, ".ts"));
   assert.deepEqual(files.sort(), [...CAUSE_IDS].sort());

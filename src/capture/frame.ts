@@ -42,14 +42,17 @@ export function emptyFrame(): Frame {
 /** A packet across all captures of an analysis: capture index × 2³² + packet number, one exact double. */
 export type PacketReference = number;
 
+/** The reference of a packet. @param packetNumber 1 … 2³²−1, as Wireshark counts */
 export function packetReference(captureIndex: number, packetNumber: number): PacketReference {
   return captureIndex * 2 ** 32 + packetNumber;
 }
 
+/** Which capture of the analysis a packet is in, from 0. */
 export function captureIndexOf(reference: PacketReference): number {
   return Math.floor(reference / 2 ** 32);
 }
 
+/** The number of a packet in its capture, as Wireshark counts. */
 export function packetNumberOf(reference: PacketReference): number {
   return reference >>> 0; // modulo 2³², and many times faster than `%` on doubles
 }

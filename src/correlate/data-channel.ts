@@ -43,6 +43,7 @@ export function isPositive(transfer: TransferFacts): boolean {
 /** How a connection was tied to its negotiation. */
 export type MatchKind = "exact" | "address-differs" | "port-differs" | "inferred";
 
+/** A connection that was tied to a negotiation. */
 export interface MatchedConnection {
   readonly candidate: Candidate;
   readonly connection: Connection;

@@ -10,7 +10,7 @@ export const DIALLING_SECONDS = 5;
 
 /**
  * Bytes of the replies that grant PORT, line end included: `200 PORT command successful` (ProFTPD, Pure-FTPd), the same with a full stop
- * (FileZilla Server, IIS), and vsftpd's, which advises PASV (PEERS C).
+ * (FileZilla Server, IIS), and vsftpd's, which advises PASV.
  */
 const PORT_REPLY_BYTES: ReadonlySet<number> = new Set([29, 30, 51]);
 

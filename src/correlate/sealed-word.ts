@@ -8,7 +8,7 @@ import { type SessionFacts, timeOf } from "./session-facts.ts";
 const PASSIVE_BYTES = 6;
 /**
  * Bytes of the replies that grant a passive port, line end included: from `227 Entering Passive Mode (1,2,3,4,5,6)` and Pure-FTPd's
- * `229 Extended Passive mode OK (|||50069|)` to a 227 with six three-digit numbers and a full stop (PEERS C).
+ * `229 Extended Passive mode OK (|||50069|)` to a 227 with six three-digit numbers and a full stop (vsftpd, ProFTPD).
  */
 const GRANT_BYTES = { least: 40, most: 56 } as const;
 

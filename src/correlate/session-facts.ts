@@ -6,7 +6,7 @@ import type { HalfConnection } from "../tcp/half-connection.ts";
 import type { Stamp } from "../tcp/stream-sink.ts";
 import type { DataRecords } from "../tls/data-records.ts";
 
-/** How the control connection was protected (REPORT: `control.security`). */
+/** How the control connection was protected (`control.security` of the report). */
 export type SessionSecurity =
   | "cleartext"
   | "explicit-tls"

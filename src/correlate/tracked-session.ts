@@ -25,7 +25,7 @@ export const SETTLE_SECONDS = 2;
 export const ORDERLY_SECONDS = 0.1;
 /** A connection attempt without any answer is over when nothing of it has been seen for so long after the control closed. */
 export const ATTEMPT_SECONDS = 5;
-/** A SYN to a control port without answer: Linux gives up after 134 s (FIELD-NOTES), its longest pause is 67 s. */
+/** A SYN to a control port without answer: Linux gives up after 134 s (`net.ipv4.tcp_syn_retries` 6, tcp(7)), its longest pause is 67 s. */
 export const UNANSWERED_SECONDS = 140;
 /** An open data connection that says nothing for so long after its control connection closed is over. */
 export const DATA_IDLE_SECONDS = 120;

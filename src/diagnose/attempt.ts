@@ -46,6 +46,7 @@ export function isTimeExceeded({ ipVersion, type, code }: IcmpError): boolean {
 /** Stacks send with a TTL of 64 or more, and no path is as long as the half of that; what has less here is to be exceeded (traceroute by TCP). */
 export const LEAST_TTL = 32;
 
+/** What became of an attempt to connect, by what the capture has of both ends. */
 export type AttemptState =
   /** SYN, and nothing came back. */
   | "unanswered"

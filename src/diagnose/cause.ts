@@ -1,4 +1,4 @@
-/** The causes of CAUSES: ids are API; they appear in reports, in `explain` and in SIEM rules. */
+/** The causes: ids are API; they appear in reports, in `explain` and in SIEM rules. */
 export const CAUSE_IDS = [
   // negotiation
   "pasv-private-address",

@@ -31,4 +31,5 @@ export interface SessionContext {
   readonly capture: CaptureFacts;
 }
 
+/** A rule of the control connection's: speaks when it has its proof, is silent otherwise. */
 export type SessionRule = (context: SessionContext) => Verdict | undefined;

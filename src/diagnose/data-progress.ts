@@ -215,6 +215,7 @@ function isLong(half: HalfConnection, walk: RecordWalk): boolean {
   return walk.state === "lost" && half.highest - walk.walkedTo > HANDSHAKE_BYTES;
 }
 
+/** How far the TLS handshake of a data connection came, by its records; undefined where no record was seen. */
 export function handshakeOf(progress: DataProgress): DataHandshake | undefined {
   const { records, connection, client } = progress;
   const all = records.records;

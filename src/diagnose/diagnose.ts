@@ -17,7 +17,7 @@ import type { ChannelOutcome, Confidence, Verdict } from "./verdict.ts";
 export interface ChannelDiagnosis {
   readonly facts: ChannelFacts;
   readonly outcome: ChannelOutcome;
-  /** Null unless failed or refused for a cause of CAUSES. */
+  /** Null unless failed or refused for a cause. */
   readonly verdict: Verdict | null;
   readonly confidence: Confidence;
   readonly limits: readonly LimitId[];

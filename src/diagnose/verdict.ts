@@ -1,7 +1,7 @@
 import type { PacketReference } from "../capture/frame.ts";
 import type { CauseId, ContributingCauseId, FindingId, Situation } from "./cause.ts";
 
-/** What became of a data channel, as its two FTP ends lived it (REPORT: outcomes). */
+/** What became of a data channel, as its two FTP ends lived it. */
 export type ChannelOutcome = "ok" | "failed" | "refused" | "aborted" | "not-attempted" | "undetermined";
 
 /** `certain`: the packets prove it; `likely`: they fit it best; `possible`: they allow it. */

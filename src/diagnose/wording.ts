@@ -5,6 +5,7 @@ import type { HalfConnection } from "../tcp/half-connection.ts";
 
 /** Phrases that several causes use when they say what a packet shows. */
 
+/** `192.0.2.1:21` of one end of a connection. */
 export function endpointText(half: HalfConnection): string {
   return formatEndpoint({ address: half.address, port: half.port });
 }

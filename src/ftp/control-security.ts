@@ -56,7 +56,7 @@ export type SecurityInput =
   | "tls-command"
   | "cleartext-line";
 
-/** How the control connection was protected, over its whole life (REPORT: `control.security`). */
+/** How the control connection was protected, over its whole life (`control.security` of the report). */
 export type ControlSecurity =
   | "cleartext"
   | "explicit-tls"

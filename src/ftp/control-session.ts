@@ -25,6 +25,7 @@ export const MAX_ODD_LINE = 200;
 /** Replies that are looked through again when a secret becomes known late: packets are written to the file a few places late at most. */
 const RECENT_REPLIES = 16;
 
+/** What a control connection is read with. */
 export interface ControlSessionOptions {
   /** The server's port: 990 is implicit TLS where the connection's beginning was not captured. */
   readonly serverPort: number;

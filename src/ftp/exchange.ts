@@ -22,6 +22,7 @@ export interface Exchange {
 /** One that a command began. */
 export type AskedExchange = Exchange & { readonly command: CommandEvent };
 
+/** Whether a command began the exchange. */
 export function isAsked(exchange: Exchange): exchange is AskedExchange {
   return exchange.command !== null;
 }

@@ -53,6 +53,7 @@ export const NEGOTIATIONS = {
   LPRT: { mode: "active", code: 200, parse: parseLprt }, // RFC 1639
 } as const satisfies Readonly<Record<string, NegotiationForm>>;
 
+/** A verb that negotiates a data connection in a form of its own. */
 export type NegotiationVerb = keyof typeof NEGOTIATIONS;
 
 /** The negotiations whose reply names the endpoint, by its code. */

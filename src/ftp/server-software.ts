@@ -1,7 +1,7 @@
 import { rememberingTexts } from "../text-memory.ts";
 
 /**
- * Which software a server runs, by what it says of itself. What 150, 125, 200 and 425 mean depends on it (PEERS B3), and so does the setting
+ * Which software a server runs, by what it says of itself. What 150, 125, 200 and 425 mean depends on it (docs/causes says where), and so does the setting
  * that a remedy names. Two tables: what states a product's name, and texts that only one product says. The second is asked only where the
  * first is silent, and must be of one mind; texts that several products share ("Transfer complete.", "Login successful.", "Goodbye.",
  * "Unable to build data connection") are in neither.

@@ -17,6 +17,7 @@ export interface TimelineSession {
   readonly says: string;
 }
 
+/** The worst that happened in a bar of the time line. */
 export type TimelineOutcome = (typeof OUTCOMES)[number];
 
 /** The worst last, so that it is drawn over the others. */

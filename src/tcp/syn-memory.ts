@@ -108,6 +108,7 @@ export class SynMemory {
   }
 }
 
+/** What is remembered of a SYN: its sequence number, its packet reference, and when it came. */
 export interface RememberedSyn {
   readonly sequence: number;
   readonly packet: number;

@@ -68,6 +68,7 @@ class WatcherIndex {
 
 const NOBODY: readonly Watcher[] = [];
 
+/** Which new connections sessions want followed: by the ports that they negotiated, by their pair of hosts, or by their client. */
 export class Watchlist {
   readonly #pairBits = new Uint16Array(65_536);
   readonly #hostBits = new Uint16Array(65_536);

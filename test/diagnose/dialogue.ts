@@ -23,7 +23,7 @@ export const SERVER6 = "2001:db8:2::5";
 export const OTHER = "198.51.100.77";
 export const ROUTER = "198.51.100.1";
 
-/** What the servers say at the same point (PEERS C, FIELD-NOTES). */
+/** What the servers say at the same point. */
 export const SERVERS = {
   vsftpd: {
     greeting: "220 (vsFTPd 3.0.3)",
@@ -306,7 +306,7 @@ export function octets(address: string, port: number): string {
 
 const RANK = { possible: 0, likely: 1, certain: 2 } as const;
 
-/** CAUSES, column "ceiling": the highest confidence that one capture point gives. */
+/** The highest confidence that one capture point gives. */
 const CEILING: Readonly<Record<CauseId, keyof typeof RANK>> = {
   "pasv-private-address": "certain",
   "pasv-unusable-address": "certain",

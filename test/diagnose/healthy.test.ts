@@ -17,7 +17,7 @@ import {
 } from "./dialogue.ts";
 import { TICKET_BYTES } from "./thresholds.ts";
 
-/** Healthy sessions that are easy to accuse (CAUSES, "What may surprise"): whatever is odd about them, nobody is to blame. */
+/** Healthy sessions that are easy to accuse: whatever is odd about them, nobody is to blame. */
 
 const NAMES = Object.keys(SERVERS) as ServerName[];
 

@@ -59,9 +59,9 @@ export const PROVOKED_SECONDS = 3;
 export const IDLE_SECONDS = 5;
 /** Choice: a RST that a device sends of its own accord shows that it has forgotten; a round trip, or a program at work, is no idle time. */
 export const FORGOTTEN_SECONDS = 1;
-/** PEERS B2: NAT devices forget established connections after 30 s to 15 min (RFC 5382 asks for 2 h 4 min); servers wait 300 s and longer. */
+/** NAT devices forget established connections after 30 s to 15 min (RFC 5382 asks for 2 h 4 min); servers wait 300 s and longer. */
 export const FORGET_SECONDS = 30;
-/** Choice: above the time that servers take to check or move a file (PEERS D29: 60 s). */
+/** Choice: above the time that servers take to check or move a file (60 s). */
 export const GIVEN_UP_SECONDS = 60;
 /** Choice: recorded servers answer AUTH within a round trip. */
 export const AUTH_SILENCE_SECONDS = 5;

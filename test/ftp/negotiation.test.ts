@@ -47,7 +47,7 @@ test("PORT", () => {
   ]);
 });
 
-test("227: the texts of real servers (PEERS C, FIELD-NOTES)", () => {
+test("227: the texts of real servers", () => {
   table(parse227, [
     ["Entering Passive Mode (192,0,2,1,200,33).", "192.0.2.1 51233"],
     ["Entering Passive Mode (192,0,2,1,200,33)", "192.0.2.1 51233"],

@@ -21,7 +21,7 @@ import {
   withSnaplen,
 } from "./capture-mutation.ts";
 
-/** Weaker answers that a rule may give when its evidence is missing (CAUSES). */
+/** Weaker answers that a rule may give when its evidence is missing. */
 const FALLBACKS: Readonly<Partial<Record<CauseId, readonly CauseId[]>>> = {
   "mtu-blackhole": ["data-stalled"],
   "data-port-rejected": ["syn-not-seen"],

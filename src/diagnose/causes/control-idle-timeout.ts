@@ -96,6 +96,7 @@ function unheardGoodbye({ client, server, events }: SessionFacts, dataEnd: numbe
   return { packet: finPacket, says: `${after}: its FIN is repeated ${timesText(finCount - 1)}, never acknowledged` };
 }
 
+/** The control connection died after a silence, and no transfer was under way that tells more. */
 export const sessionRule: SessionRule = ({ session }) => {
   const end = controlEnd(session);
   const facts = dead(end, session);

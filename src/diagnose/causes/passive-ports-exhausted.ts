@@ -8,7 +8,7 @@ import { replyText } from "../wording.ts";
 /** So many passive ports must have been granted before, from a range so narrow that they came back, to call a wordless refusal a used-up range. */
 export const WORKED_BEFORE = 3;
 
-/** Codes with which servers report that they cannot listen (RFC 959 has none of its own; PEERS B1, D30). */
+/** Codes with which servers report that they cannot listen (RFC 959 has none of its own; which server says which: docs/causes/passive-ports-exhausted.md). */
 const CANNOT_LISTEN: ReadonlySet<number> = new Set([421, 425, 451]);
 
 /**

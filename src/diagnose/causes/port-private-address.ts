@@ -7,7 +7,7 @@ import { shareNetwork } from "../vantage.ts";
 import type { Fact } from "../verdict.ts";
 import { endpointText, replyText, synText } from "../wording.ts";
 
-/** Refusals of PORT and EPRT that may be about the address (RFC 959, RFC 2577, servers in PEERS C). */
+/** Refusals of PORT and EPRT that may be about the address (RFC 959, RFC 2577; 500: vsftpd, Pure-FTPd; 530: Serv-U, wu-ftpd). */
 const ADDRESS_REFUSALS: ReadonlySet<number> = new Set([500, 501, 504, 530]);
 
 /**
