@@ -12,7 +12,7 @@ import {
 import type { ChannelFacts, MatchedConnection, NegotiationFacts, TransferFacts } from "./data-channel.ts";
 import { inferNegotiation } from "./inferred-negotiation.ts";
 import { matchCandidates, type NegotiationWindow } from "./match.ts";
-import { type SessionFacts, timeOf } from "./session-facts.ts";
+import type { SessionFacts } from "./session-facts.ts";
 
 /**
  * Ties what was negotiated on a settled session's control connection to the connections that were seen: a pure function over two
@@ -28,7 +28,7 @@ export function correlate(session: SessionFacts): ChannelFacts[] {
       negotiation,
       from,
       until,
-      endedAt: transfer?.final ? timeOf(transfer.final.stamp) : Number.POSITIVE_INFINITY,
+      endedAt: transfer?.final ? transfer.final.stamp.time : Number.POSITIVE_INFINITY,
     }),
   );
   const { matched, unmatched } = matchCandidates(session, windows);
@@ -136,7 +136,7 @@ function draftChannels(session: SessionFacts): Draft[] {
     drafts.push({
       negotiation: facts,
       transfer,
-      from: grantedAt ? timeOf(grantedAt) : session.control.firstTime,
+      from: grantedAt ? grantedAt.time : session.control.firstTime,
       until: untils[i],
       followedBy,
     });
@@ -198,7 +198,7 @@ function unserved(
     drafts.push({
       negotiation,
       transfer: transferOf(exchanges, at, end),
-      from: timeOf(command.stamp),
+      from: command.stamp.time,
       followedBy: exchanges.slice(at + 1, Math.min(end, at + 1 + MAX_FOLLOWING)),
     });
   }
@@ -226,12 +226,12 @@ function transfersWithout(exchanges: readonly Exchange[], missed: number): Draft
     if (exchange.command.stamp.packet >= missed) return;
     // Only "no negotiation" itself is told here (425, 503): a transfer after a negotiation that the capture missed is not.
     if (exchange.final === null || (exchange.final.code !== 425 && exchange.final.code !== 503)) return;
-    const time = timeOf(exchange.command.stamp);
+    const time = exchange.command.stamp.time;
     drafts.push({
       negotiation: null,
       transfer: transferOf(exchanges, at),
       from: time,
-      until: timeOf(exchange.final.stamp),
+      until: exchange.final.stamp.time,
       followedBy: exchanges.slice(at + 1, at + 1 + MAX_FOLLOWING),
     });
   });
@@ -246,7 +246,7 @@ function nextGrants(negotiations: readonly { facts: NegotiationFacts }[]): numbe
     untils[i] = until;
     const { mode, granted, command, reply } = negotiations[i].facts;
     const stamp = mode === "active" ? command?.stamp : reply?.stamp;
-    if (granted && stamp) until = timeOf(stamp);
+    if (granted && stamp) until = stamp.time;
   }
   return untils;
 }

@@ -1,6 +1,6 @@
 import type { Direction } from "../tcp/stream-sink.ts";
 import type { NegotiationFacts } from "./data-channel.ts";
-import { type SessionFacts, timeOf } from "./session-facts.ts";
+import type { SessionFacts } from "./session-facts.ts";
 
 /** A time in which something was said that the capture does not hold. */
 interface Stretch {
@@ -22,7 +22,7 @@ export class LostStretches {
     };
     for (const event of session.events) {
       const direction = event.kind === "command" ? "client" : event.kind === "reply" ? "server" : event.direction;
-      const time = timeOf(event.stamp);
+      const time = event.stamp.time;
       // The snaplen leaves of a reply that it is one, and a 227 with its port cut off is no unknown negotiation.
       if (event.kind === "gap" && (event.reason === "lost" || direction === "client"))
         lost[direction].push({ from: lastSeen[direction], until: time });
@@ -31,7 +31,7 @@ export class LostStretches {
     const unanswered: Stretch[] = [];
     for (const negotiation of negotiations) {
       if (!negotiation?.command || negotiation.reply !== null) continue;
-      const asked = timeOf(negotiation.command.stamp);
+      const asked = negotiation.command.stamp.time;
       unanswered.push({ from: asked, until: asked });
     }
     this.#lists = [lost.client, lost.server, unanswered];

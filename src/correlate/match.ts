@@ -3,7 +3,7 @@ import { REORDER_SECONDS } from "../tcp/early-packets.ts";
 import type { MatchedConnection, NegotiationFacts } from "./data-channel.ts";
 import { LostStretches } from "./lost-stretches.ts";
 import { SealedGrants } from "./sealed-grants.ts";
-import { type Candidate, type SessionFacts, timeOf } from "./session-facts.ts";
+import type { Candidate, SessionFacts } from "./session-facts.ts";
 
 /** A negotiation with the time in which its data connection is due. */
 export interface NegotiationWindow {
@@ -227,7 +227,7 @@ function translatedWindow(
   const superseded = (own: NegotiationFacts, from: number) =>
     windows.some(({ negotiation }) => {
       if (negotiation === own) return false;
-      const asked = negotiation?.command ? timeOf(negotiation.command.stamp) : Number.NEGATIVE_INFINITY;
+      const asked = negotiation?.command ? negotiation.command.stamp.time : Number.NEGATIVE_INFINITY;
       return asked > from && asked <= connection.firstTime;
     });
   return windows.findIndex(({ negotiation, from, until }, i) => {

@@ -1,6 +1,6 @@
 import type { TlsRecordEvent } from "../ftp/control-event.ts";
 import { recordOverhead } from "../tls/sealing.ts";
-import { type SessionFacts, timeOf } from "./session-facts.ts";
+import type { SessionFacts } from "./session-facts.ts";
 
 /** What the lengths of TLS records tell of the words in them, each line being a record of its own. */
 
@@ -23,7 +23,7 @@ export interface SealedWord {
 
 /** @param overhead what the cipher adds, by {@link recordOverhead} */
 export function wordOf({ direction, length, stamp }: TlsRecordEvent, overhead: number): SealedWord {
-  return { fromClient: direction === "client", bytes: length - overhead, packet: stamp.packet, time: timeOf(stamp) };
+  return { fromClient: direction === "client", bytes: length - overhead, packet: stamp.packet, time: stamp.time };
 }
 
 /** The records of application data of a session, as words; undefined where the cipher pads, or its choice is not in the capture. */

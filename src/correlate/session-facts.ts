@@ -69,8 +69,3 @@ export interface SessionFacts {
   /** Something was said by a client or server, or TLS was spoken. */
   readonly hasDialogue: boolean;
 }
-
-/** Seconds since the epoch as a double. */
-export function timeOf(stamp: Stamp): number {
-  return stamp.time;
-}

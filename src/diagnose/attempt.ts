@@ -1,5 +1,5 @@
 import type { ChannelFacts, MatchedConnection } from "../correlate/data-channel.ts";
-import { type SessionFacts, timeOf } from "../correlate/session-facts.ts";
+import type { SessionFacts } from "../correlate/session-facts.ts";
 import type { ReplyEvent } from "../ftp/control-event.ts";
 import type { ChannelMode } from "../ftp/negotiation.ts";
 import type { Connection, IcmpError } from "../tcp/connection.ts";
@@ -165,7 +165,7 @@ export const DIAL_SECONDS = 5;
 function followsWords({ channel, session }: ChannelContext): boolean {
   const { firstTime } = channel.connection!.connection;
   return session.events.some((event) => {
-    const before = firstTime - timeOf(event.stamp);
+    const before = firstTime - event.stamp.time;
     return before >= -REORDER_SECONDS && before <= DIAL_SECONDS;
   });
 }
@@ -177,7 +177,7 @@ function followsWords({ channel, session }: ChannelContext): boolean {
 function legacyAttempt({ channel, session }: ChannelContext): Connection | undefined {
   const { negotiation, transfer } = channel;
   if (negotiation !== null || transfer === null) return undefined;
-  const asked = timeOf(transfer.command.stamp);
+  const asked = transfer.command.stamp.time;
   return session.candidates.find(
     ({ connection: { originator, responder, firstTime } }) =>
       originator.address === session.server.address &&

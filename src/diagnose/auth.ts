@@ -1,4 +1,4 @@
-import { type SessionFacts, timeOf } from "../correlate/session-facts.ts";
+import type { SessionFacts } from "../correlate/session-facts.ts";
 import type { CommandEvent } from "../ftp/control-event.ts";
 import { spokeUnseen } from "./blind-spots.ts";
 import { secondsText } from "./wording.ts";
@@ -12,7 +12,7 @@ export function silenceAfterAuth(session: SessionFacts, auth: CommandEvent): str
   // The client's FIN acknowledges what it had heard by then; without it the client may have heard what the capture lacks.
   if (answered || (session.client.finPacket === 0 && spokeUnseen(session.server))) return undefined;
   const end = session.client.finTime || session.settledAt;
-  const waited = end - timeOf(auth.stamp);
+  const waited = end - auth.stamp.time;
   const answer = session.exchanges.find((exchange) => exchange.command === auth)?.final;
   // Granted, and no ClientHello: the client left by itself.
   if (answer && !session.events.some((event) => event.kind === "tls-record")) return undefined;

@@ -1,5 +1,4 @@
 import type { SessionFacts } from "../correlate/session-facts.ts";
-import { timeOf } from "../correlate/session-facts.ts";
 import type { ReplyEvent } from "../ftp/control-event.ts";
 import { type AskedExchange, isAsked } from "../ftp/exchange.ts";
 import { earliestReset, type HalfConnection, type Reset } from "../tcp/half-connection.ts";
@@ -83,7 +82,7 @@ export function isDeniedByDevice(session: SessionFacts, final: Pick<ReplyEvent, 
   const { kind, reset: ended } = controlEnd(session);
   if (kind !== "reset" || ended?.half !== session.client || session.server.acked >= final.endAt) return false;
   const { reset } = ended;
-  const after = reset.time - timeOf(final.stamp);
+  const after = reset.time - final.stamp.time;
   const answers = !reset.hasAck && reset.at === session.client.highest && after >= 0 && after <= PROVOKED_SECONDS;
   return answers && isForged(reset, session.client);
 }
@@ -129,7 +128,7 @@ function idleBeforeReset(session: SessionFacts, { half, reset }: { half: HalfCon
 function silenceBefore(session: SessionFacts, time: number): number {
   let before = Number.NEGATIVE_INFINITY;
   for (const event of session.events) {
-    const at = timeOf(event.stamp);
+    const at = event.stamp.time;
     if (at < time - 1e-6 && at > before) before = at;
   }
   return before === Number.NEGATIVE_INFINITY ? 0 : time - before;

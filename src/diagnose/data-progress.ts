@@ -1,5 +1,5 @@
 import type { ChannelFacts } from "../correlate/data-channel.ts";
-import { type SessionFacts, timeOf } from "../correlate/session-facts.ts";
+import type { SessionFacts } from "../correlate/session-facts.ts";
 import { transferKind } from "../ftp/command.ts";
 import type { Connection } from "../tcp/connection.ts";
 import { earliestReset, type HalfConnection, type Reset } from "../tcp/half-connection.ts";
@@ -299,7 +299,7 @@ export function longWordsAfter({ records }: DataProgress, session: SessionFacts)
   );
   // The turn in which the data connection ended: from the transfer command to the client's next words.
   const asked = said.findLastIndex(
-    (event) => event.kind === "tls-record" && event.direction === "client" && timeOf(event.stamp) < lastTime,
+    (event) => event.kind === "tls-record" && event.direction === "client" && event.stamp.time < lastTime,
   );
   const answers = said.slice(asked + 1);
   const next = answers.findIndex((event) => event.kind === "tls-record" && event.direction === "client");

@@ -1,6 +1,5 @@
 import { isPositive } from "../correlate/data-channel.ts";
 import type { SessionFacts } from "../correlate/session-facts.ts";
-import { timeOf } from "../correlate/session-facts.ts";
 import { REORDER_SECONDS } from "../tcp/early-packets.ts";
 import { dataBlindness, losesWordsBetween } from "./blind-spots.ts";
 import type { CauseId, LimitId } from "./cause.ts";
@@ -72,7 +71,7 @@ const stepsBack = oncePer(({ events }: SessionFacts): boolean => {
   let latest = Number.NEGATIVE_INFINITY;
   let latestPacket = 0;
   for (const { stamp } of events) {
-    const time = timeOf(stamp);
+    const time = stamp.time;
     if (stamp.packet > latestPacket && time < latest - REORDER_SECONDS) return true;
     if (time > latest) {
       latest = time;

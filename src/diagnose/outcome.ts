@@ -1,6 +1,5 @@
 import { isPrivateUse } from "../address.ts";
 import { type ChannelFacts, isPositive } from "../correlate/data-channel.ts";
-import { timeOf } from "../correlate/session-facts.ts";
 import type { CommandEvent, ReplyEvent } from "../ftp/control-event.ts";
 import {
   ANSWER_SECONDS,
@@ -92,7 +91,7 @@ function judgeUngranted(context: ChannelContext): Judgement {
   // A lost command may have begun a transfer, and a server inside one answers nothing.
   if (missesCommandBefore(session, asked)) return judged("undetermined", "control-gap");
   if (session.client.packets === 0) return judged("undetermined", "one-sided");
-  const sentAt = timeOf(negotiation.command!.stamp);
+  const sentAt = negotiation.command!.stamp.time;
   // Behind the end of the control connection nothing would have come.
   const over = session.control.closed;
   if (!over && session.atCaptureEnd && capture.now - sentAt < ANSWER_SECONDS)
@@ -180,7 +179,7 @@ function judgeUnseen(context: ChannelContext): Judgement {
       return judged("undetermined", ...limits);
     const unanswered = controlBlindness(session, "server", transfer.command.stamp.packet);
     if (unanswered) return judged("undetermined", unanswered);
-    const asked = timeOf(transfer.command.stamp);
+    const asked = transfer.command.stamp.time;
     return !left && capture.now - asked < ANSWER_SECONDS ? judged("undetermined", "capture-ends") : unseen();
   }
   if (lastUsed(channels) > index) return judged("not-attempted");

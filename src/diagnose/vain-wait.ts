@@ -1,5 +1,5 @@
 import type { NegotiationFacts } from "../correlate/data-channel.ts";
-import { type SessionFacts, timeOf } from "../correlate/session-facts.ts";
+import type { SessionFacts } from "../correlate/session-facts.ts";
 import { isKnownVerb, isNegotiation, isTransfer } from "../ftp/command.ts";
 import type { CommandEvent, ControlEvent } from "../ftp/control-event.ts";
 import { type Exchange, isAsked } from "../ftp/exchange.ts";
@@ -58,7 +58,7 @@ export function vainWait(session: SessionFacts): VainWait | null {
  */
 export function waitForGrant({ client }: SessionFacts, { endAt, stamp }: CommandEvent): number | null {
   if (client.acked < endAt || client.finPacket === 0 || !client.finAcked) return null;
-  const seconds = client.finTime - timeOf(stamp);
+  const seconds = client.finTime - stamp.time;
   return seconds < PATIENCE_SECONDS ? null : seconds;
 }
 
@@ -124,12 +124,12 @@ function replyWait({ exchanges }: SessionFacts, left: number): Since | null {
   if (waiting.some(({ command, replyLost }) => replyLost || !isWhole(command) || isOthers(command.verb))) return null;
   // A server inside a transfer answers nothing else; one that has said goodbye nothing at all.
   const busy = ({ command, final }: Exchange) =>
-    isTransfer(command!.verb) && (final === null || timeOf(final.firstStamp) > left);
+    isTransfer(command!.verb) && (final === null || final.firstStamp.time > left);
   if (asked.slice(0, from).some(busy)) return null;
-  if (exchanges.some(({ final }) => (final?.code === 221 || final?.code === 421) && timeOf(final.firstStamp) <= left))
+  if (exchanges.some(({ final }) => (final?.code === 221 || final?.code === 421) && final.firstStamp.time <= left))
     return null;
   const [{ command }] = waiting;
-  return { packet: command.stamp.packet, time: timeOf(command.stamp), command };
+  return { packet: command.stamp.packet, time: command.stamp.time, command };
 }
 
 /**
@@ -145,7 +145,7 @@ export function unfilledHole({ control, client, server }: SessionFacts): (LostBy
 
 /** No word of a reply until then. */
 function isUnanswered({ replies, final }: Exchange, left: number): boolean {
-  return [...replies, ...(final ? [final] : [])].every(({ firstStamp }) => timeOf(firstStamp) > left);
+  return [...replies, ...(final ? [final] : [])].every(({ firstStamp }) => firstStamp.time > left);
 }
 
 /** Verbs whose silence is told of a data channel. */
@@ -155,6 +155,6 @@ function isOthers(verb: string): boolean {
 
 /** When the server said this, or began to (seconds); null for what it did not say. */
 function wordsOfServerAt(event: ControlEvent): number | null {
-  if (event.kind === "reply") return timeOf(event.firstStamp);
-  return event.kind !== "command" && event.direction === "server" ? timeOf(event.stamp) : null;
+  if (event.kind === "reply") return event.firstStamp.time;
+  return event.kind !== "command" && event.direction === "server" ? event.stamp.time : null;
 }

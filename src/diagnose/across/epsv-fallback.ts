@@ -1,4 +1,3 @@
-import { timeOf } from "../../correlate/session-facts.ts";
 import { cameAbout } from "../attempt.ts";
 import type { ChannelDiagnosis, SessionDiagnosis } from "../diagnose.ts";
 import type { AcrossFinding } from "../verdict.ts";
@@ -34,7 +33,7 @@ export class EpsvFallback implements AcrossRule {
         tally: new SessionTally(),
       }));
       if (!kept) return;
-      const cost = timeOf(pasv.command.stamp) - timeOf(epsv.command.stamp);
+      const cost = pasv.command.stamp.time - epsv.command.stamp.time;
       kept.count++;
       kept.seconds += cost;
       kept.tally.add(session.id, {

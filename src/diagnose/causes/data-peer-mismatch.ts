@@ -1,4 +1,3 @@
-import { timeOf } from "../../correlate/session-facts.ts";
 import { turnedAway } from "../attempt.ts";
 import type { ChannelContext, ChannelRule } from "../context.ts";
 import { progressOf } from "../data-progress.ts";
@@ -60,7 +59,7 @@ function waitedInVain({ channel, session }: ChannelContext): Fact | undefined {
   const { client, server } = session;
   const command = channel.transfer?.command;
   if (!command || channel.transfer?.replyLost || client.acked < command.endAt) return undefined;
-  const asked = timeOf(command.stamp);
+  const asked = command.stamp.time;
   if (server.lastNewPayloadTime > asked || client.finTime - asked < VAIN_WAIT_SECONDS) return undefined;
   return {
     packet: command.stamp.packet,

@@ -1,5 +1,4 @@
 import { packetNumberOf } from "../../capture/frame.ts";
-import { timeOf } from "../../correlate/session-facts.ts";
 import type { CommandEvent, ReplyEvent } from "../../ftp/control-event.ts";
 import type { ChannelContext, ChannelRule } from "../context.ts";
 import { controlEnd, DEAD_RETRANSMISSIONS, IDLE_SECONDS } from "../control-end.ts";
@@ -63,7 +62,7 @@ function answeredLater({ session }: ChannelContext, command: CommandEvent): Verd
 /** A reset ends the session at this very command, and another host than the server sent it. */
 function resetByDevice({ session }: ChannelContext, command: CommandEvent): Verdict | undefined {
   const end = controlEnd(session);
-  if (end.reset?.half !== session.server || end.reset.reset.time < timeOf(command.stamp)) return undefined;
+  if (end.reset?.half !== session.server || end.reset.reset.time < command.stamp.time) return undefined;
   const origin = resetOrigin(end.reset.reset, session.server);
   // The server's own reset: its process died. An idle connection: a NAT forgot it.
   if (origin.who === "host" || origin.who === "unknown" || idleBefore(end.idleBefore)) return undefined;

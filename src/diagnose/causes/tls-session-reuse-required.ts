@@ -1,5 +1,5 @@
 import type { ChannelFacts } from "../../correlate/data-channel.ts";
-import { type SessionFacts, timeOf } from "../../correlate/session-facts.ts";
+import type { SessionFacts } from "../../correlate/session-facts.ts";
 import type { TlsRecordEvent } from "../../ftp/control-event.ts";
 import type { ServerIdentity } from "../../ftp/server-software.ts";
 import { wasSentAfter } from "../../tls/data-records.ts";
@@ -180,13 +180,13 @@ function serverHangsUp({ channel, session }: ChannelContext): number | undefined
   const said = session.events.filter((event) => event.kind === "tls-record" && event.stamp.packet > since);
   // The transfer command itself may follow the SYN; a QUIT comes after the transfer's last reply.
   const lastServer = said.findLast((event) => event.kind === "tls-record" && event.direction === "server");
-  if (!lastServer || server.finTime - timeOf(lastServer.stamp) > AT_ONCE_SECONDS) return undefined;
+  if (!lastServer || server.finTime - lastServer.stamp.time > AT_ONCE_SECONDS) return undefined;
   const dataEnd = channel.connection!.connection.lastTime;
   const quit = said.some(
     (event) =>
       event.kind === "tls-record" &&
       event.direction === "client" &&
-      timeOf(event.stamp) > dataEnd &&
+      event.stamp.time > dataEnd &&
       event.stamp.packet < server.finPacket,
   );
   const lastClient = said.findLast((event) => event.kind === "tls-record" && event.direction === "client");
