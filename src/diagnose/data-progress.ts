@@ -41,8 +41,6 @@ export interface DataProgress {
   readonly tls: boolean;
 }
 
-/** Verbs whose data the client sends (RFC 959 section 4.1.3). */
-
 /** @returns undefined when the channel has no established connection */
 export const progressOf: (channel: ChannelFacts, session: SessionFacts) => DataProgress | undefined =
   oncePer(readProgress);

@@ -271,3 +271,57 @@ test("the client dials the control server as well, in vain: another address alon
     ["failed", CAUSE, "likely", "data-port-filtered"],
   );
 });
+
+test("a client that dials the advertised address first, each time, is stopped by it each time, whatever it dials then", () => {
+  const inVain = (ftp: Dialogue, port: number) => ftp.net.synUnanswered(ftp.ends(port, { address: "10.0.0.5" }));
+  const falling = new Dialogue().login();
+  falling.passive(50000, "10.0.0.5");
+  inVain(falling, 50000);
+  falling.list(falling.dial(50000));
+  falling.passive(50001, "10.0.0.5");
+  inVain(falling, 50001);
+  falling.quit();
+  const [fell, left] = falling.channels();
+  judges(fell, "ok");
+  judges(left, "failed", CAUSE);
+  assert.equal(left.confidence, "certain");
+
+  const both = new Dialogue().login();
+  for (const port of [50000, 50001]) {
+    both.passive(port, "10.0.0.5");
+    inVain(both, port);
+    both.net.synUnanswered(both.ends(port));
+  }
+  both.quit();
+  for (const channel of both.channels()) judges(channel, "failed", CAUSE);
+
+  // It has learnt: from then on it dials the control server at once.
+  const learnt = new Dialogue().login();
+  learnt.passive(50000, "10.0.0.5");
+  inVain(learnt, 50000);
+  learnt.passive(50001, "10.0.0.5");
+  learnt.list(learnt.dial(50001));
+  learnt.quit();
+  judges(learnt.channels()[0], "failed", CAUSE);
+  judges(learnt.channels()[1], "ok");
+
+  // Seen at the server: it comes so late that it has tried elsewhere before.
+  const late = new Dialogue({ vantage: "server" }).login();
+  late.passive(50000, "10.0.0.5");
+  late.pause(8);
+  late.list(late.dial(50000));
+  late.passive(50001, "10.0.0.5");
+  late.pause(6).quit();
+  judges(late.channels()[0], "ok");
+  judges(late.channels()[1], "failed", CAUSE);
+
+  // There the NAT has translated it to the server's own address.
+  const behind = new Dialogue({ vantage: "server", server: "10.0.0.5" }).login();
+  behind.passive(50000);
+  behind.pause(8);
+  behind.list(behind.dial(50000));
+  behind.passive(50001);
+  behind.pause(6).quit();
+  judges(behind.channels()[0], "ok");
+  judges(behind.channels()[1], "failed", CAUSE);
+});
