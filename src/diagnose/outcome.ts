@@ -96,6 +96,8 @@ function judgeUngranted(context: ChannelContext): Judgement {
   const over = session.control.closed;
   if (!over && session.atCaptureEnd && capture.now - sentAt < ANSWER_SECONDS)
     return judged("undetermined", "capture-ends");
+  // Some servers dial before they answer PORT (pyftpdlib, tcllib): what became of the SYN decides.
+  if (context.channel.connection?.connection.established === false) return judgeAttempt(context);
   return judged("trouble");
 }
 

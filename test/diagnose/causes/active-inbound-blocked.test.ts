@@ -1,6 +1,17 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { CLIENT6, Dialogue, judges, OTHER, SERVER, SERVER6, SERVERS, type ServerName, shows } from "../dialogue.ts";
+import {
+  CLIENT6,
+  Dialogue,
+  judges,
+  OTHER,
+  octets,
+  SERVER,
+  SERVER6,
+  SERVERS,
+  type ServerName,
+  shows,
+} from "../dialogue.ts";
 import { ANSWER_SECONDS } from "../thresholds.ts";
 
 const CAUSE = "active-inbound-blocked";
@@ -140,4 +151,27 @@ test("a third host that PORT names does not answer (FXP)", () => {
     says: /the third host that the negotiation names, not the client/,
     remedy: /^PORT names a third host/,
   });
+});
+
+test("silent: a server that dials before it answers PORT, one SYN, and nothing that tells how long it waited", () => {
+  // The capture lacks the data connection from its SYN-ACK on, and the end of the session but for the RST that answers the server's last words.
+  const lost = new Dialogue().login();
+  lost.ask(`PORT ${octets(lost.client, 51000)}`);
+  lost.net.synUnanswered({ ...lost.ends(51000, {}, "server"), retries: 0 });
+  const { seq, ack } = lost.control.position("client");
+  lost.net.segment({ from: `${lost.client}:40000`, to: `${lost.server}:21`, flags: "R", seq: seq + 1, ack, window: 0 });
+  judges(lost.channel(), "undetermined");
+
+  // The client leaves at once.
+  const brief = new Dialogue().login();
+  brief.ask(`PORT ${octets(brief.client, 51000)}`);
+  brief.net.synUnanswered({ ...brief.ends(51000, {}, "server"), retries: 0 });
+  brief.quit();
+  judges(brief.channel(), "undetermined");
+
+  const waited = new Dialogue().login();
+  waited.ask(`PORT ${octets(waited.client, 51000)}`);
+  waited.net.synUnanswered(waited.ends(51000, {}, "server"));
+  waited.pause(5).control.finish("client");
+  judges(waited.channel(), "failed", CAUSE);
 });
