@@ -284,6 +284,8 @@ export function serverHelloOf({ events }: SessionFacts): TlsHello | undefined {
 export interface Words {
   readonly packet: number;
   readonly bytes: number;
+  /** When the client had spoken last before (seconds); 0 where it had not. */
+  readonly askedTime: number;
 }
 
 /**
@@ -305,7 +307,8 @@ export function longWordsAfter({ records }: DataProgress, session: SessionFacts)
   const hello = serverHelloOf(session);
   if (last?.kind !== "tls-record" || hello === undefined) return null;
   const bytes = last.length - mostOverhead(hello);
-  return bytes >= COMPLAINT_BYTES ? { packet: last.stamp.packet, bytes } : null;
+  const askedTime = asked < 0 ? 0 : timeOf(said[asked].stamp);
+  return bytes >= COMPLAINT_BYTES ? { packet: last.stamp.packet, bytes, askedTime } : null;
 }
 
 /** The sender's bytes do not arrive any more. */

@@ -62,7 +62,11 @@ function uploadUnread({ channel, session }: ChannelContext, progress: DataProgre
   if (!channel.hidden || progress.sender !== progress.client || session.software?.product !== "vsftpd")
     return undefined;
   const words = longWordsAfter(progress, session);
-  if (words === null) return undefined;
+  // vsftpd begins the handshake when it has been told what to transfer: what the client says behind that has an answer of its own (227 is as long).
+  const begun = progress.records.records.find(
+    ({ fromOriginator }) => fromOriginator === (progress.server === progress.connection.originator),
+  );
+  if (words === null || begun === undefined || words.askedTime > begun.time) return undefined;
   return verdict("likely", [
     {
       packet: channel.connection!.connection.firstPacket,
