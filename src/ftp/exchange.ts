@@ -144,7 +144,9 @@ export function pairExchanges(
     if (event.kind !== "reply") continue;
     let owner = waiting.fitting(event);
     if (owner === undefined && event.code >= 200) {
-      if (answered !== null && !hasHoles && wasAnsweredTooSoon(answered, event)) {
+      // Where the server has heard more than these commands, it may answer what the capture lacks.
+      const isAllHeard = !hasHoles && event.firstStamp.acknowledged <= clientEnd + FIN_BYTES;
+      if (answered !== null && isAllHeard && wasAnsweredTooSoon(answered, event)) {
         exchanges.splice(exchanges.lastIndexOf(answered) + 1, 0, unasked(answered.final!));
         answered.replies = [event];
         answered.final = event;
@@ -183,8 +185,9 @@ function unasked(reply: ReplyEvent): Exchange {
  * The no that a command got was said unasked while it waited (pyftpdlib's 425 and ftp-srv's 550 to a stranger on the data port): its own yes comes now,
  * when nothing waits that the yes fits. A transfer is answered twice where an ABOR ends it (426, 226), which the capture may lack.
  */
-function wasAnsweredTooSoon({ command, final }: WaitingExchange, { code }: ReplyEvent): boolean {
+function wasAnsweredTooSoon({ command, final }: WaitingExchange, { code, firstStamp }: ReplyEvent): boolean {
   if (final === null || final.code < 400 || final.code === 421) return false;
+  if (firstStamp.acknowledged < command.endAt) return false;
   return !isTransfer(command.verb) && isItsYes(command.verb, code);
 }
 

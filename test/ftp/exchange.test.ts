@@ -7,7 +7,7 @@ import { LIMITS } from "../../src/limits.ts";
 
 /**
  * A dialogue in which nothing was lost: `verb` of a command, or a reply's code (below 0: it acknowledges nothing); `-` is a hole in the server's
- * stream, `~` the first part of one, `=` a hole in the client's.
+ * stream, `~` the first part of one, `=` a hole in the client's, `+` the same with nothing of the client behind it.
  */
 function paired(...said: readonly (string | number)[]): { exchanges: Exchange[]; anomalies: AnomalyLog } {
   const anomalies = new AnomalyLog();
@@ -31,8 +31,9 @@ function paired(...said: readonly (string | number)[]): { exchanges: Exchange[];
       lost = 0;
       return { kind: "gap", direction: "server", length, reason: "lost", stamp };
     }
-    if (word === "=") {
+    if (word === "=" || word === "+") {
       client += 10;
+      if (word === "+") return [];
       return { kind: "gap", direction: "client", length: 10, reason: "lost", stamp };
     }
     const startAt = client;
@@ -104,6 +105,9 @@ test("a no that was said unasked leaves its command to its own yes", () => {
   assert.deepEqual(told(paired("NOOP", 421, 200).exchanges), ["NOOP 421", "- 200"]);
   // A lost command may have asked for the second reply.
   assert.deepEqual(told(paired("TYPE", 500, "=", 200).exchanges), ["TYPE 500", "- 200"]);
+  assert.deepEqual(told(paired("TYPE", 500, "+", 200).exchanges), ["TYPE 500", "- 200"]);
+  assert.deepEqual(told(paired("PASV", 425, "+", 227).exchanges), ["PASV 425", "- 227"]);
+  assert.deepEqual(told(paired("TYPE", 500, -200).exchanges), ["TYPE 500", "- 200"]);
 });
 
 test("a negotiation that was passed over has the grant that comes out of turn", () => {
