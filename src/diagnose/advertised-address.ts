@@ -1,5 +1,4 @@
 import type { ChannelFacts } from "../correlate/data-channel.ts";
-import { timeOf } from "../correlate/session-facts.ts";
 import { DIAL_SECONDS } from "./attempt.ts";
 import type { ChannelContext } from "./context.ts";
 
@@ -24,7 +23,7 @@ export function isOvercome({ channel, channels, session }: ChannelContext): bool
     if (!isOwn && attempts.some(({ established, responder }) => established && responder.address === address))
       return true;
     const first = attempts[0];
-    if (heeds || first === undefined || first.firstTime - timeOf(other.negotiation.reply!.stamp) > DIAL_SECONDS)
+    if (heeds || first === undefined || first.firstTime - other.negotiation.reply!.stamp.time > DIAL_SECONDS)
       return false;
     return first.established || first.responder.address === session.server.address;
   });

@@ -307,7 +307,7 @@ export function longWordsAfter({ records }: DataProgress, session: SessionFacts)
   const hello = serverHelloOf(session);
   if (last?.kind !== "tls-record" || hello === undefined) return null;
   const bytes = last.length - mostOverhead(hello);
-  const askedTime = asked < 0 ? 0 : timeOf(said[asked].stamp);
+  const askedTime = asked < 0 ? 0 : said[asked].stamp.time;
   return bytes >= COMPLAINT_BYTES ? { packet: last.stamp.packet, bytes, askedTime } : null;
 }
 
