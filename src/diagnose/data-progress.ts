@@ -284,16 +284,20 @@ export function serverHelloOf({ events }: SessionFacts): TlsHello | undefined {
 export interface Words {
   readonly packet: number;
   readonly bytes: number;
-  /** When the client had spoken last before (seconds); 0 where it had not. */
-  readonly askedTime: number;
+  /** The client had asked for something else meanwhile, which has an answer of its own. */
+  readonly askedMore: boolean;
 }
 
 /**
  * The server's next words after an encrypted data connection where they are as long as a complaint. vsftpd's "226 Transfer done (but failed to open
  * directory)." is as long as its demand for session resumption: this makes a good end doubtful, it proves no bad one.
  */
-export function longWordsAfter({ records }: DataProgress, session: SessionFacts): Words | null {
-  const lastTime = records.records.at(-1)?.time ?? 0;
+export function longWordsAfter(progress: DataProgress, session: SessionFacts): Words | null {
+  const { records } = progress.records;
+  const lastTime = records.at(-1)?.time ?? 0;
+  const serverOriginates = progress.server === progress.connection.originator;
+  // These servers begin the handshake when they have been told what to transfer, and have said 150, which may be long too.
+  const begun = records.find(({ fromOriginator }) => fromOriginator === serverOriginates);
   const said = session.events.filter(
     (event) => event.kind === "tls-record" && event.contentType === 23 && !isCloseNotify(event),
   );
@@ -306,9 +310,10 @@ export function longWordsAfter({ records }: DataProgress, session: SessionFacts)
   const last = answers.slice(0, next < 0 ? undefined : next).at(-1);
   const hello = serverHelloOf(session);
   if (last?.kind !== "tls-record" || hello === undefined) return null;
+  if (begun === undefined || last.stamp.time < begun.time) return null;
   const bytes = last.length - mostOverhead(hello);
-  const askedTime = asked < 0 ? 0 : said[asked].stamp.time;
-  return bytes >= COMPLAINT_BYTES ? { packet: last.stamp.packet, bytes, askedTime } : null;
+  const askedMore = asked >= 0 && said[asked].stamp.time > begun.time;
+  return bytes >= COMPLAINT_BYTES ? { packet: last.stamp.packet, bytes, askedMore } : null;
 }
 
 /** The sender's bytes do not arrive any more. */

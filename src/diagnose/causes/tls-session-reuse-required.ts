@@ -4,6 +4,7 @@ import type { TlsRecordEvent } from "../../ftp/control-event.ts";
 import type { ServerIdentity } from "../../ftp/server-software.ts";
 import { wasSentAfter } from "../../tls/data-records.ts";
 import { recordOverhead } from "../../tls/sealing.ts";
+import { controlBlindness } from "../blind-spots.ts";
 import type { ChannelContext, ChannelRule } from "../context.ts";
 import {
   type DataProgress,
@@ -62,11 +63,8 @@ function uploadUnread({ channel, session }: ChannelContext, progress: DataProgre
   if (!channel.hidden || progress.sender !== progress.client || session.software?.product !== "vsftpd")
     return undefined;
   const words = longWordsAfter(progress, session);
-  // vsftpd begins the handshake when it has been told what to transfer: what the client says behind that has an answer of its own (227 is as long).
-  const begun = progress.records.records.find(
-    ({ fromOriginator }) => fromOriginator === (progress.server === progress.connection.originator),
-  );
-  if (words === null || begun === undefined || words.askedTime > begun.time) return undefined;
+  // The answer to PASV is as long.
+  if (words === null || words.askedMore) return undefined;
   return verdict("likely", [
     {
       packet: channel.connection!.connection.firstPacket,
@@ -181,6 +179,8 @@ function serverHangsUp({ channel, session }: ChannelContext): number | undefined
   const { client, server } = session;
   if (!server.closedBefore(client)) return undefined;
   const since = channel.connection!.connection.firstPacket;
+  // A QUIT may be missing.
+  if (controlBlindness(session, "client", since) !== null) return undefined;
   const said = session.events.filter((event) => event.kind === "tls-record" && event.stamp.packet > since);
   // The transfer command itself may follow the SYN; a QUIT comes after the transfer's last reply.
   const lastServer = said.findLast((event) => event.kind === "tls-record" && event.direction === "server");

@@ -62,6 +62,23 @@ test("silent: the session was resumed, or the server hangs up later", () => {
   judges(vsftpdHangsUp("1.3", "none", AT_ONCE_SECONDS + 0.2).channel, "undetermined"); // vsftpd confirms in fewer bytes
 });
 
+test("silent: the client may have asked the server to hang up, in words that the capture lacks", () => {
+  const hungUp = (isLost: boolean) => {
+    const ftp = new Dialogue().secureLogin();
+    ftp.askSealed("EPSV", ["229 Entering Extended Passive Mode (|||50002|)"]);
+    const data = ftp.dial(50002);
+    ftp.askSealed("LIST", ["150 Here comes the directory listing."]);
+    data.tls();
+    data.reset("server");
+    ftp.control.sealed("server", "426 Failure writing network stream.\r\n");
+    if (isLost) ftp.net.drop(ftp.control.sealed("client", "QUIT\r\n"));
+    ftp.control.finish("server");
+    return ftp.channel().cause;
+  };
+  assert.equal(hungUp(false), CAUSE);
+  assert.notEqual(hungUp(true), CAUSE);
+});
+
 /** ProFTPD's, with CRLF. */
 const PROFTPD_BYTES = "425 Unable to build data connection: Operation not permitted\r\n".length;
 
@@ -230,6 +247,20 @@ test("by lengths: vsftpd's last words about an upload are longer than its confir
     judges(uploaded(refused, version, "proftpd").channel, "undetermined");
     judges(uploaded("226 Transfer complete", version, "proftpd").channel, "ok");
     judges(uploaded("226-File successfully transferred\r\n226 0.004 seconds", version, "pure-ftpd").channel, "ok");
+  }
+});
+
+test("silent: long words before the data connection's handshake are the 150", () => {
+  for (const version of VERSIONS) {
+    const ftp = new Dialogue().secureLogin(version);
+    ftp.askSealed("EPSV", ["229 Entering Extended Passive Mode (|||50002|)"], version);
+    const data = ftp.dial(50002);
+    ftp.askSealed("STOU", ["150 FILE: a-name-that-is-as-long-as-a-complaint-may-be.0001"], version);
+    data.tls({ version });
+    data.sealed("client", 9000, version);
+    data.closeNotify("client", version);
+    data.finish("client");
+    judges(ftp.channel(), "ok");
   }
 });
 
