@@ -105,10 +105,19 @@ export class HalfConnection {
     this.#sawAny(view);
     const { ttl, ipId } = view;
     if (this.ttl === 0) this.ttl = ttl;
-    if (ttl < this.lowestTtl) this.lowestTtl = ttl;
-    if (ttl > this.highestTtl) this.highestTtl = ttl;
+    this.#sawTtl(ttl);
     if (this.ipId < 0) this.ipId = ipId;
     this.lastIpId = ipId;
+  }
+
+  /** Notes a copy of one. Captured on both sides of a router, all that this end sends has two TTLs, and of a RST the copy may be all there is. */
+  sawCopy({ flags, ttl }: PacketView): void {
+    if ((flags & TcpFlag.rst) === 0 && Math.abs(ttl - this.ttl) === 1) this.#sawTtl(ttl);
+  }
+
+  #sawTtl(ttl: number): void {
+    if (ttl < this.lowestTtl) this.lowestTtl = ttl;
+    if (ttl > this.highestTtl) this.highestTtl = ttl;
   }
 
   #sawAny({ packet, seconds, nanoseconds }: PacketView): void {

@@ -78,7 +78,9 @@ export class SegmentArrival {
     const { flags, packet, sequence } = view;
     const time = view.seconds + view.nanoseconds / 1e9;
     if (isCopy && (connection.copies > 0 || !isNamelessReset(view))) {
-      if (!this.#observer.isFromElsewhere(connection, half, view)) connection.copies++;
+      if (this.#observer.isFromElsewhere(connection, half, view)) return;
+      connection.copies++;
+      half.sawCopy(view);
       return;
     }
     if (isOutOfWindow(half, other, view)) {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { DataChannel } from "../../../src/analysis.ts";
-import type { SegmentOptions } from "../../support/capture-builder.ts";
+import type { BuiltPacket, SegmentOptions } from "../../support/capture-builder.ts";
 import { applicationRecord } from "../../support/tls-records.ts";
 import { CLIENT6, Dialogue, FORGED, judges, SERVER6, shows } from "../dialogue.ts";
 import { HIDDEN_SILENCE_SECONDS, ZERO_WINDOW_SECONDS } from "../thresholds.ts";
@@ -406,4 +406,27 @@ test("a device's RST counts whatever the server had said", () => {
   stream.reset("server", { ttl: 63, ipId: 7 });
   ftp.quit();
   judges(ftp.channel(), "failed", CAUSE);
+});
+
+/** The packet as the next hop sends it on: one TTL less. */
+function forwarded(packet: BuiltPacket): BuiltPacket {
+  const datagram = Uint8Array.from(packet.datagram);
+  const header = new DataView(datagram.buffer);
+  header.setUint8(8, header.getUint8(8) - 1);
+  const sum = header.getUint16(10) + 0x100;
+  header.setUint16(10, (sum & 0xffff) + (sum >> 16));
+  return { ...packet, time: packet.time + 1000n, datagram };
+}
+
+test("captured on both sides of a router, and of the host's RST only the copy: it is the host's all the same", () => {
+  const { ftp, data } = download(20_000, { vantage: "middle" });
+  const reset = data.reset("server");
+  ftp.control.server("451 Error during read from data connection\r\n");
+  ftp.quit();
+  ftp.net.edit((packets) =>
+    packets.flatMap((packet, i) => (i + 1 === reset ? forwarded(packet) : [packet, forwarded(packet)])),
+  );
+  const channel = ftp.channel();
+  judges(channel, "failed", CAUSE);
+  assert.match(channel.evidence[0].says, /the TTL fits the host's other packets/);
 });
