@@ -17,13 +17,12 @@ export interface PacketOrigin {
  * differ too much (Linux answers for a closed port with IP-ID 0, others count on) for a rule.
  */
 export function resetOrigin(reset: Reset, host: HalfConnection): PacketOrigin {
-  const form = `TTL ${reset.ttl}${identification(reset.ipId)}, window ${reset.window}`;
+  // Captured on both sides of a router, and of the host's other packets only one side is here: the TTL that the RST has there too is the host's.
+  const isShared = host.lowestTtl === host.highestTtl && reset.copyTtl === host.ttl;
+  const ttl = isShared ? host.ttl : reset.ttl;
+  const form = `TTL ${ttl}${identification(reset.ipId)}, window ${reset.window}`;
   if (host.ttl === 0) return { who: "unknown", text: `${form}; no other packet of that host to compare with` };
-  return originOf(
-    reset.ttl,
-    host,
-    `${form} (the host's last packet: window ${host.window}${identification(host.lastIpId)})`,
-  );
+  return originOf(ttl, host, `${form} (the host's last packet: window ${host.window}${identification(host.lastIpId)})`);
 }
 
 /** Whether another device than the host in whose name it came sent the packet. */

@@ -111,8 +111,13 @@ export class HalfConnection {
   }
 
   /** Notes a copy of one. Captured on both sides of a router, all that this end sends has two TTLs, and of a RST the copy may be all there is. */
-  sawCopy({ flags, ttl }: PacketView): void {
-    if ((flags & TcpFlag.rst) === 0 && Math.abs(ttl - this.ttl) === 1) this.#sawTtl(ttl);
+  sawCopy({ flags, ttl, sequence }: PacketView): void {
+    if ((flags & TcpFlag.rst) === 0) {
+      if (Math.abs(ttl - this.ttl) === 1) this.#sawTtl(ttl);
+      return;
+    }
+    const reset = this.resets.at(-1);
+    if (reset?.sequence === sequence && Math.abs(ttl - reset.ttl) === 1) reset.copyTtl = ttl;
   }
 
   #sawTtl(ttl: number): void {
@@ -296,10 +301,11 @@ export class HalfConnection {
     this.resetCount++;
     if (this.resets.length >= MAX_RESETS) return;
     const hasAck = (view.flags & TcpFlag.ack) !== 0;
-    const reset = {
+    const reset: Reset = {
       packet: view.packet,
       time: this.lastTime,
       ttl: view.ttl,
+      copyTtl: 0,
       ipId: view.ipId,
       window: view.window,
       sequence: view.sequence,
@@ -323,6 +329,8 @@ export interface Reset {
   readonly packet: number;
   readonly time: number;
   readonly ttl: number;
+  /** The TTL of its copy on the other side of a router; 0 where there is none. */
+  copyTtl: number;
   readonly ipId: number;
   readonly window: number;
   /** Its sequence number; 0 in answer to a SYN. */

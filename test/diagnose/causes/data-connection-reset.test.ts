@@ -430,3 +430,19 @@ test("captured on both sides of a router, and of the host's RST only the copy: i
   judges(channel, "failed", CAUSE);
   assert.match(channel.evidence[0].says, /the TTL fits the host's other packets/);
 });
+
+test("the same where the router's far side lacks what else the server sent: the TTL that its RST has there too is the host's", () => {
+  const { ftp, data } = download(20_000, { vantage: "middle" });
+  const reset = data.reset("server");
+  ftp.control.server("451 Error during read from data connection\r\n");
+  ftp.quit();
+  const isServers = ({ datagram }: BuiltPacket) => datagram.subarray(12, 16).join(".") === ftp.server;
+  ftp.net.edit((packets) =>
+    packets.flatMap((packet, i) =>
+      isServers(packet) && i + 1 !== reset ? forwarded(packet) : [packet, forwarded(packet)],
+    ),
+  );
+  const channel = ftp.channel();
+  judges(channel, "failed", CAUSE);
+  assert.match(channel.evidence[0].says, /the TTL fits the host's other packets/);
+});
