@@ -237,6 +237,7 @@ test("the capture ends in a pause of the program that sends: nobody has stalled 
   judges(paused(ALIVE_SECONDS + 0.1, { window: 0 }), "failed", "data-stalled");
   judges(paused(ALIVE_SECONDS + 0.1, { acked: false }), "failed", "data-stalled");
   judges(paused(ALIVE_SECONDS + 0.1, { hours: 5 }), "failed", "data-stalled");
+  judges(paused(ALIVE_SECONDS - 0.2), "failed", "data-stalled");
   judges(paused(null), "failed", "data-stalled");
 });
 

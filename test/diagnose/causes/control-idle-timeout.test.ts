@@ -76,21 +76,21 @@ test("at the server: a device that knows nothing of the connection answers the 2
     const reset = ftp.control.segment("client", { flags: "R", window: 0, ttl: 63, ...answer });
     return { channel: ftp.channel(), evidence: [fin, reset] };
   };
-  const { channel, evidence } = answered(FORGOTTEN_SECONDS + 0.5);
+  const { channel, evidence } = answered(FORGOTTEN_SECONDS + 0.2);
   shows(channel, {
     outcome: "failed",
     cause: CAUSE,
     confidence: "possible",
     evidence,
-    says: /after 1\.[5-9] s of silence a reset ends the control connection: .*TTL 63/,
+    says: /after 1\.[2-4] s of silence a reset ends the control connection: .*TTL 63/,
     alternatives: ["control-connection-lost"],
   });
   assert.equal(answered(IDLE_SECONDS + 1).channel.confidence, "likely");
   // Not idle, and yet nobody has heard the 226.
-  judges(answered(FORGOTTEN_SECONDS - 0.5).channel, "undetermined");
+  judges(answered(FORGOTTEN_SECONDS - 0.2).channel, "undetermined");
   // The client itself leaves, or whoever resets does not answer the 226.
-  judges(answered(FORGOTTEN_SECONDS + 0.5, { ttl: 57 }).channel, "ok");
-  judges(answered(FORGOTTEN_SECONDS + 0.5, { flags: "RA" }).channel, "ok");
+  judges(answered(FORGOTTEN_SECONDS + 0.2, { ttl: 57 }).channel, "ok");
+  judges(answered(FORGOTTEN_SECONDS + 0.2, { flags: "RA" }).channel, "ok");
 });
 
 test("at the client: nothing comes, it waits and leaves; its FIN is repeated", () => {
