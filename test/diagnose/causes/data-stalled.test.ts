@@ -545,6 +545,28 @@ test("silent under TLS: the client waits, gets nothing and leaves; only a server
   judges(blackHole({ seconds: 1 }).channel, "ok");
 });
 
+test("silent under TLS: a FIN behind bytes that are not here, of which the receiver says nothing: the capture may lack them", () => {
+  const cut = (heard: boolean) => {
+    const ftp = new Dialogue().secureLogin();
+    ftp.askSealed("EPSV", [ftp.texts.epsv(50002)]);
+    const data = ftp.dial(50002);
+    ftp.askSealed("RETR big.bin", ["150 Opening BINARY mode data connection for big.bin (40000 bytes)."]);
+    data.tls({}, 3);
+    data.say("server", applicationRecord(250));
+    data.ack("client");
+    const { seq } = data.position("server");
+    data.segment("server", { flags: "FA", seq: seq + 18_824 });
+    if (heard) data.segment("client", { flags: "A", ack: seq });
+    ftp.pause(HIDDEN_SILENCE_SECONDS + 1);
+    ftp.control.closeNotify("client");
+    ftp.control.fin("client");
+    ftp.control.ack("server");
+    return ftp.watch(5).channel();
+  };
+  judges(cut(true), "failed", CAUSE);
+  judges(cut(false), "undetermined");
+});
+
 /** A TLS upload at the server: the Finished passes, the full-size segments behind it do not, and a tail does. */
 function lostUpload(seconds: number, leaves: boolean, confirmed = false) {
   const ftp = new Dialogue({ vantage: "server" }).secureLogin();
