@@ -28,6 +28,7 @@ import { findingRecord, floodFinding, scanFinding } from "./finding-record.ts";
 import { CONTROL_SIGNATURE } from "./ftp/signature.ts";
 import { compareInstants, formatInstant, type Instant } from "./instant.ts";
 import { type CapturePrefilter, Prefilter } from "./prefilter/prefilter.ts";
+import { countOf } from "./report/phrases.ts";
 import { sessionRecord } from "./session-record.ts";
 import { ConnectionTable } from "./tcp/connection-table.ts";
 import { ANY_POINT, VantagePoints } from "./tcp/vantage-points.ts";
@@ -183,7 +184,7 @@ class CaptureAnalyzer implements Analyzer {
         "link-type-unsupported",
         "link",
         packet,
-        `${count === 1 ? "1 packet" : `${count} packets`} of link type ${linkTypeName(linkType)} (${linkType}), which is not read`,
+        `${countOf(count, "packet")} of link type ${linkTypeName(linkType)} (${linkType}), which is not read`,
         count,
       );
     }

@@ -1,4 +1,5 @@
 import type { TlsRecordEvent } from "../ftp/control-event.ts";
+import type { TlsHello } from "../tls/hello.ts";
 import { recordOverhead } from "../tls/sealing.ts";
 import type { SessionFacts } from "./session-facts.ts";
 
@@ -26,12 +27,18 @@ export function wordOf({ direction, length, stamp }: TlsRecordEvent, overhead: n
   return { fromClient: direction === "client", bytes: length - overhead, packet: stamp.packet, time: stamp.time };
 }
 
+/** The server's hello on the control connection, which says how its words are sealed. */
+export function serverHelloOf({ events }: SessionFacts): TlsHello | undefined {
+  const event = events.find((event) => event.kind === "tls-hello" && event.hello.role === "server");
+  return event?.kind === "tls-hello" ? event.hello : undefined;
+}
+
 /** The records of application data of a session, as words; undefined where the cipher pads, or its choice is not in the capture. */
-export function sealedWords({ events }: SessionFacts): SealedWord[] | undefined {
-  const hello = events.find((event) => event.kind === "tls-hello" && event.hello.role === "server");
-  const overhead = hello?.kind === "tls-hello" ? recordOverhead(hello.hello) : undefined;
+export function sealedWords(session: SessionFacts): SealedWord[] | undefined {
+  const hello = serverHelloOf(session);
+  const overhead = hello && recordOverhead(hello);
   if (overhead === undefined) return undefined;
-  return events.flatMap((event) =>
+  return session.events.flatMap((event) =>
     event.kind === "tls-record" && event.contentType === 23 ? [wordOf(event, overhead)] : [],
   );
 }

@@ -37,6 +37,8 @@ export const MAX_SESSION_EVENTS = LIMITS.sessionEvents.most;
 export const MAX_CANDIDATES = LIMITS.candidates.most;
 /** Connections to hosts other than the server, kept for one session whose control connection cannot be read. */
 export const MAX_FOREIGN = LIMITS.foreignCandidates.most;
+/** Ports of one session that its client handed on to other servers (FXP) and that are remembered. */
+const MAX_HANDED_ON = 1024;
 /** A client dials what it was told at once: a SYN to a foreign host counts only so soon after something the server said. */
 export const FOREIGN_SECONDS = 2;
 
@@ -289,7 +291,8 @@ export class TrackedSession implements ControlStream, Watcher {
     const granted = sessions.findLast(
       ({ clientAddress, controlAddress }) => controlAddress === address && clientAddress === this.clientAddress,
     );
-    if (granted) granted.#handedOn = added(granted.#handedOn, { port, to: this.controlAddress, stamp });
+    if (granted && granted.#handedOn.length < MAX_HANDED_ON)
+      granted.#handedOn = added(granted.#handedOn, { port, to: this.controlAddress, stamp });
   }
 
   /** When the server said or sent something last (seconds). */

@@ -1,11 +1,11 @@
 import type { ChannelFacts } from "../correlate/data-channel.ts";
+import { serverHelloOf } from "../correlate/sealed-word.ts";
 import type { SessionFacts } from "../correlate/session-facts.ts";
 import { transferKind } from "../ftp/command.ts";
 import type { Connection } from "../tcp/connection.ts";
 import { earliestReset, type HalfConnection, type Reset } from "../tcp/half-connection.ts";
 import type { Stamp } from "../tcp/stream-sink.ts";
 import { type DataRecord, type DataRecords, type RecordWalk, wasSentAfter } from "../tls/data-records.ts";
-import type { TlsHello } from "../tls/hello.ts";
 import { mostOverhead, paddingOfFinished } from "../tls/sealing.ts";
 import { type LostBytes, lostOnTheWay, oneSided } from "./blind-spots.ts";
 import { oncePer } from "./once-per.ts";
@@ -273,12 +273,6 @@ export function handshakeOf(progress: DataProgress): DataHandshake | undefined {
 
 /** vsftpd's complaints about a data connection's TLS have so many bytes at least, its confirmation of a listing 24. */
 export const COMPLAINT_BYTES = 48;
-
-/** The server's hello on the control connection, which says how its words are sealed. */
-export function serverHelloOf({ events }: SessionFacts): TlsHello | undefined {
-  const event = events.find((event) => event.kind === "tls-hello" && event.hello.role === "server");
-  return event?.kind === "tls-hello" ? event.hello : undefined;
-}
 
 /** Something said under TLS, and how long it is at least. */
 export interface Words {

@@ -52,7 +52,7 @@ function judgeAnswered(
   if (isPositive(transfer)) {
     if (contradictsSuccess(context)) return judged("trouble");
     if (isDeniedByDevice(session, final)) return fineBut("undetermined", "control-idle-timeout");
-    return isUnheard(context) ? fineBut("ok", "control-idle-timeout") : judged("ok");
+    return isReplyUnheard(context) ? fineBut("ok", "control-idle-timeout") : judged("ok");
   }
   if (transfer.replyLost) return judged("undetermined", ...wordsUnseen(session));
   if (isOwnReason(final, transfer.command) && !brokeBefore(progress, final)) return judged("refused");
@@ -215,7 +215,7 @@ function judgeOpen(unanswered: Unanswered): Judgement | undefined {
  * The last reply never reached the client: it is repeated in vain, or answered by a reset, after the control connection was idle during
  * the transfer. The data got through, the client waits.
  */
-function isUnheard({ session, channel }: ChannelContext): boolean {
+function isReplyUnheard({ session, channel }: ChannelContext): boolean {
   const final = channel.transfer?.final;
   if (!final || session.server.acked >= final.endAt) return false;
   const end = controlEnd(session);

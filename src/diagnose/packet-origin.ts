@@ -19,10 +19,14 @@ export interface PacketOrigin {
 export function resetOrigin(reset: Reset, host: HalfConnection): PacketOrigin {
   // Captured on both sides of a router, and of the host's other packets only one side is here: the TTL that the RST has there too is the host's.
   const isShared = host.lowestTtl === host.highestTtl && reset.copyTtl === host.ttl;
-  const ttl = isShared ? host.ttl : reset.ttl;
-  const form = `TTL ${ttl}${identification(reset.ipId)}, window ${reset.window}`;
+  const copied = isShared ? ` (${reset.copyTtl} on the other side of a router)` : "";
+  const form = `TTL ${reset.ttl}${copied}${identification(reset.ipId)}, window ${reset.window}`;
   if (host.ttl === 0) return { who: "unknown", text: `${form}; no other packet of that host to compare with` };
-  return originOf(ttl, host, `${form} (the host's last packet: window ${host.window}${identification(host.lastIpId)})`);
+  return originOf(
+    isShared ? host.ttl : reset.ttl,
+    host,
+    `${form} (the host's last packet: window ${host.window}${identification(host.lastIpId)})`,
+  );
 }
 
 /** Whether another device than the host in whose name it came sent the packet. */

@@ -53,13 +53,13 @@ export function vainWait(session: SessionFacts): VainWait | null {
 }
 
 /**
- * How long the client waited for the answer to a negotiation that is acknowledged, until it left (seconds): the server's TCP lives, its FTP says
- * nothing. Null where that is not seen.
+ * How long the client waited for the answer to a command that is acknowledged, until it left (seconds): the server's TCP lives, its FTP says nothing.
+ * Null where that is not seen, or was less than `least`.
  */
-export function waitForGrant({ client }: SessionFacts, { endAt, stamp }: CommandEvent): number | null {
+export function waitForAnswer({ client }: SessionFacts, { endAt, stamp }: CommandEvent, least: number): number | null {
   if (client.acked < endAt || client.finPacket === 0 || !client.finAcked) return null;
   const seconds = client.finTime - stamp.time;
-  return seconds < PATIENCE_SECONDS ? null : seconds;
+  return seconds < least ? null : seconds;
 }
 
 /**
@@ -68,7 +68,7 @@ export function waitForGrant({ client }: SessionFacts, { endAt, stamp }: Command
  */
 export function mayBeDialling(session: SessionFacts, { mode, command, reply }: NegotiationFacts): boolean {
   if (mode !== "active" || command === null || reply !== null || spokeUnseen(session.server)) return false;
-  return waitForGrant(session, command) !== null;
+  return waitForAnswer(session, command, PATIENCE_SECONDS) !== null;
 }
 
 /**

@@ -1,7 +1,8 @@
 import type { AnomalyLog } from "../anomaly.ts";
 import { LIMITS } from "../limits.ts";
-import { isNegotiation, isTransfer, VERBS, verbFacts } from "./command.ts";
+import { isNegotiation, isTransfer, negotiationOf, VERBS, verbFacts } from "./command.ts";
 import type { CommandEvent, ControlEvent, ReplyEvent } from "./control-event.ts";
+import { NEGOTIATIONS } from "./negotiation.ts";
 
 /**
  * A command and the replies that answer it (RFC 959 section 5.4): preliminary ones (1xx), then one that completes it. The
@@ -191,6 +192,12 @@ function wasAnsweredTooSoon({ command, final }: WaitingExchange, { code, firstSt
   return !isTransfer(command.verb) && isItsYes(command.verb, code);
 }
 
+/** The code that grants what this verb negotiates; undefined when it negotiates nothing. */
+function grantCodeOf(verb: string): number | undefined {
+  const form = negotiationOf(verb);
+  return form && NEGOTIATIONS[form].code;
+}
+
 /** The reply is one by which this verb is told. */
 function isItsYes(verb: string, code: number): boolean {
   return (COMPLETES[verb] ?? []).includes(code) || (SPECIFIC[code] ?? []).includes(verb);
@@ -300,8 +307,7 @@ class WaitingCommands {
    */
   passedOver({ code, firstStamp }: ReplyEvent): WaitingExchange | undefined {
     const at = this.#passed.findIndex(
-      // Its grant is named first.
-      ({ command }) => COMPLETES[command.verb][0] === code && firstStamp.acknowledged >= command.endAt,
+      ({ command }) => grantCodeOf(command.verb) === code && firstStamp.acknowledged >= command.endAt,
     );
     return at < 0 ? undefined : this.#passed.splice(at, 1)[0];
   }

@@ -40,7 +40,7 @@ interface NegotiationForm {
   /** The reply that grants it. */
   readonly code: number;
   /** Reads the endpoint from the text that names it: of the reply in passive mode, of the command's argument in active mode. */
-  readonly parse: (text: string, cut?: boolean) => ParsedEndpoint | undefined;
+  readonly parse: (text: string) => ParsedEndpoint | undefined;
 }
 
 /** The forms of negotiation, by the command that asks for one; verbs that mean the same as one of them are in `command.ts`. */

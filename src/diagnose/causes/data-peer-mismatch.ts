@@ -3,7 +3,7 @@ import type { ChannelContext, ChannelRule } from "../context.ts";
 import { progressOf } from "../data-progress.ts";
 import { answererOrigin } from "../packet-origin.ts";
 import { mayMean } from "../reply-text.ts";
-import { VAIN_WAIT_SECONDS } from "../vain-wait.ts";
+import { VAIN_WAIT_SECONDS, waitForAnswer } from "../vain-wait.ts";
 import type { Fact, Verdict } from "../verdict.ts";
 import { endpointText, replyText, secondsText } from "../wording.ts";
 
@@ -56,14 +56,14 @@ function likely(facts: readonly Fact[]): Verdict {
 
 /** The transfer command, acknowledged and not answered until the client gave up: Pure-FTPd says nothing of a stranger, and waits for the right one. */
 function waitedInVain({ channel, session }: ChannelContext): Fact | undefined {
-  const { client, server } = session;
   const command = channel.transfer?.command;
-  if (!command || channel.transfer?.replyLost || client.acked < command.endAt) return undefined;
-  const asked = command.stamp.time;
-  if (server.lastNewPayloadTime > asked || client.finTime - asked < VAIN_WAIT_SECONDS) return undefined;
+  if (!command || channel.transfer?.replyLost || session.server.lastNewPayloadTime > command.stamp.time)
+    return undefined;
+  const waited = waitForAnswer(session, command, VAIN_WAIT_SECONDS);
+  if (waited === null) return undefined;
   return {
     packet: command.stamp.packet,
-    says: `${command.verb} is not answered for ${secondsText(client.finTime - asked)}, until the client leaves`,
+    says: `${command.verb} is not answered for ${secondsText(waited)}, until the client leaves`,
   };
 }
 

@@ -4,7 +4,7 @@ import type { ChannelContext, ChannelRule } from "../context.ts";
 import { controlEnd, DEAD_RETRANSMISSIONS, IDLE_SECONDS } from "../control-end.ts";
 import { forgerOf, resetOrigin } from "../packet-origin.ts";
 import { quotesMasked } from "../reply-text.ts";
-import { mayBeDialling, waitForGrant } from "../vain-wait.ts";
+import { mayBeDialling, PATIENCE_SECONDS, waitForAnswer } from "../vain-wait.ts";
 import { vantageOf } from "../vantage.ts";
 import type { Alternative, Confidence, Fact, Verdict } from "../verdict.ts";
 import { replyText, secondsText } from "../wording.ts";
@@ -78,7 +78,7 @@ function resetByDevice({ session }: ChannelContext, command: CommandEvent): Verd
  */
 function neverAnswered({ session, channel }: ChannelContext, command: CommandEvent): Verdict | undefined {
   const { client, server } = session;
-  const waited = waitForGrant(session, command);
+  const waited = waitForAnswer(session, command, PATIENCE_SECONDS);
   if (waited === null || vantageOf(session).side === "server" || mayBeDialling(session, channel.negotiation!))
     return undefined;
   return verdict(

@@ -1,9 +1,11 @@
-import type { NegotiationFacts } from "../../correlate/data-channel.ts";
+import type { ChannelFacts, NegotiationFacts } from "../../correlate/data-channel.ts";
+import type { SessionFacts } from "../../correlate/session-facts.ts";
 import type { CommandEvent, ReplyEvent } from "../../ftp/control-event.ts";
 import type { HalfConnection } from "../../tcp/half-connection.ts";
-import type { ChannelContext, ChannelRule } from "../context.ts";
+import type { ChannelRule } from "../context.ts";
 import { controlEnd, DEAD_RETRANSMISSIONS, IDLE_SECONDS } from "../control-end.ts";
 import { SMALL_SEGMENT } from "../data-progress.ts";
+import { oncePer } from "../once-per.ts";
 import { secondsText } from "../wording.ts";
 
 /**
@@ -11,10 +13,9 @@ import { secondsText } from "../wording.ts";
  * helper that cannot parse it drops it (Linux nf_conntrack_ftp does). Random loss recovers; a path MTU stops big segments only;
  * a connection that a NAT forgot was idle before. What is negotiated behind it waits for it too.
  */
-export const rule: ChannelRule = (context) => {
-  const { channel, session } = context;
+export const rule: ChannelRule = ({ channel, channels, index, session }) => {
   if (!channel.negotiation || channel.connection) return undefined;
-  const stuck = stuckAt(context, session.server) ?? stuckAt(context, session.client);
+  const stuck = stuckLines(channels, session).find((line) => line.index <= index);
   if (!stuck) return undefined;
   const { half, line, negotiation } = stuck;
   if (half.stalledLargest >= SMALL_SEGMENT || controlEnd(session).idleBefore >= IDLE_SECONDS) return undefined;
@@ -46,16 +47,21 @@ export const rule: ChannelRule = (context) => {
   };
 };
 
-/** The first thing that an end said and the other never acknowledged, where it is the line of this negotiation, or of one before, that a helper reads. */
-function stuckAt({ channels, index, session }: ChannelContext, half: HalfConnection) {
+/** Where either end is stuck, the server first. */
+const stuckLines = oncePer((channels: readonly ChannelFacts[], session: SessionFacts) =>
+  [session.server, session.client].flatMap((half) => stuckAt(half, channels, session) ?? []),
+);
+
+/** The first thing that an end said and the other never acknowledged, where it is the line of a negotiation that a helper reads. */
+function stuckAt(half: HalfConnection, channels: readonly ChannelFacts[], session: SessionFacts) {
   if (half.acked <= 0 || half.stalledRetransmissions < DEAD_RETRANSMISSIONS) return undefined;
   const kind = half === session.client ? "command" : "reply";
   const line = session.events.find(
     (event): event is CommandEvent | ReplyEvent => event.kind === kind && event.endAt > half.acked,
   );
   if (!line || line.startAt < half.acked) return undefined;
-  const channel = channels.findIndex(({ negotiation }) => negotiation && lineOf(negotiation) === line);
-  return channel < 0 || channel > index ? undefined : { half, line, negotiation: channels[channel].negotiation! };
+  const index = channels.findIndex(({ negotiation }) => negotiation && lineOf(negotiation) === line);
+  return index < 0 ? undefined : { half, line, index, negotiation: channels[index].negotiation! };
 }
 
 /** Where the address and port of a negotiation stand. */

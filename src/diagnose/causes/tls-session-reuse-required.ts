@@ -1,4 +1,5 @@
 import type { ChannelFacts } from "../../correlate/data-channel.ts";
+import { serverHelloOf } from "../../correlate/sealed-word.ts";
 import type { SessionFacts } from "../../correlate/session-facts.ts";
 import type { TlsRecordEvent } from "../../ftp/control-event.ts";
 import type { ServerIdentity } from "../../ftp/server-software.ts";
@@ -13,7 +14,6 @@ import {
   isCloseNotify,
   longWordsAfter,
   progressOf,
-  serverHelloOf,
 } from "../data-progress.ts";
 import { oncePer } from "../once-per.ts";
 import { mayMean } from "../reply-text.ts";

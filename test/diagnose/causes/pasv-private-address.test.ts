@@ -164,6 +164,20 @@ test("silent: a client that ignores the address and dials the control server, wh
   judges(blocked.channel(), "failed", "data-port-filtered");
 });
 
+test("silent: the client has reached another address than the advertised one before, the control server's or not", () => {
+  for (const address of ["203.0.113.5", "203.0.113.77"]) {
+    const ftp = new Dialogue().login();
+    ftp.passive(50000, "10.0.0.5");
+    ftp.list(ftp.dial(50000, { address }));
+    ftp.passive(50001, "10.0.0.5");
+    ftp.ask("LIST");
+    ftp.pause(10).quit();
+    const [first, second] = ftp.channels();
+    judges(first, "ok");
+    judges(second, "failed", "syn-not-seen");
+  }
+});
+
 test("silent: one LAN or VPN where both are private, working or not", () => {
   const works = new Dialogue({ client: "10.8.0.6", server: "192.168.1.10" }).login();
   works.passive(50000);
