@@ -68,6 +68,7 @@ import {
   SHARED,
   SKIPPED,
   SYN_BYTES,
+  SYN_TAGS,
   SYNS,
   TICK_NANOSECONDS,
   TICK_SECONDS,
@@ -84,9 +85,10 @@ import {
 
 const ENHANCED_PACKET: u32 = 6;
 const ARPHRD_NETLINK: u32 = 824;
-const VLAN: u32 = 0x8100;
-const IPV4: u32 = 0x0800;
-const IPV6: u32 = 0x86dd;
+/** EtherTypes as they are loaded. */
+const VLAN: u32 = 0x0081;
+const IPV4: u32 = 0x0008;
+const IPV6: u32 = 0xdd86;
 const TCP: u32 = 6;
 const UDP: u32 = 17;
 const FIN: u32 = 1;
@@ -116,10 +118,11 @@ function shared(index: u32): u32 {
   return load<u32>(SHARED + (index << 2));
 }
 
-/** `hostHash` of src/tcp/watchlist.ts. */
+/** `Watchlist.mayKnow` of src/tcp/watchlist.ts, of one host. */
 function isSessionEnd(key: u32): bool {
   const mixed = key * 0x9e3779b1;
-  return load<u16>(SESSION_ENDS + (((mixed ^ (mixed >>> 16)) & 0xffff) << 1)) !== 0;
+  const hash = (mixed ^ (mixed >>> 16)) & 0xffff;
+  return ((load<u8>(SESSION_ENDS + (hash >>> 3)) >>> (hash & 7)) & 1) !== 0;
 }
 
 /** `addressKey` of src/tcp/connection-table.ts for IPv6. Not a loop: what has one is not inlined. */
@@ -161,7 +164,7 @@ function counted(counter: usize): u32 {
 function isFlood(originator: u32, responder: u32, port: u32, seconds: u32): bool {
   if (seconds !== shared(RATE_SECOND)) {
     store<u32>(SHARED + (RATE_SECOND << 2), seconds);
-    memory.fill(ORIGINATOR_RATE, 0, SYNS - ORIGINATOR_RATE);
+    memory.fill(ORIGINATOR_RATE, 0, SYN_TAGS - ORIGINATOR_RATE);
   }
   const fromOne = counted(ORIGINATOR_RATE + (((originator * 0x9e3779b1) >>> 20) << 1));
   const toOne = counted(RESPONDER_RATE + ((((responder ^ port) * 0x9e3779b1) >>> 20) << 1));
@@ -170,8 +173,28 @@ function isFlood(originator: u32, responder: u32, port: u32, seconds: u32): bool
   return true;
 }
 
-/** `SynMemory.remember`. */
+/** `SynMemory.remember`, by connection and, where there are several captures, by capture as well. */
 function remember(
+  originator: u32,
+  responder: u32,
+  originatorPort: u32,
+  responderPort: u32,
+  sequence: u32,
+  seconds: u32,
+  nanoseconds: u32,
+  packetNumber: u32,
+  captureIndex: u32,
+): void {
+  const hash = connectionHash(originator, originatorPort, responder, responderPort);
+  const ports = (originatorPort << 16) | responderPort;
+  enter(hash, originator, responder, ports, sequence, seconds, nanoseconds, packetNumber, captureIndex);
+  if (captureIndex > 0) store<u32>(SHARED + (SEVERAL_CAPTURES << 2), 1);
+  if (shared(SEVERAL_CAPTURES) === 0) return;
+  const own = hash ^ ((captureIndex + 1) * 0x9e3779b1);
+  enter(own, originator, responder, ports, sequence, seconds, nanoseconds, packetNumber, captureIndex);
+}
+
+function enter(
   hash: u32,
   originator: u32,
   responder: u32,
@@ -182,15 +205,11 @@ function remember(
   packetNumber: u32,
   captureIndex: u32,
 ): void {
-  const entry: usize = SYNS + (hash & (MAX_SYNS - 1)) * SYN_BYTES;
-  if (
-    load<u32>(entry, 24) !== 0 &&
-    load<u32>(entry) === originator &&
-    load<u32>(entry, 4) === responder &&
-    load<u32>(entry, 8) === ports &&
-    load<u32>(entry, 12) === sequence
-  )
-    return;
+  const place = hash & (MAX_SYNS - 1);
+  const entry: usize = SYNS + place * SYN_BYTES;
+  const tag = (hash >>> 24) | 1;
+  if (load<u8>(SYN_TAGS + place) === tag && isSame(entry, originator, responder, ports, sequence)) return;
+  store<u8>(SYN_TAGS + place, <u8>tag);
   store<u32>(entry, originator);
   store<u32>(entry, responder, 4);
   store<u32>(entry, ports, 8);
@@ -199,6 +218,16 @@ function remember(
   store<u32>(entry, nanoseconds, 20);
   store<u32>(entry, packetNumber, 24);
   store<u32>(entry, captureIndex, 28);
+}
+
+/** Whether an entry is of the same SYN: then this is a retransmission, and the first one counts. */
+function isSame(entry: usize, originator: u32, responder: u32, ports: u32, sequence: u32): bool {
+  return (
+    load<u32>(entry) === originator &&
+    load<u32>(entry, 4) === responder &&
+    load<u32>(entry, 8) === ports &&
+    load<u32>(entry, 12) === sequence
+  );
 }
 
 /** Whether the packet at `ip` goes from one of a lent connection's addresses to the other. */
@@ -334,11 +363,11 @@ function carryOn(
 
 /**
  * What the table would do with a packet that nobody follows, or an ordinary one of a lent connection, if that is all. As `PacketDecoder` on its short
- * way and `ConnectionTable.segment`.
+ * way and `ConnectionTable.segment`. Each condition is a statement of its own: V8 makes numbers of those that `||` joins, and then tests the numbers.
  * @param frame where the frame begins, and `end` where what was captured of it ends
  * @returns WANTED where more is to be done: nothing has been changed then
  */
-function settle(
+/* @inline */ function settle(
   frame: usize,
   end: usize,
   link: u32,
@@ -350,72 +379,95 @@ function settle(
   let ip = frame + (link & 0xff);
   if (end < ip + 40) return WANTED;
   const arphrdAt = link >>> 16;
-  if (arphrdAt !== 0 && u16be(frame + arphrdAt) === ARPHRD_NETLINK) return OTHER;
-  let etherType = u16be(frame + ((link >>> 8) & 0xff));
+  if (arphrdAt !== 0) {
+    if (u16be(frame + arphrdAt) === ARPHRD_NETLINK) return OTHER;
+  }
+  let etherType = <u32>load<u16>(frame + ((link >>> 8) & 0xff));
   if (etherType === VLAN) {
-    etherType = u16be(ip + 2);
+    etherType = load<u16>(ip, 2);
     ip += 4;
   }
   const isIpv4 = etherType === IPV4;
   let protocol: u32;
-  let ipLength: u32;
+  let ipEnd: usize;
   let tcp: usize;
   if (isIpv4) {
-    if (end < ip + 40 || load<u8>(ip) !== 0x45 || (load<u16>(ip, 6) & 0xff3f) !== 0) return WANTED;
-    protocol = load<u8>(ip, 9);
-    ipLength = u16be(ip + 2);
     tcp = ip + 20;
+    if (end < tcp + 20) return WANTED;
+    if (load<u8>(ip) !== 0x45) return WANTED;
+    // Whether it is a fragment, its TTL and its protocol.
+    const word = load<u32>(ip, 6);
+    if ((word & 0xff3f) !== 0) return WANTED;
+    protocol = word >>> 24;
+    const ipLength = u16be(ip + 2);
+    if (ipLength < 20) return WANTED;
+    ipEnd = ip + ipLength;
   } else {
-    if (etherType !== IPV6 || end < ip + 60 || load<u8>(ip) >> 4 !== 6) return WANTED;
-    protocol = load<u8>(ip, 6);
-    const length = u16be(ip + 4);
-    ipLength = length + 40;
     tcp = ip + 40;
+    if (etherType !== IPV6) return WANTED;
+    if (end < tcp + 20) return WANTED;
+    if (load<u8>(ip) >> 4 !== 6) return WANTED;
+    protocol = load<u8>(ip, 6);
+    ipEnd = tcp + u16be(ip + 4);
   }
-  if (ipLength < 20) return WANTED;
-  const destinationPort = u16be(tcp + 2);
-  if (protocol !== TCP) return protocol === UDP && load<u8>(TUNNEL_PORTS + destinationPort) === 0 ? OTHER : WANTED;
-  const headerLength = (<u32>load<u8>(tcp, 12) >>> 4) << 2;
+  if (protocol !== TCP) {
+    if (protocol !== UDP) return WANTED;
+    return load<u8>(TUNNEL_PORTS + <u32>load<u16>(tcp, 2)) === 0 ? OTHER : WANTED;
+  }
+  const rawPorts = load<u32>(tcp);
+  const portUse = <u32>load<u8>(PORTS + (rawPorts & 0xffff)) | <u32>load<u8>(PORTS + (rawPorts >>> 16));
+  // The length of the header, and the flags.
+  const word = <u32>load<u16>(tcp, 12);
+  const headerLength = (word & 0xf0) >>> 2;
+  if (headerLength < 20) return WANTED;
   const payload = tcp + headerLength;
-  if (headerLength < 20 || ip + ipLength < payload || end < payload) return WANTED;
-  const sourcePort = u16be(tcp);
-  const portUse = <u32>load<u8>(PORTS + sourcePort) | <u32>load<u8>(PORTS + destinationPort);
-  if ((portUse & ALL) !== 0) return WANTED;
-
+  const capturedEnd = min(ipEnd, end);
+  if (capturedEnd < payload) return WANTED;
   if (portUse !== 0) {
-    const hash = connectionHash(sourceKey(ip, isIpv4), sourcePort, destinationKey(ip, isIpv4), destinationPort);
-    const use = <u32>load<u16>(BUCKETS + ((hash & (BUCKET_COUNT - 1)) << 1));
+    if ((portUse & ALL) !== 0) return WANTED;
+    const use = useOf(ip, isIpv4, u16be(tcp), u16be(tcp + 2));
     if (use === FOLLOWED) return WANTED;
     if (use >= <u32>FIRST_LENT) {
-      const length = ip + ipLength - payload;
-      if (payload + length > end) return WANTED;
+      if (ipEnd > end) return WANTED;
       const lent: usize = LENT + (use - FIRST_LENT) * LENT_BYTES;
-      return carryOn(lent, ip, isIpv4, tcp, <u32>length, seconds, nanoseconds, packetNumber, captureIndex);
+      return carryOn(lent, ip, isIpv4, tcp, <u32>(ipEnd - payload), seconds, nanoseconds, packetNumber, captureIndex);
     }
   }
-  const flags = <u32>load<u8>(tcp, 13);
-  if ((flags & SYN) === 0) {
-    const captured = min(ip + ipLength, end) - payload;
-    if (captured >= 4 && (load<u8>(FIRST_PAIRS + u16be(payload)) & load<u8>(SECOND_PAIRS + u16be(payload + 2))) !== 0)
-      return WANTED;
-    if ((flags & RST) === 0) return OTHER_TCP;
+  if ((word & (SYN << 8)) === 0) {
+    if (capturedEnd >= payload + 4) {
+      const four = load<u32>(payload);
+      if ((load<u8>(FIRST_PAIRS + (four & 0xffff)) & load<u8>(SECOND_PAIRS + (four >>> 16))) !== 0) return WANTED;
+    }
+    if ((word & (RST << 8)) === 0) return OTHER_TCP;
   }
   const source = sourceKey(ip, isIpv4);
+  if (isSessionEnd(source)) return WANTED;
   const destination = destinationKey(ip, isIpv4);
-  if (isSessionEnd(source) || isSessionEnd(destination)) return WANTED;
+  if (isSessionEnd(destination)) return WANTED;
   // A RST, or a SYN-ACK.
-  if ((flags & (SYN | ACK)) !== SYN) return OTHER_TCP;
+  if ((word & ((SYN | ACK) << 8)) !== SYN << 8) return OTHER_TCP;
+  const sourcePort = u16be(tcp);
+  const destinationPort = u16be(tcp + 2);
   if (isFlood(source, destination, destinationPort, seconds)) return OTHER_TCP;
-  const hash = connectionHash(source, sourcePort, destination, destinationPort);
-  const ports = (sourcePort << 16) | destinationPort;
   const sequence = u32be(tcp + 4);
-  remember(hash, source, destination, ports, sequence, seconds, nanoseconds, packetNumber, captureIndex);
-  if (captureIndex > 0) store<u32>(SHARED + (SEVERAL_CAPTURES << 2), 1);
-  if (shared(SEVERAL_CAPTURES) !== 0) {
-    const own = hash ^ ((captureIndex + 1) * 0x9e3779b1);
-    remember(own, source, destination, ports, sequence, seconds, nanoseconds, packetNumber, captureIndex);
-  }
+  remember(
+    source,
+    destination,
+    sourcePort,
+    destinationPort,
+    sequence,
+    seconds,
+    nanoseconds,
+    packetNumber,
+    captureIndex,
+  );
   return OTHER_TCP;
+}
+
+/** What {@link BUCKETS} says of a packet's connection. */
+function useOf(ip: usize, isIpv4: bool, sourcePort: u32, destinationPort: u32): u32 {
+  const hash = connectionHash(sourceKey(ip, isIpv4), sourcePort, destinationKey(ip, isIpv4), destinationPort);
+  return load<u16>(BUCKETS + ((hash & (BUCKET_COUNT - 1)) << 1));
 }
 
 function get(capture: usize, index: u32): u32 {
@@ -442,21 +494,33 @@ function setTime(capture: usize, index: u32, time: u64): void {
  * @returns how many bytes these records have
  */
 export function skip(capture: usize, window: usize, limit: usize, packetNumber: u32): usize {
-  const format = get(capture, FORMAT);
-  const bigEndian = get(capture, BIG_ENDIAN);
-  const maxLength = get(capture, MAX_LENGTH);
-  const captureIndex = get(capture, CAPTURE_INDEX);
+  const isPlain = get(capture, FORMAT) === PCAP && !get(capture, BIG_ENDIAN);
+  return isPlain ? skipPlain(capture, window, limit, packetNumber) : skipAny(capture, window, limit, packetNumber);
+}
+
+/** Of classic pcap with little-endian numbers, which is what nearly everybody writes. */
+function skipPlain(capture: usize, window: usize, limit: usize, packetNumber: u32): usize {
+  return skipRecords(capture, window, limit, packetNumber, true);
+}
+
+function skipAny(capture: usize, window: usize, limit: usize, packetNumber: u32): usize {
+  return skipRecords(capture, window, limit, packetNumber, false);
+}
+
+/* @inline */ function skipRecords(
+  capture: usize,
+  window: usize,
+  limit: usize,
+  packetNumber: u32,
+  isPlain: bool,
+): usize {
+  const format = isPlain ? PCAP : get(capture, FORMAT);
+  const bigEndian = isPlain ? 0 : get(capture, BIG_ENDIAN);
   const headerLength = get(capture, HEADER_LENGTH);
-  const until = getTime(capture, UNTIL);
-  const tickSeconds = shared(TICK_SECONDS);
-  const tickNanoseconds = shared(TICK_NANOSECONDS);
   const interfaces = capture + (INTERFACES << 2);
-  let first = getTime(capture, FIRST_TIME);
-  let last = getTime(capture, LAST_TIME);
-  let kinds = 0;
   let number = packetNumber;
   let at = window;
-  let time: u64 = 0;
+  let time = u64.MAX_VALUE;
   for (;;) {
     let next: usize;
     let frame: usize;
@@ -467,7 +531,8 @@ export function skip(capture: usize, window: usize, limit: usize, packetNumber: 
     if (format === PCAP) {
       if (limit - at < headerLength) break;
       length = u32of(at + 8, bigEndian);
-      if (length > maxLength || length > u32of(at + 12, bigEndian)) break;
+      if (length > get(capture, MAX_LENGTH)) break;
+      if (length > u32of(at + 12, bigEndian)) break;
       frame = at + headerLength;
       next = frame + length;
       if (next > limit) break;
@@ -491,7 +556,7 @@ export function skip(capture: usize, window: usize, limit: usize, packetNumber: 
       link = get(source, LINK);
       if (link === 0) break;
       length = u32of(at + 20, bigEndian);
-      if (length > maxLength || length > blockLength - 32 || length > u32of(at + 24, bigEndian)) break;
+      if (length > get(capture, MAX_LENGTH) || length > blockLength - 32 || length > u32of(at + 24, bigEndian)) break;
       frame = at + 28;
       // Options may tell of a frame check sequence.
       if (next - 4 - (frame + ((length + 3) & ~3)) >= 8) break;
@@ -503,23 +568,30 @@ export function skip(capture: usize, window: usize, limit: usize, packetNumber: 
       recordNanoseconds = <u32>(ticks - whole * ticksPerSecond) * get(source, NANOSECONDS_PER_TICK);
     }
     const recordTime = ((<u64>recordSeconds) << 32) | recordNanoseconds;
-    if (recordTime >= until || recordSeconds > tickSeconds || recordNanoseconds >= tickNanoseconds) break;
-    const kind = settle(frame, frame + length, link, recordSeconds, recordNanoseconds, number + 1, captureIndex);
+    if (recordTime >= getTime(capture, UNTIL)) break;
+    if (recordSeconds > shared(TICK_SECONDS)) break;
+    if (recordNanoseconds >= shared(TICK_NANOSECONDS)) break;
+    const index = get(capture, CAPTURE_INDEX);
+    const kind = settle(frame, frame + length, link, recordSeconds, recordNanoseconds, number + 1, index);
     if (kind === WANTED) break;
-    kinds |= kind;
+    if (kind === OTHER_TCP) set(capture, SAW_TCP, 1);
     number++;
     at = next;
+    // Of times that only grow the first and the last are enough.
+    if (recordTime < time) stepBack(capture, time, recordTime);
     time = recordTime;
-    first = min(first, time);
-    last = max(last, time);
   }
   if (number !== packetNumber) {
     set(capture, PACKET_NUMBER, number);
     setTime(capture, TIME, time);
     set(capture, SKIPPED, get(capture, SKIPPED) + number - packetNumber);
-    setTime(capture, FIRST_TIME, first);
-    setTime(capture, LAST_TIME, last);
-    if ((kinds & OTHER_TCP) !== 0) set(capture, SAW_TCP, 1);
+    setTime(capture, LAST_TIME, max(getTime(capture, LAST_TIME), time));
   }
   return at - window;
+}
+
+/** The time of a packet is earlier than that of the packet before, or it is the first one, before which `late` is the largest number. */
+function stepBack(capture: usize, late: u64, early: u64): void {
+  setTime(capture, FIRST_TIME, min(getTime(capture, FIRST_TIME), early));
+  if (late !== u64.MAX_VALUE) setTime(capture, LAST_TIME, max(getTime(capture, LAST_TIME), late));
 }

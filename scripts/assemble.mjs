@@ -1,7 +1,7 @@
 // Compiles assembly/prefilter.ts to WebAssembly and keeps it, as text, in src/prefilter/prefilter-module.ts: `npm run assemble`, after each change of it.
 // With `-- --check` it keeps nothing and fails if what is kept is of another source; a test runs that.
-import { readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { join, resolve } from "node:path";
 import asc from "assemblyscript/asc";
 import { PAGES } from "../src/prefilter/layout.ts";
 
@@ -19,6 +19,13 @@ const { error, stderr } = await asc.main(
     ...["--optimizeLevel", "3", "--noAssert"],
   ],
   {
+    // Biome does not know decorators of functions, so there they stand in comments.
+    readFile(name, directory) {
+      const path = resolve(directory, name);
+      return existsSync(path)
+        ? readFileSync(path, "utf8").replaceAll("/* @inline */ function", "@inline function")
+        : null;
+    },
     writeFile(_name, contents) {
       module = Buffer.from(contents).toString("base64");
     },

@@ -26,6 +26,8 @@ const { metafile } = await build({
   metafile: true,
   logLevel: "warning",
 });
+// An expression, as src/cli/code-cache.ts wants it.
+writeFileSync(program, `(function (require, __filename) {${readFileSync(program, "latin1")}\n})`, "latin1");
 writeFileSync(join(out, "package.json"), '{ "type": "commonjs" }\n');
 
 const packages = new Set(

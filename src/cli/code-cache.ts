@@ -4,7 +4,7 @@ import { arch, platform, version } from "node:process";
 import { Script } from "node:vm";
 
 /**
- * The bundled program is a CommonJS file, and beside it lies the bytecode of what a run uses, for the Node that built it. V8 takes the bytecode
+ * The bundled program is one function of `require` and `__filename` in a file of its own, and beside it lies the bytecode of what a run uses, for the Node that built it. V8 takes the bytecode
  * only if version and flags are its own and compiles what is missing, so that without it everything works as well, only later
  * (docs/decisions/0006-bundled-command-line.md).
  */
@@ -26,11 +26,11 @@ export interface CompiledBundle {
 
 /**
  * Compiles a bundle, or takes its bytecode.
- * @param bundle absolute path of a CommonJS file in Latin-1
+ * @param bundle absolute path of a file in Latin-1: an expression that is a function of `require` and `__filename`
  * @throws Error when there is no such file
  */
 export function compileBundle(bundle: string): CompiledBundle {
-  const source = `(function (require, __filename) {${readFileSync(bundle, "latin1")}\n})`;
+  const source = readFileSync(bundle, "latin1");
   const cachedData = bytecodeOf(bundle);
   const script = new Script(source, { filename: bundle, ...(cachedData && { cachedData }) });
   return {

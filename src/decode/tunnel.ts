@@ -1,3 +1,4 @@
+import { asLoaded } from "../prefilter/prefilter.ts";
 import { type LayerCursor, Stop, stopForShort, uint16, uint32 } from "./layer-cursor.ts";
 import { EtherType, looksLikeEthernet } from "./link.ts";
 
@@ -45,9 +46,9 @@ export function isTunnelPort(port: number): boolean {
   return isTunnel[port] === 1;
 }
 
-/** Marks the ports that {@link isTunnelPort} knows. @param marks a byte for each port */
+/** Marks the ports that {@link isTunnelPort} knows. @param marks a byte for each port, as the prefilter asks for them */
 export function markTunnelPorts(marks: Uint8Array): void {
-  marks.set(isTunnel);
+  for (const port of tunnelByPort.keys()) marks[asLoaded(port)] = 1;
 }
 
 /** VXLAN-GPE's next protocol numbers, from 0. */

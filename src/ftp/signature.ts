@@ -1,3 +1,4 @@
+import { asLoaded } from "../prefilter/prefilter.ts";
 import type { PayloadSignature } from "../tcp/connection-table.ts";
 import { rememberingTexts } from "../text-memory.ts";
 import type { ControlEvent } from "./control-event.ts";
@@ -279,14 +280,14 @@ export function isOtherProtocol(event: ControlEvent): boolean {
 export const CONTROL_SIGNATURE: PayloadSignature = {
   markPairs(first, second, bit) {
     for (let digit = 0x30; digit <= 0x39; digit++) {
-      for (let hundreds = 0x31; hundreds <= 0x35; hundreds++) first[(hundreds << 8) | digit] |= bit;
-      for (const end of [0x20, 0x2d]) second[(digit << 8) | end] |= bit;
+      for (let hundreds = 0x31; hundreds <= 0x35; hundreds++) first[hundreds | (digit << 8)] |= bit;
+      for (const end of [0x20, 0x2d]) second[digit | (end << 8)] |= bit;
     }
     for (const key of VERB_KEYS) {
       if (key === 0) continue;
       for (const spelling of SPELLINGS) {
-        first[(key >>> 16) | spelling] |= bit;
-        second[(key & 0xffff) | spelling] |= bit;
+        first[asLoaded((key >>> 16) | spelling)] |= bit;
+        second[asLoaded((key & 0xffff) | spelling)] |= bit;
       }
     }
   },

@@ -3,6 +3,8 @@
  * lengths in bytes, indices in words of 32 bits. Numbers are little-endian.
  */
 
+// The first four tables are asked for ports and pairs of bytes as they are loaded from a packet: the first byte is the lower one (`asLoaded` of `prefilter.ts`).
+
 /** A byte for each port: one of these where a connection on it may be followed, else 0. */
 export const PORTS = 0;
 /** Only those between certain addresses: {@link BUCKETS} tells. */
@@ -10,7 +12,7 @@ export const SOME = 1;
 export const ALL = 2;
 /** A byte for each port: not 0 where UDP to it may be a tunnel. */
 export const TUNNEL_PORTS = 65_536;
-/** A byte for each two bytes, big-endian: a payload of which the first and the second two have a bit in common is looked at. */
+/** A byte for each two bytes: a payload of which the first and the second two have a bit in common is looked at. */
 export const FIRST_PAIRS = 131_072;
 export const SECOND_PAIRS = 196_608;
 /** Two bytes for each hash of a connection, modulo their number: not 0 where a connection that is followed may have it. */
@@ -21,35 +23,37 @@ export const FOLLOWED = 1;
 export const FIRST_LENT = 2;
 /** What is the same for all captures. */
 export const SHARED = 393_216;
-/** Two bytes for each host hash: how many ends of sessions have it. */
+/** A bit for each host hash, the lowest of a byte first: 1 where an end of a session has it. They are few enough for the first-level cache. */
 export const SESSION_ENDS = 393_472;
 /** Counters of SYNs in the current second, two bytes each, by host and by endpoint; two that share one only make a flood of both. */
 export const RATE_COUNTERS = 4096;
-export const ORIGINATOR_RATE = 524_544;
-export const RESPONDER_RATE = 532_736;
+export const ORIGINATOR_RATE = 401_664;
+export const RESPONDER_RATE = 409_856;
 /** The SYNs that are remembered, a power of two. */
-export const SYNS = 540_928;
+export const SYNS = 483_584;
 export const MAX_SYNS = 65_536;
 export const SYN_BYTES = 32;
+/** A byte for each of them, of its hash; 0: there is none. Where it differs the SYN is another one, and its entry, which is in no cache, need not be waited for. */
+export const SYN_TAGS = 418_048;
 /** Packets of followed connections that are remembered, a power of two: two words of signature each, and a time as a double. */
-export const COPY_SIGNATURES = 2_638_080;
-export const COPY_TIMES = 2_769_152;
+export const COPY_SIGNATURES = 2_580_736;
+export const COPY_TIMES = 2_711_808;
 export const COPY_ENTRIES = 16_384;
 export const COPY_MILLISECONDS = 100;
 /** Data connections that are lent: the prefilter counts their ordinary segments itself. */
-export const LENT = 2_900_224;
+export const LENT = 2_842_880;
 export const MAX_LENT = 1024;
 export const LENT_BYTES = 264;
 /** Two bytes each: the places of those of which something was counted. */
-export const TOUCHED = 3_170_560;
+export const TOUCHED = 3_113_216;
 /** For each of the captures that are open at once: a chunk, and what is known of the capture. */
-export const ROOMS = 3_172_608;
+export const ROOMS = 3_117_056;
 export const MAX_ROOMS = 16;
 /** 256 KiB to 1 MiB are equally fast, 4 MiB no longer fit the second-level cache. */
 export const ROOM_BYTES = 524_288;
 export const STATE_BYTES = 512;
 /** All of it, in WebAssembly's pages of 64 KiB. It is never grown: that would take it away from whoever has views on it. */
-export const PAGES = 177;
+export const PAGES = 176;
 
 // Words of SHARED.
 

@@ -43,6 +43,7 @@ import {
   SKIPPED,
   STATE_BYTES,
   SYN_BYTES,
+  SYN_TAGS,
   SYNS,
   TICK_NANOSECONDS,
   TICK_SECONDS,
@@ -78,17 +79,17 @@ interface PrefilterModule {
 
 /** The tables by which it is told whether anybody follows a packet. They belong to `tcp/` and only lie in the memory of the prefilter. */
 export interface PrefilterTables {
-  /** By port: `SOME` where a followed connection uses it, `ALL` where whatever comes is looked at. */
+  /** By port ({@link asLoaded}): `SOME` where a followed connection uses it, `ALL` where whatever comes is looked at. */
   readonly ports: Uint8Array;
-  /** By port: not 0 where UDP to it may be a tunnel. */
+  /** By port ({@link asLoaded}): not 0 where UDP to it may be a tunnel. */
   readonly tunnelPorts: Uint8Array;
-  /** By two bytes: a payload of which the first and the second two have a bit in common is looked at. */
+  /** By two bytes, the first one the lower: a payload of which the first and the second two have a bit in common is looked at. */
   readonly firstPairs: Uint8Array;
   readonly secondPairs: Uint8Array;
   /** By connection hash, modulo their number: not 0 where a followed connection may have it. */
   readonly buckets: Uint16Array;
-  /** By host hash: how many ends of sessions have it. */
-  readonly sessionEnds: Uint16Array;
+  /** A bit for each host hash, the lowest of a byte first: 1 where an end of a session has it. */
+  readonly sessionEnds: Uint8Array;
   readonly syns: SynTables;
   readonly copies: CopyTables;
   /** Null where nobody would count what is lent. */
@@ -101,6 +102,8 @@ export interface PrefilterTables {
 export interface SynTables {
   /** Eight integers for each. */
   readonly entries: Int32Array;
+  /** A byte for each, of its hash. */
+  readonly tags: Uint8Array;
   readonly originatorRate: Uint16Array;
   readonly responderRate: Uint16Array;
   /** The words of SHARED up to and with FLOOD_SYNS. */
@@ -123,10 +126,16 @@ export interface LentTables {
   readonly touched: Uint16Array;
 }
 
+/** A number of 16 bits as it is loaded from a packet, the first byte the lower one: by it the prefilter asks tables of ports. It is its own inverse. */
+export function asLoaded(number: number): number {
+  return ((number & 0xff) << 8) | (number >>> 8);
+}
+
 /** Tables for so many SYNs (a power of two) that no prefilter uses. */
 export function plainSynTables(syns: number): SynTables {
   return {
     entries: new Int32Array((syns * SYN_BYTES) / 4),
+    tags: new Uint8Array(syns),
     originatorRate: new Uint16Array(RATE_COUNTERS),
     responderRate: new Uint16Array(RATE_COUNTERS),
     rates: new Uint32Array(FLOOD_SYNS + 1),
@@ -156,9 +165,10 @@ export class Prefilter {
       firstPairs: new Uint8Array(buffer, FIRST_PAIRS, 65_536),
       secondPairs: new Uint8Array(buffer, SECOND_PAIRS, 65_536),
       buckets: new Uint16Array(buffer, BUCKETS, BUCKET_COUNT),
-      sessionEnds: new Uint16Array(buffer, SESSION_ENDS, 65_536),
+      sessionEnds: new Uint8Array(buffer, SESSION_ENDS, 65_536 / 8),
       syns: {
         entries: new Int32Array(buffer, SYNS, (MAX_SYNS * SYN_BYTES) / 4),
+        tags: new Uint8Array(buffer, SYN_TAGS, MAX_SYNS),
         originatorRate: new Uint16Array(buffer, ORIGINATOR_RATE, RATE_COUNTERS),
         responderRate: new Uint16Array(buffer, RESPONDER_RATE, RATE_COUNTERS),
         rates: shared.subarray(0, FLOOD_SYNS + 1),

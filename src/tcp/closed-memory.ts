@@ -25,10 +25,13 @@ const CAPTURE = 5;
  */
 export class ClosedMemory {
   readonly #entries = new Int32Array(ENTRIES * FIELDS);
+  /** A byte for each, of its hash: most are asked for in vain, and these are in a cache more often. */
+  readonly #tags = new Uint8Array(ENTRIES);
 
   remember({ hash, addressKeyA, addressKeyB, originator, responder, lastSeconds, lastPacket }: Connection): void {
     const entries = this.#entries;
     const at = (hash & MASK) * FIELDS;
+    this.#tags[hash & MASK] = tagOf(hash);
     entries[at] = addressKeyA;
     entries[at + RESPONDER] = addressKeyB;
     entries[at + PORTS] = (originator.port << 16) | responder.port;
@@ -42,6 +45,7 @@ export class ClosedMemory {
    * @param hash the connection hash of the table
    */
   holds(hash: number, sourceKey: number, destinationKey: number, view: PacketView): boolean {
+    if (this.#tags[hash & MASK] !== tagOf(hash)) return false;
     const entries = this.#entries;
     const at = (hash & MASK) * FIELDS;
     if (Math.abs((view.seconds | 0) - entries[at + SECONDS]) > CLOSED_SECONDS) return false;
@@ -61,4 +65,9 @@ export class ClosedMemory {
     const at = (hash & MASK) * FIELDS;
     return (base | 0) === this.#entries[at + BASE] && captureIndexOf(view.packet) === this.#entries[at + CAPTURE];
   }
+}
+
+/** What of a hash is no part of its place; 0 is where nothing has been remembered. */
+function tagOf(hash: number): number {
+  return (hash >>> 24) | 1;
 }

@@ -4,7 +4,7 @@ import { captureIndexOf } from "../capture/frame.ts";
 import { type PacketView, TcpFlag } from "../decode/packet-view.ts";
 import { LIMITS } from "../limits.ts";
 import { ALL, BUCKET_COUNT, FOLLOWED, SEVERAL_CAPTURES, SOME } from "../prefilter/layout.ts";
-import { Prefilter, type PrefilterTables, plainSynTables } from "../prefilter/prefilter.ts";
+import { asLoaded, Prefilter, type PrefilterTables, plainSynTables } from "../prefilter/prefilter.ts";
 import { ClosedMemory } from "./closed-memory.ts";
 import { Connection, type ConnectionRole, MAX_ICMP_ERRORS } from "./connection.ts";
 import { addressKey, type ConnectionEnds, connectionHash, endsOf, hashIn, sameAddresses } from "./connection-ends.ts";
@@ -56,7 +56,7 @@ export interface PayloadSignature {
 const SIGNATURE = 1;
 const HELLO = 2;
 /** How a TLS handshake record begins: its type, and the major version (RFC 8446 section 5.1). */
-const TLS_HANDSHAKE = 0x1603;
+const TLS_HANDSHAKE = asLoaded(0x1603);
 /** Whose a segment between the endpoints of a followed connection is: its own, of that connection at another point, or of a later one. */
 const Belongs = { here: 0, elsewhere: 1, later: 2 } as const;
 
@@ -89,7 +89,7 @@ export class ConnectionTable {
   readonly #anomalies: AnomalyLog;
   readonly #shared: Uint32Array;
   readonly #buckets: (Connection | null)[] = new Array(BUCKET_COUNT).fill(null);
-  /** `SOME` for a port that a followed connection uses, `ALL` for one of the control service; both where it is both. */
+  /** By port as loaded: `SOME` for one that a followed connection uses, `ALL` for one of the control service; both where it is both. */
   readonly #interest: Uint8Array;
   readonly #portUses = new Uint16Array(65_536);
   readonly #controlPort = new Uint8Array(65_536);
@@ -143,7 +143,7 @@ export class ConnectionTable {
     this.#arrival = new SegmentArrival(copies, this.#lent, this.#halfOpen, arrivals, anomalies);
     for (const port of controlPorts) {
       this.#controlPort[port] = 1;
-      this.#interest[port] = ALL;
+      this.#interest[asLoaded(port)] = ALL;
     }
   }
 
@@ -156,7 +156,7 @@ export class ConnectionTable {
   segment(view: PacketView): void {
     this.#lent.catchUp();
     const flags = view.flags;
-    if ((this.#interest[view.sourcePort] | this.#interest[view.destinationPort]) !== 0) {
+    if ((this.#interest[asLoaded(view.sourcePort)] | this.#interest[asLoaded(view.destinationPort)]) !== 0) {
       if (this.#segmentOfInterest(view)) return;
     }
     if ((flags & TcpFlag.syn) !== 0) {
@@ -169,8 +169,8 @@ export class ConnectionTable {
     if (view.payloadCaptured < 4) return;
     const { bytes, payloadAt } = view;
     const marks =
-      this.#firstPairs[(bytes[payloadAt] << 8) | bytes[payloadAt + 1]] &
-      this.#secondPairs[(bytes[payloadAt + 2] << 8) | bytes[payloadAt + 3]];
+      this.#firstPairs[bytes[payloadAt] | (bytes[payloadAt + 1] << 8)] &
+      this.#secondPairs[bytes[payloadAt + 2] | (bytes[payloadAt + 3] << 8)];
     if (marks === 0) return;
     if ((marks & SIGNATURE) !== 0) this.#unknownPayload(view);
     else if (this.watchlist.watchesHosts) this.#earlyHello(view);
@@ -541,7 +541,7 @@ export class ConnectionTable {
     const lessCommon = responder.port >= 1024 ? responder.port : originator.port;
     const port = this.#controlPort[responder.port] === 1 ? -1 : lessCommon;
     connection.markedPort = port;
-    if (port >= 0 && this.#portUses[port]++ === 0) this.#interest[port] |= SOME;
+    if (port >= 0 && this.#portUses[port]++ === 0) this.#interest[asLoaded(port)] |= SOME;
     return connection;
   }
 
@@ -568,7 +568,7 @@ export class ConnectionTable {
       this.size--;
       this.#halfOpen.end(connection);
       const port = connection.markedPort;
-      if (port >= 0 && --this.#portUses[port] === 0) this.#interest[port] &= ~SOME;
+      if (port >= 0 && --this.#portUses[port] === 0) this.#interest[asLoaded(port)] &= ~SOME;
       return;
     }
   }

@@ -11,7 +11,8 @@ import type { ConnectionEnds } from "./connection-ends.ts";
 export const FLOOD_SYNS = 256;
 /**
  * One entry is eight integers in a row, so that it touches one cache line (seven arrays side by side cost three times as much on a SYN
- * flood): originator key, responder key, both ports, sequence number, seconds, nanoseconds, packet number (0: empty), capture index.
+ * flood): originator key, responder key, both ports, sequence number, seconds, nanoseconds, packet number, capture index. Before it is
+ * read its tag is asked, which is in a cache more often: of its hash what is no part of its place, and 0 where there is no entry.
  */
 const FIELDS = 8;
 const RESPONDER = 1;
@@ -29,14 +30,16 @@ const CAPTURE = 7;
  */
 export class SynMemory {
   readonly #entries: Int32Array;
+  readonly #tags: Uint8Array;
   readonly #mask: number;
   readonly #originatorRate: Uint16Array;
   readonly #responderRate: Uint16Array;
   readonly #rates: Uint32Array;
 
   /** @param tables with room for as many SYNs as a power of two; the prefilter may use them as well (`assembly/prefilter.ts`) */
-  constructor({ entries, originatorRate, responderRate, rates }: SynTables) {
+  constructor({ entries, tags, originatorRate, responderRate, rates }: SynTables) {
     this.#entries = entries;
+    this.#tags = tags;
     this.#mask = entries.length / FIELDS - 1;
     this.#originatorRate = originatorRate;
     this.#responderRate = responderRate;
@@ -51,13 +54,15 @@ export class SynMemory {
    */
   remember(hash: number, originatorKey: number, responderKey: number, view: PacketView): void {
     const entries = this.#entries;
-    const at = (hash & this.#mask) * FIELDS;
+    const place = hash & this.#mask;
+    const at = place * FIELDS;
     const ports = (view.sourcePort << 16) | view.destinationPort;
-    if (entries[at + PACKET] !== 0) {
+    if (this.#tags[place] === tagOf(hash)) {
       const same =
         entries[at] === originatorKey && entries[at + RESPONDER] === responderKey && entries[at + PORTS] === ports;
       if (same && entries[at + SEQUENCE] === (view.sequence | 0)) return; // a retransmission: the first SYN counts
     }
+    this.#tags[place] = tagOf(hash);
     entries[at] = originatorKey;
     entries[at + RESPONDER] = responderKey;
     entries[at + PORTS] = ports;
@@ -89,15 +94,16 @@ export class SynMemory {
 
   /** Whether a SYN that {@link recall} does not know may have been one: another has its place, or some were not remembered. */
   mayHaveLost(hash: number): boolean {
-    return this.#rates[WAS_FLOODED] !== 0 || this.#entries[(hash & this.#mask) * FIELDS + PACKET] !== 0;
+    return this.#rates[WAS_FLOODED] !== 0 || this.#tags[hash & this.#mask] !== 0;
   }
 
   /** The SYN of this connection if it is still remembered. @param hash under which it was */
   recall({ hash: own, originator, responder }: ConnectionEnds, hash = own): RememberedSyn | undefined {
+    const place = hash & this.#mask;
+    if (this.#tags[place] !== tagOf(hash)) return undefined;
     const entries = this.#entries;
-    const at = (hash & this.#mask) * FIELDS;
-    if (entries[at + PACKET] === 0 || entries[at] !== originator.key || entries[at + RESPONDER] !== responder.key)
-      return undefined;
+    const at = place * FIELDS;
+    if (entries[at] !== originator.key || entries[at + RESPONDER] !== responder.key) return undefined;
     if (entries[at + PORTS] !== ((originator.port << 16) | responder.port)) return undefined;
     return {
       sequence: entries[at + SEQUENCE] >>> 0,
@@ -106,6 +112,10 @@ export class SynMemory {
       nanoseconds: entries[at + NANOSECONDS],
     };
   }
+}
+
+function tagOf(hash: number): number {
+  return (hash >>> 24) | 1;
 }
 
 /** What is remembered of a SYN: its sequence number, its packet reference, and when it came. */

@@ -72,8 +72,9 @@ const NOBODY: readonly Watcher[] = [];
 export class Watchlist {
   readonly #pairBits = new Uint16Array(65_536);
   readonly #hostBits = new Uint16Array(65_536);
-  /** Hosts that are an end of a watched pair. */
-  readonly #endBits: Uint16Array;
+  /** Which hosts are an end of a watched pair, and how often. */
+  readonly #endBits: Uint8Array;
+  readonly #endCounts = new Uint16Array(65_536);
   readonly #portCounts = new Uint16Array(65_536);
   /** Times that a host is watched: asked for every SYN. */
   #watchedHosts = 0;
@@ -81,23 +82,23 @@ export class Watchlist {
   readonly #hosts = new WatcherIndex();
   readonly #ports = new Map<number, Watcher[]>();
 
-  /** @param endBits counters by host hash, all 0 */
-  constructor(endBits: Uint16Array) {
+  /** @param endBits a bit for each host hash, all 0; the prefilter reads them as well */
+  constructor(endBits: Uint8Array) {
     this.#endBits = endBits;
   }
 
   /** Follow all connections between two hosts. Keys are the table's 32-bit address keys. */
   watchPair(a: string, keyA: number, b: string, keyB: number, watcher: Watcher): void {
     this.#pairBits[pairHash(keyA, keyB)]++;
-    this.#endBits[hostHash(keyA)]++;
-    this.#endBits[hostHash(keyB)]++;
+    this.#countEnd(keyA, 1);
+    this.#countEnd(keyB, 1);
     this.#pairs.add(pairKey(a, b), watcher);
   }
 
   unwatchPair(a: string, keyA: number, b: string, keyB: number, watcher: Watcher): void {
     this.#pairBits[pairHash(keyA, keyB)]--;
-    this.#endBits[hostHash(keyA)]--;
-    this.#endBits[hostHash(keyB)]--;
+    this.#countEnd(keyA, -1);
+    this.#countEnd(keyB, -1);
     this.#pairs.remove(pairKey(a, b), watcher);
   }
 
@@ -138,7 +139,19 @@ export class Watchlist {
 
   /** Cheap: false means that neither host is an end of any session. */
   mayKnow(keyA: number, keyB: number): boolean {
-    return (this.#endBits[hostHash(keyA)] | this.#endBits[hostHash(keyB)]) !== 0;
+    return this.#isEnd(hostHash(keyA)) || this.#isEnd(hostHash(keyB));
+  }
+
+  #isEnd(hash: number): boolean {
+    return ((this.#endBits[hash >>> 3] >>> (hash & 7)) & 1) !== 0;
+  }
+
+  #countEnd(key: number, change: 1 | -1): void {
+    const hash = hostHash(key);
+    this.#endCounts[hash] += change;
+    const bit = 1 << (hash & 7);
+    if (this.#endCounts[hash] === 0) this.#endBits[hash >>> 3] &= ~bit;
+    else this.#endBits[hash >>> 3] |= bit;
   }
 
   /** Cheap: false means that nobody wants a SYN between these hosts to this port. */

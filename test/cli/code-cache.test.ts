@@ -13,7 +13,10 @@ function bundle(name: string): string {
   const path = join(folder, name);
   writeFileSync(
     path,
-    `function late() { return require("node:path").basename(__filename); }\nglobalThis.said = late(); // \xe9`,
+    `(function (require, __filename) {
+function late() { return require("node:path").basename(__filename); }
+globalThis.said = late(); // \xe9
+})`,
     "latin1",
   );
   return path;
@@ -49,7 +52,7 @@ describe("the bundle and its bytecode", () => {
     for (const [index, bytes] of [compiled.bytecode(), Buffer.alloc(4096, 0x5a), Buffer.alloc(0)].entries()) {
       const path = join(folder, `${index}.js`);
       writeFileSync(codeCachePath(path), bytes);
-      writeFileSync(path, 'globalThis.said = "its own";');
+      writeFileSync(path, '(function () { globalThis.said = "its own"; })');
       const own = compileBundle(path);
       assert.equal(own.tookBytecode, false);
       own.run();

@@ -110,7 +110,7 @@ test("the check of four bytes lets all signs pass, and says no to nearly everyth
     signatureOf4(text.charCodeAt(0), text.charCodeAt(1), text.charCodeAt(2), text.charCodeAt(3));
   const [first, second] = [new Uint8Array(65_536), new Uint8Array(65_536)];
   CONTROL_SIGNATURE.markPairs(first, second, 4);
-  const isMarked = ([b0, b1, b2, b3]: Uint8Array) => (first[b0 * 256 + b1] & second[b2 * 256 + b3]) === 4;
+  const isMarked = ([b0, b1, b2, b3]: Uint8Array) => (first[b0 + b1 * 256] & second[b2 + b3 * 256]) === 4;
   for (const [text, expected] of FTP) {
     assert.equal(of(text), expected.startsWith("client") ? SIGNATURE_4.client : SIGNATURE_4.server, text);
     assert.equal(isMarked(Buffer.from(text)), true, text);

@@ -33,7 +33,7 @@ import {
   SOME,
   STATE_BYTES,
 } from "../../src/prefilter/layout.ts";
-import { type CapturePrefilter, Prefilter } from "../../src/prefilter/prefilter.ts";
+import { asLoaded, type CapturePrefilter, Prefilter } from "../../src/prefilter/prefilter.ts";
 import { addressKey } from "../../src/tcp/connection-ends.ts";
 import { ConnectionTable } from "../../src/tcp/connection-table.ts";
 import { FLOOD_SYNS, SynMemory } from "../../src/tcp/syn-memory.ts";
@@ -97,11 +97,11 @@ interface RecordOptions {
 function fateOf(frame: Bytes, options: RecordOptions = {}): Fate {
   const prefilter = new Prefilter();
   const { tables } = prefilter;
-  tables.ports[21] = ALL;
-  tables.tunnelPorts[4789] = 1;
+  tables.ports[asLoaded(21)] = ALL;
+  tables.tunnelPorts[asLoaded(4789)] = 1;
   tables.firstPairs["22".charCodeAt(0) * 257] = 6;
-  tables.secondPairs["0".charCodeAt(0) * 256 + " ".charCodeAt(0)] = 3;
-  tables.secondPairs["1".charCodeAt(0) * 256 + " ".charCodeAt(0)] = 1;
+  tables.secondPairs["0".charCodeAt(0) + " ".charCodeAt(0) * 256] = 3;
+  tables.secondPairs["1".charCodeAt(0) + " ".charCodeAt(0) * 256] = 1;
   new SynMemory(tables.syns);
   prefilter.setTick(SECONDS, 30_000_000);
   const capture = prefilter.forCapture(0);
@@ -202,7 +202,7 @@ describe("the prefilter", () => {
     const onUsedPort = fateOf(plain, {
       prepare(prefilter) {
         watch(clientIpv4, 4)(prefilter);
-        prefilter.tables.ports[50_000] = SOME;
+        prefilter.tables.ports[asLoaded(50_000)] = SOME;
       },
     });
     assert.equal(onUsedPort.skipped, true, "also on a port that a followed connection uses");
@@ -317,7 +317,7 @@ describe("the prefilter", () => {
     const fate = (bucketsUsed: number) =>
       fateOf(plain, {
         prepare({ tables }) {
-          tables.ports[50_000] = SOME;
+          tables.ports[asLoaded(50_000)] = SOME;
           tables.buckets.fill(bucketsUsed);
         },
       });
@@ -411,6 +411,7 @@ describe("the prefilter", () => {
         const { tables: expected } = byTable;
         const { tables } = byPrefilter;
         assert.deepEqual(tables.syns.entries, expected.syns.entries);
+        assert.deepEqual(tables.syns.tags, expected.syns.tags);
         assert.deepEqual(tables.syns.originatorRate, expected.syns.originatorRate);
         assert.deepEqual(tables.syns.responderRate, expected.syns.responderRate);
         assert.deepEqual(tables.syns.rates, expected.syns.rates);
@@ -428,7 +429,7 @@ describe("the prefilter", () => {
     // Of the three views of lent connections, and of the counters within SHARED, one stands for all.
     const tables = [
       ...Object.values(byPort),
-      ...[syns.entries, syns.originatorRate, syns.responderRate, shared],
+      ...[syns.entries, syns.tags, syns.originatorRate, syns.responderRate, shared],
       ...[copies.signatures, copies.times, lent.bytes, lent.touched],
     ];
     const places = tables.map(({ byteOffset, byteLength }) => [byteOffset, byteOffset + byteLength]);
