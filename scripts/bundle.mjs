@@ -2,8 +2,9 @@
 // dependencies', and the bytecode of what an analysis runs (docs/decisions/0006-bundled-command-line.md). `node scripts/bundle.mjs [DIST]`, after tsc.
 import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { dirname, join, resolve } from "node:path";
+import { dirname, join, resolve, sep } from "node:path";
 import { build } from "esbuild";
+import { lower } from "./lower.mjs";
 
 const dist = resolve(process.argv[2] ?? join(import.meta.dirname, "..", "dist"));
 const out = join(dist, "bin");
@@ -23,6 +24,16 @@ const { metafile } = await build({
   // Optional, so it may not be there now and be there later.
   external: ["fzstd"],
   outdir: out,
+  plugins: [
+    {
+      name: "lower",
+      setup({ onLoad }) {
+        onLoad({ filter: /\.js$/ }, ({ path }) =>
+          path.startsWith(dist + sep) ? { contents: lower(readFileSync(path, "utf8")) } : null,
+        );
+      },
+    },
+  ],
   metafile: true,
   logLevel: "warning",
 });

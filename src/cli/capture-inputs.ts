@@ -164,9 +164,12 @@ export async function analyzeInputs(
   const bytesRead = () => inputs.reduce((sum, input) => sum + input.bytesRead, 0);
   const bytesTotal = totalBytes(inputs);
   try {
-    await feed(inputs, complaints, open, async (mayWait) => {
-      await afterChunk?.(mayWait);
-      progress?.update(performance.now(), () => ({ bytesRead: bytesRead(), bytesTotal, ...tally }));
+    await feed(inputs, complaints, open, {
+      sessions: () => tally.sessions,
+      async afterChunks(mayWait) {
+        await afterChunk?.(mayWait);
+        progress?.update(performance.now(), () => ({ bytesRead: bytesRead(), bytesTotal, ...tally }));
+      },
     });
   } finally {
     progress?.clear();
@@ -224,12 +227,22 @@ export function letOthersRun(): () => Promise<void> {
   };
 }
 
-/** Gives each capture that the analyzer waits for its next chunk, until all have ended. */
+/** Most chunks of a capture that are read without a look at anything else. */
+const MAX_CHUNKS_AT_ONCE = 16;
+
+interface BetweenChunks {
+  /** How many sessions there have been. */
+  sessions(): number;
+  /** @param mayWait whether the next bytes may take their time */
+  afterChunks(mayWait: boolean): Promise<void>;
+}
+
+/** Gives each capture that the analyzer waits for its next chunks, until all have ended. */
 async function feed(
   inputs: readonly Input[],
   complaints: Complaints,
   open: OpenInput,
-  afterChunk: (mayWait: boolean) => Promise<void>,
+  { sessions, afterChunks }: BetweenChunks,
 ): Promise<void> {
   const turn = letOthersRun();
   for (let reading = true; reading; ) {
@@ -237,24 +250,35 @@ async function feed(
     for (const input of inputs) {
       if (input.state !== "waiting" || !input.opened?.hungry) continue;
       reading = true;
-      await afterChunk(await feedOne(input, input.opened, complaints, open));
+      await afterChunks(await feedOne(input, input.opened, complaints, open, sessions));
       await turn();
     }
   }
 }
 
-/** @returns whether the bytes had to be waited for */
-async function feedOne(input: Input, opened: OpenedCapture, complaints: Complaints, open: OpenInput): Promise<boolean> {
+/**
+ * Chunks that need not be waited for are read one after the other until there is a session to report: a capture has thousands, and each would take six promises.
+ * @returns whether the bytes had to be waited for
+ */
+async function feedOne(
+  input: Input,
+  opened: OpenedCapture,
+  complaints: Complaints,
+  open: OpenInput,
+  sessions: () => number,
+): Promise<boolean> {
   let waited = false;
   try {
     input.file ??= await open(input.path);
-    const answer = input.file.read(opened.room);
-    waited = answer instanceof Promise;
-    const chunk = answer instanceof Promise ? await answer : answer;
-    input.bytesRead = input.file.position;
-    if (chunk !== null) {
+    const before = sessions();
+    for (let chunks = 1; ; chunks++) {
+      const answer = input.file.read(opened.room);
+      waited = answer instanceof Promise;
+      const chunk = answer instanceof Promise ? await answer : answer;
+      input.bytesRead = input.file.position;
+      if (chunk === null) break;
       opened.push(chunk);
-      return waited;
+      if (waited || chunks === MAX_CHUNKS_AT_ONCE || !opened.hungry || sessions() !== before) return waited;
     }
     input.state = "ended";
     const { problem } = input.file;
