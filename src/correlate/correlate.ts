@@ -327,9 +327,9 @@ function verbOfCommand({ verb, argument }: CommandEvent, final: ReplyEvent | nul
 }
 
 function verbOfReply(reply: ReplyEvent | undefined): NegotiationVerb | undefined {
-  if (reply === undefined) return undefined;
+  const verb = reply && passiveVerbOf(reply.code);
   // A 227 without an address, such as Pure-FTPd's `227 Logout.`, negotiates nothing.
-  return endpointOfReply(reply.code, reply.lines.join(" ")) && passiveVerbOf(reply.code);
+  return verb && endpointOfReply(reply.code, reply.lines.join(" ")) ? verb : undefined;
 }
 
 function endpointAsked(verb: NegotiationVerb, command: CommandEvent | null): ParsedEndpoint | undefined {

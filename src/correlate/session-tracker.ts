@@ -39,7 +39,7 @@ export class SessionTracker implements ConnectionObserver, SessionKeeper {
   /** Live sessions by the client's initial sequence number: the same session with translated addresses has it too. */
   readonly #bySequence = new Map<number, TrackedSession[]>();
   /** The data connections that began last, a ring. */
-  readonly #latest: { readonly connection: Connection; readonly records: DataRecords }[] = [];
+  readonly #latest: OpenedData[] = [];
   /** What sessions have said that nobody had to read yet. */
   readonly dialogues = new DialogueMemory();
   #opened = 0;
@@ -103,25 +103,9 @@ export class SessionTracker implements ConnectionObserver, SessionKeeper {
    * meant, with those of the same hosts that negotiated the port too (FXP), and no session that merely seemed likely.
    */
   claimEarly(session: TrackedSession, port: number, time: number): void {
-    for (const { connection, records } of this.#latest) {
-      if (connection.responder.port !== port || Math.abs(connection.firstTime - time) > REORDER_SECONDS) continue;
-      const holders = connection.owner as TrackedSession[];
-      const hosts = session.hostsOf(connection);
-      if (connection.over || holders.length === 0 || holders.includes(session) || hosts === 0) continue;
-      // A port may be granted again as soon as it has had its connection.
-      const isOfEarlierGrant = (holder: TrackedSession) =>
-        holder.hostsOf(connection) >= hosts &&
-        (holder.hadAs(port, connection) || (connection.closed && holder.expects(port)));
-      if (holders.some(isOfEarlierGrant)) continue;
-      if (session.point !== ANY_POINT && session.point !== connection.point) continue;
-      if (holders.some((holder) => holder.hostsOf(connection) > hosts)) continue;
-      for (const holder of [...holders]) {
-        if (holder.hostsOf(connection) === hosts && holder.expects(port)) continue;
-        holder.dropCandidate(connection);
-        holders.splice(holders.indexOf(holder), 1);
-      }
-      session.addCandidate(connection, records, false);
-      holders.push(session);
+    for (const opened of this.#latest) {
+      const { responder, firstTime } = opened.connection;
+      if (responder.port === port && Math.abs(firstTime - time) <= REORDER_SECONDS) claim(session, port, opened);
     }
   }
 
@@ -242,4 +226,31 @@ function areTwins({ connection: one }: TrackedSession, { connection: other }: Tr
     other.responder.baseFromSyn &&
     one.responder.base === other.responder.base
   );
+}
+
+/** A data connection, and what the sessions that it may belong to have of it. */
+interface OpenedData {
+  readonly connection: Connection;
+  readonly records: DataRecords;
+}
+
+/** Gives a data connection that stood before its negotiation to the session of that, unless another has more right to it. */
+function claim(session: TrackedSession, port: number, { connection, records }: OpenedData): void {
+  const holders = connection.owner as TrackedSession[];
+  const hosts = session.hostsOf(connection);
+  if (connection.over || holders.length === 0 || holders.includes(session) || hosts === 0) return;
+  // A port may be granted again as soon as it has had its connection.
+  const isOfEarlierGrant = (holder: TrackedSession) =>
+    holder.hostsOf(connection) >= hosts &&
+    (holder.hadAs(port, connection) || (connection.closed && holder.expects(port)));
+  if (holders.some(isOfEarlierGrant)) return;
+  if (session.point !== ANY_POINT && session.point !== connection.point) return;
+  if (holders.some((holder) => holder.hostsOf(connection) > hosts)) return;
+  for (const holder of [...holders]) {
+    if (holder.hostsOf(connection) === hosts && holder.expects(port)) continue;
+    holder.dropCandidate(connection);
+    holders.splice(holders.indexOf(holder), 1);
+  }
+  session.addCandidate(connection, records, false);
+  holders.push(session);
 }
