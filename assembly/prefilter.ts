@@ -161,16 +161,18 @@ function counted(counter: usize): u32 {
 }
 
 /** `SynMemory.isFlood` of src/tcp/syn-memory.ts. */
-function isFlood(originator: u32, responder: u32, port: u32, seconds: u32): bool {
-  if (seconds !== shared(RATE_SECOND)) {
-    store<u32>(SHARED + (RATE_SECOND << 2), seconds);
-    memory.fill(ORIGINATOR_RATE, 0, SYN_TAGS - ORIGINATOR_RATE);
-  }
+/* @inline */ function isFlood(originator: u32, responder: u32, port: u32, seconds: u32): bool {
+  if (seconds !== shared(RATE_SECOND)) beginRates(seconds);
   const fromOne = counted(ORIGINATOR_RATE + (((originator * 0x9e3779b1) >>> 20) << 1));
   const toOne = counted(RESPONDER_RATE + ((((responder ^ port) * 0x9e3779b1) >>> 20) << 1));
-  if (fromOne <= shared(FLOOD_SYNS) && toOne <= shared(FLOOD_SYNS)) return false;
+  if (max(fromOne, toOne) <= shared(FLOOD_SYNS)) return false;
   store<u32>(SHARED + (WAS_FLOODED << 2), 1);
   return true;
+}
+
+function beginRates(seconds: u32): void {
+  store<u32>(SHARED + (RATE_SECOND << 2), seconds);
+  memory.fill(ORIGINATOR_RATE, 0, SYN_TAGS - ORIGINATOR_RATE);
 }
 
 /** `SynMemory.remember`, by connection and, where there are several captures, by capture as well. */
