@@ -13,7 +13,6 @@ import { EXIT_CODES, type ExitCode } from "./exit-code.ts";
 import { CaptureOpenError, firstInstant, type OpenCapture, openCapture } from "./open-capture.ts";
 import { Progress } from "./progress.ts";
 import { UsageError } from "./usage-error.ts";
-import { holdYoungGeneration } from "./v8-settings.ts";
 
 /** A capture to be read, in its place among the others. */
 export interface Input {
@@ -169,7 +168,6 @@ export async function analyzeInputs(
       sessions: () => tally.sessions,
       async afterChunks(mayWait) {
         await afterChunk?.(mayWait);
-        holdYoungGeneration();
         progress?.update(performance.now(), () => ({ bytesRead: bytesRead(), bytesTotal, ...tally }));
       },
     });
