@@ -1,12 +1,13 @@
 // Bundles the compiled command line (dist/cli) into dist/bin, where it starts in half the CPU time: one file instead of 130 and their
 // dependencies', and the bytecode of what an analysis runs (docs/decisions/0006-bundled-command-line.md). `node scripts/bundle.mjs [DIST]`, after tsc.
 import { spawnSync } from "node:child_process";
-import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { dirname, join, resolve, sep } from "node:path";
+import { existsSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, join, sep } from "node:path";
 import { build } from "esbuild";
 import { lower } from "./lower.mjs";
 
-const dist = resolve(process.argv[2] ?? join(import.meta.dirname, "..", "dist"));
+// As esbuild calls its files.
+const dist = realpathSync(process.argv[2] ?? join(import.meta.dirname, "..", "dist"));
 const out = join(dist, "bin");
 const program = join(out, "program.js");
 

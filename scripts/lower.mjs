@@ -8,12 +8,12 @@ const FOREIGN_BASE = "Error";
 /**
  * - A private name becomes a plain one: V8 finds what has a private name by way of the keyed inline cache, in twice the time.
  * - `for (const x of list)` becomes a loop by index where the list is an array, which is asked when it runs: an array's iterator is an object, and makes
- *   another for each element. What is no array is iterated over as before, only that its iterator is not told when the loop is left early. That matters
- *   to generators alone.
- * - `const [a, b] = pair` reads elements by index, for the same reason.
+ *   another for each element. What is no array is iterated over as before, only that its iterator is not told when the loop is left early: that matters
+ *   to those that clean up then, of which generators are refused.
+ * - `const [a, b] = pair` reads elements by index, for the same reason; of what is no array all elements are taken first.
  * @param code a module
  * @returns the same as a module with other line numbers
- * @throws Error when it has something of which this would not be true
+ * @throws Error when it has a generator, or private names that a class and its base may share
  */
 export function lower(code) {
   const edits = [];
@@ -99,7 +99,8 @@ export function lower(code) {
     return `, ${list} = $isArray(${value}) ? ${value} : [...${value}]${names.join("")}`;
   };
 
-  visit(parse(code, { ecmaVersion: "latest", sourceType: "module" }));
+  // Places of an expression are with its parentheses.
+  visit(parse(code, { ecmaVersion: "latest", sourceType: "module", preserveParens: true }));
   let lowered = code;
   // From the end, so that places stay where they are.
   edits.sort((a, b) => b.start - a.start);

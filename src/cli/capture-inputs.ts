@@ -128,7 +128,7 @@ export interface RunOptions {
   readonly strict?: boolean;
   readonly verifyChecksums?: boolean;
   readonly onSession: (session: Session, conversation: () => Conversation) => void;
-  /** Between two chunks, when there is time to write. @param mayWait whether the next bytes may take their time, as those of a pipe do */
+  /** Every few chunks, when there is time to write. @param mayWait whether the next bytes may take their time, as those of a pipe do */
   readonly afterChunk?: (mayWait: boolean) => Promise<void>;
   readonly open?: OpenInput;
   /** False: no progress line, e.g. where the report is being written to the same terminal. */
@@ -271,6 +271,7 @@ async function feedOne(
   try {
     input.file ??= await open(input.path);
     const before = sessions();
+    const until = performance.now() + TURN_MS;
     for (let chunks = 1; ; chunks++) {
       const answer = input.file.read(opened.room);
       waited = answer instanceof Promise;
@@ -279,6 +280,7 @@ async function feedOne(
       if (chunk === null) break;
       opened.push(chunk);
       if (waited || chunks === MAX_CHUNKS_AT_ONCE || !opened.hungry || sessions() !== before) return waited;
+      if (performance.now() > until) return waited;
     }
     input.state = "ended";
     const { problem } = input.file;

@@ -71,6 +71,15 @@ describe("a lowered module does what the module does", () => {
       return [kept, find([1, 4, 5]), later.map((say) => say()), sum];`,
     ));
 
+  it("parentheses around what is looped over or taken apart", () =>
+    sameAs(
+      [[3], 1, 2],
+      `
+      const seen = []; for (const item of ([1, 2], [3])) seen.push(item);
+      const [a, b] = ((() => [1, 2])());
+      return [seen, a, b];`,
+    ));
+
   it("the list is asked for once, and what it throws is thrown", () =>
     sameAs(
       [1, "no", "undefined is not iterable"],
