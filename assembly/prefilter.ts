@@ -175,28 +175,8 @@ function beginRates(seconds: u32): void {
   memory.fill(ORIGINATOR_RATE, 0, SYN_TAGS - ORIGINATOR_RATE);
 }
 
-/** `SynMemory.remember`, by connection and, where there are several captures, by capture as well. */
+/** `SynMemory.remember`. */
 function remember(
-  originator: u32,
-  responder: u32,
-  originatorPort: u32,
-  responderPort: u32,
-  sequence: u32,
-  seconds: u32,
-  nanoseconds: u32,
-  packetNumber: u32,
-  captureIndex: u32,
-): void {
-  const hash = connectionHash(originator, originatorPort, responder, responderPort);
-  const ports = (originatorPort << 16) | responderPort;
-  enter(hash, originator, responder, ports, sequence, seconds, nanoseconds, packetNumber, captureIndex);
-  if (captureIndex > 0) store<u32>(SHARED + (SEVERAL_CAPTURES << 2), 1);
-  if (shared(SEVERAL_CAPTURES) === 0) return;
-  const own = hash ^ ((captureIndex + 1) * 0x9e3779b1);
-  enter(own, originator, responder, ports, sequence, seconds, nanoseconds, packetNumber, captureIndex);
-}
-
-function enter(
   hash: u32,
   originator: u32,
   responder: u32,
@@ -209,6 +189,7 @@ function enter(
 ): void {
   const place = hash & (MAX_SYNS - 1);
   const entry: usize = SYNS + place * SYN_BYTES;
+  // `tagOf` of src/tcp/connection-ends.ts.
   const tag = (hash >>> 24) | 1;
   if (load<u8>(SYN_TAGS + place) === tag && isSame(entry, originator, responder, ports, sequence)) return;
   store<u8>(SYN_TAGS + place, <u8>tag);
@@ -451,18 +432,15 @@ function carryOn(
   const sourcePort = u16be(tcp);
   const destinationPort = u16be(tcp + 2);
   if (isFlood(source, destination, destinationPort, seconds)) return OTHER_TCP;
+  const hash = connectionHash(source, sourcePort, destination, destinationPort);
+  const ports = (sourcePort << 16) | destinationPort;
   const sequence = u32be(tcp + 4);
-  remember(
-    source,
-    destination,
-    sourcePort,
-    destinationPort,
-    sequence,
-    seconds,
-    nanoseconds,
-    packetNumber,
-    captureIndex,
-  );
+  remember(hash, source, destination, ports, sequence, seconds, nanoseconds, packetNumber, captureIndex);
+  if (captureIndex > 0) store<u32>(SHARED + (SEVERAL_CAPTURES << 2), 1);
+  if (shared(SEVERAL_CAPTURES) !== 0) {
+    const own = hash ^ ((captureIndex + 1) * 0x9e3779b1);
+    remember(own, source, destination, ports, sequence, seconds, nanoseconds, packetNumber, captureIndex);
+  }
   return OTHER_TCP;
 }
 
@@ -500,7 +478,7 @@ export function skip(capture: usize, window: usize, limit: usize, packetNumber: 
   return isPlain ? skipPlain(capture, window, limit, packetNumber) : skipAny(capture, window, limit, packetNumber);
 }
 
-/** Of classic pcap with little-endian numbers, which is what nearly everybody writes. */
+/** Of classic pcap with little-endian numbers, as tcpdump writes it on nearly all machines. */
 function skipPlain(capture: usize, window: usize, limit: usize, packetNumber: u32): usize {
   return skipRecords(capture, window, limit, packetNumber, true);
 }

@@ -327,9 +327,9 @@ function verbOfCommand({ verb, argument }: CommandEvent, final: ReplyEvent | nul
 }
 
 function verbOfReply(reply: ReplyEvent | undefined): NegotiationVerb | undefined {
-  const verb = reply && passiveVerbOf(reply.code);
+  if (reply === undefined) return undefined;
   // A 227 without an address, such as Pure-FTPd's `227 Logout.`, negotiates nothing.
-  return verb && endpointOfReply(reply.code, reply.lines.join(" ")) ? verb : undefined;
+  return endpointOfReply(reply.code, reply.lines) && passiveVerbOf(reply.code);
 }
 
 function endpointAsked(verb: NegotiationVerb, command: CommandEvent | null): ParsedEndpoint | undefined {

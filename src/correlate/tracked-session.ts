@@ -487,6 +487,5 @@ export class TrackedSession implements ControlStream, Watcher {
 /** The endpoint that a command or reply negotiates, if it is one that does. */
 function negotiatedEndpoint(event: ControlEvent): ParsedEndpoint | undefined {
   if (event.kind === "command" && event.argument !== null) return endpointOfCommand(event.verb, event.argument);
-  if (event.kind !== "reply" || passiveVerbOf(event.code) === undefined) return undefined;
-  return endpointOfReply(event.code, event.lines.join(" "));
+  return event.kind === "reply" ? endpointOfReply(event.code, event.lines) : undefined;
 }

@@ -71,10 +71,10 @@ export function passiveVerbOf(code: number): NegotiationVerb | undefined {
   return PASSIVE.get(code);
 }
 
-/** The endpoint that a reply names (227, 228, 229); undefined for all other codes too. */
-export function endpointOfReply(code: number, text: string): ParsedEndpoint | undefined {
+/** The endpoint that a reply names (227, 228, 229); undefined for all other codes too, whose lines are not even joined. */
+export function endpointOfReply(code: number, lines: readonly string[]): ParsedEndpoint | undefined {
   const verb = PASSIVE.get(code);
-  return verb && NEGOTIATIONS[verb].parse(text);
+  return verb && NEGOTIATIONS[verb].parse(lines.join(" "));
 }
 
 /** The commands that name the endpoint themselves: PORT, EPRT, LPRT. */

@@ -235,7 +235,7 @@ function commandStrength(line: string): Strength | undefined {
 }
 
 function replyStrength(code: number, text: string): Strength | undefined {
-  if (endpointOfReply(code, text)) return "certain";
+  if (endpointOfReply(code, [text])) return "certain";
   return strengthOf(REPLY_SIGNS[code], text);
 }
 

@@ -1,6 +1,7 @@
 import { captureIndexOf } from "../capture/frame.ts";
 import type { PacketView } from "../decode/packet-view.ts";
 import type { Connection } from "./connection.ts";
+import { tagOf } from "./connection-ends.ts";
 
 /** So long after its last packet (seconds of capture time) a connection that is followed no more is still known. */
 export const CLOSED_SECONDS = 2;
@@ -25,7 +26,7 @@ const CAPTURE = 5;
  */
 export class ClosedMemory {
   readonly #entries = new Int32Array(ENTRIES * FIELDS);
-  /** A byte for each, of its hash: most are asked for in vain, and these are in a cache more often. */
+  /** The {@link tagOf} each; 0: there is none. Most are asked for in vain, and these are in a cache more often. */
   readonly #tags = new Uint8Array(ENTRIES);
 
   remember({ hash, addressKeyA, addressKeyB, originator, responder, lastSeconds, lastPacket }: Connection): void {
@@ -65,9 +66,4 @@ export class ClosedMemory {
     const at = (hash & MASK) * FIELDS;
     return (base | 0) === this.#entries[at + BASE] && captureIndexOf(view.packet) === this.#entries[at + CAPTURE];
   }
-}
-
-/** What of a hash is no part of its place; 0 is where nothing has been remembered. */
-function tagOf(hash: number): number {
-  return (hash >>> 24) | 1;
 }

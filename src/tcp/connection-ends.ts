@@ -62,6 +62,11 @@ export function connectionHash(keyA: number, portA: number, keyB: number, portB:
   return sum ^ (sum >>> 13);
 }
 
+/** A byte of a connection hash, never 0: it tells most entries apart that have the same place in a table of up to 2²⁴. */
+export function tagOf(hash: number): number {
+  return (hash >>> 24) | 1;
+}
+
 /** A connection's hash in one capture, or at one point: keeps apart what several show of it. */
 export function hashIn(place: number, hash: number): number {
   return hash ^ Math.imul(place + 1, 0x9e3779b1);

@@ -2,7 +2,7 @@ import { captureIndexOf, packetNumberOf, packetReference } from "../capture/fram
 import type { PacketView } from "../decode/packet-view.ts";
 import { FLOOD_SYNS as FLOOD_SYNS_AT, RATE_COUNTERS, RATE_SECOND, WAS_FLOODED } from "../prefilter/layout.ts";
 import type { SynTables } from "../prefilter/prefilter.ts";
-import type { ConnectionEnds } from "./connection-ends.ts";
+import { type ConnectionEnds, tagOf } from "./connection-ends.ts";
 
 /**
  * From one host, or to one endpoint, so many SYNs within a second are a scan or a flood and are not remembered: each would cost a cache miss
@@ -12,7 +12,7 @@ export const FLOOD_SYNS = 256;
 /**
  * One entry is eight integers in a row, so that it touches one cache line (seven arrays side by side cost three times as much on a SYN
  * flood): originator key, responder key, both ports, sequence number, seconds, nanoseconds, packet number, capture index. Before it is
- * read its tag is asked, which is in a cache more often: of its hash what is no part of its place, and 0 where there is no entry.
+ * read its tag (`tagOf`; 0: there is no entry) is asked, which is in a cache more often.
  */
 const FIELDS = 8;
 const RESPONDER = 1;
@@ -112,10 +112,6 @@ export class SynMemory {
       nanoseconds: entries[at + NANOSECONDS],
     };
   }
-}
-
-function tagOf(hash: number): number {
-  return (hash >>> 24) | 1;
 }
 
 /** What is remembered of a SYN: its sequence number, its packet reference, and when it came. */

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { readdirSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 
@@ -40,6 +40,18 @@ async function bothSay(words: readonly string[]): Promise<string> {
   assert.equal(bundled, compiled, words.join(" "));
   return compiled;
 }
+
+it("the bundle is lowered, our modules and none of the dependencies'", () => {
+  const bundle = readFileSync("dist/bin/program.js", "latin1");
+  assert.doesNotMatch(bundle, /this\.#/);
+  assert.match(readFileSync("dist/analyze.js", "latin1"), /this\.#/);
+  const [ours, theirs] = ["// dist/analyze.js", "// node_modules/commander/lib/command.js"].map(
+    (name) => bundle.split(name)[1].split("\n// ")[0],
+  );
+  assert.doesNotMatch(ours, /for \((const|let) .* of /);
+  assert.match(theirs, /for \((const|let) .* of |\.forEach\(/);
+  assert.doesNotMatch(theirs, /\$isArray/);
+});
 
 describe("the bundled program does what the compiled one does", () => {
   for (let i = 0; i < CAPTURES.length; i += AT_ONCE) {

@@ -78,6 +78,17 @@ describe("the chunks of a capture", () => {
     assert.deepEqual(chunksAtOnce(log), [16, 16, 9]);
   });
 
+  it("are read until a turn of 50 ms is over", async (context) => {
+    let now = 0;
+    context.mock.method(performance, "now", () => {
+      now += 20;
+      return now;
+    });
+    // The clock is read before the first chunk and after each.
+    const counts = chunksAtOnce(await run(nothing, Math.ceil(nothing.length / 40), true));
+    assert.deepEqual(counts.slice(0, -1), new Array(13).fill(3));
+  });
+
   it("are read one by one where they are waited for", async () => {
     const log = await run(nothing, Math.ceil(nothing.length / 40), false);
     assert.deepEqual(chunksAtOnce(log), new Array(41).fill(1));

@@ -268,15 +268,19 @@ describe("the prefilter", () => {
 
   it("tells the earliest and the latest time of a run, and number and time of the last", () => {
     const capture = ready(new Prefilter());
-    const records = [20, 5, 7].map((fraction) => pcapRecord({ fraction, data: Uint8Array.from(plain) }));
+    const records = [20, 5, 9, 7].map((fraction) => pcapRecord({ fraction, data: Uint8Array.from(plain) }));
     const bytes = concat(...records);
     capture.room!.set(bytes);
     assert.equal(capture.skip(capture.room!.byteOffset, bytes.length, 41), bytes.length);
     const seconds = SECONDS;
     assert.deepEqual(capture.first, { seconds, nanoseconds: 5000 });
     assert.deepEqual(capture.last, { seconds, nanoseconds: 20_000 });
-    assert.deepEqual([capture.packetNumber, capture.seconds, capture.nanoseconds], [44, seconds, 7000]);
-    assert.equal(capture.skipped, 3);
+    assert.deepEqual([capture.packetNumber, capture.seconds, capture.nanoseconds], [45, seconds, 7000]);
+    assert.equal(capture.skipped, 4);
+    const later = pcapRecord({ fraction: 8, data: Uint8Array.from(plain) });
+    capture.room!.set(later);
+    assert.equal(capture.skip(capture.room!.byteOffset, later.length, 45), later.length);
+    assert.deepEqual([capture.first.nanoseconds, capture.last.nanoseconds], [5000, 20_000], "another run");
   });
 
   it("stops at the end of the window, whatever a record claims", () => {
