@@ -9,6 +9,7 @@ import type { ChannelDiagnosis, SessionDiagnosis } from "./diagnose/diagnose.ts"
 import type { Fact } from "./diagnose/verdict.ts";
 import { compareInstants, formatInstant, instantOf } from "./instant.ts";
 import type { HalfConnection } from "./tcp/half-connection.ts";
+import type { Stamp } from "./tcp/stream-sink.ts";
 
 /** Turns a diagnosed session into the plain data of the report. */
 export function sessionRecord(diagnosis: SessionDiagnosis): Session {
@@ -80,12 +81,18 @@ function channelWindow({
   transfer,
   connection: matched,
 }: ChannelFacts): Pick<DataChannel, "start" | "end"> {
-  let [first, last] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
-  for (const event of [negotiation?.command, negotiation?.reply, transfer?.command, ...(transfer?.replies ?? [])]) {
-    if (!event) continue;
-    first = Math.min(first, event.stamp.time);
-    last = Math.max(last, event.stamp.time);
-  }
+  let first = Number.POSITIVE_INFINITY;
+  let last = Number.NEGATIVE_INFINITY;
+  const include = (event: { readonly stamp: Stamp } | null | undefined) => {
+    if (!event) return;
+    const { time } = event.stamp;
+    if (time < first) first = time;
+    if (time > last) last = time;
+  };
+  include(negotiation?.command);
+  include(negotiation?.reply);
+  include(transfer?.command);
+  for (const reply of transfer?.replies ?? []) include(reply);
   let start = first === Number.POSITIVE_INFINITY ? null : instantOf(first);
   let end = start && instantOf(last);
   if (matched) {

@@ -22,3 +22,14 @@ test("the empty text, and one too long to be remembered", () => {
   assert.equal(remembered("x".repeat(10_000)), 10_000);
   assert.equal(remembered(""), 0);
 });
+
+test("that nothing can be made of a text is remembered too", () => {
+  let asked = 0;
+  const remembered = rememberingTexts((): number | undefined => {
+    asked++;
+    return undefined;
+  });
+  assert.equal(remembered("no number"), undefined);
+  assert.equal(remembered("no number"), undefined);
+  assert.equal(asked, 1);
+});

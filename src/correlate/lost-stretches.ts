@@ -20,7 +20,8 @@ export class LostStretches {
       client: session.control.firstTime,
       server: session.control.firstTime,
     };
-    for (const event of session.events) {
+    const events = session.lostBytes || session.cutBytes ? session.events : [];
+    for (const event of events) {
       const direction = event.kind === "command" ? "client" : event.kind === "reply" ? "server" : event.direction;
       const time = event.stamp.time;
       // The snaplen leaves of a reply that it is one, and a 227 with its port cut off is no unknown negotiation.

@@ -40,6 +40,8 @@ export class SessionTracker implements ConnectionObserver, SessionKeeper {
   readonly #bySequence = new Map<number, TrackedSession[]>();
   /** The data connections that began last, a ring. */
   readonly #latest: OpenedData[] = [];
+  /** Where they go to, in the same places. */
+  readonly #latestPorts = new Uint16Array(LATEST_CONNECTIONS);
   /** What sessions have said that nobody had to read yet. */
   readonly dialogues = new DialogueMemory();
   #opened = 0;
@@ -89,7 +91,9 @@ export class SessionTracker implements ConnectionObserver, SessionKeeper {
       holders.push(session);
     }
     connection.owner = holders;
-    this.#latest[this.#opened++ % LATEST_CONNECTIONS] = { connection, records };
+    const place = this.#opened++ % LATEST_CONNECTIONS;
+    this.#latest[place] = { connection, records };
+    this.#latestPorts[place] = port;
   }
 
   dataWasControl(connection: Connection): void {
@@ -103,9 +107,10 @@ export class SessionTracker implements ConnectionObserver, SessionKeeper {
    * meant, with those of the same hosts that negotiated the port too (FXP), and no session that merely seemed likely.
    */
   claimEarly(session: TrackedSession, port: number, time: number): void {
-    for (const opened of this.#latest) {
-      const { responder, firstTime } = opened.connection;
-      if (responder.port === port && Math.abs(firstTime - time) <= REORDER_SECONDS) claim(session, port, opened);
+    const ports = this.#latestPorts;
+    for (let place = ports.indexOf(port); place >= 0; place = ports.indexOf(port, place + 1)) {
+      const opened = this.#latest[place];
+      if (Math.abs(opened.connection.firstTime - time) <= REORDER_SECONDS) claim(session, port, opened);
     }
   }
 
@@ -213,6 +218,7 @@ export class SessionTracker implements ConnectionObserver, SessionKeeper {
     this.#live.delete(session);
     this.#closing.delete(session);
     this.#tellTwins(session);
+    this.#table.catchUp();
     const facts = session.settle(this.#clock, atCaptureEnd);
     if (facts) this.#onSettled(facts);
   }

@@ -54,8 +54,8 @@ const MIN_IPV6_AND_TCP = 40 + 20;
 const NOT_FAST = -1;
 
 /**
- * So many packets of a capture are decoded layer by layer, whatever they are: code that meets the first packet which has to be when it has
- * been optimized without one is discarded.
+ * So many packets are decoded layer by layer first, whatever they are: code that meets the first packet which has to be when it has been optimized
+ * without one is discarded.
  */
 const LAYERED_PACKETS = 32;
 
@@ -65,6 +65,8 @@ export class PacketDecoder {
   readonly #fragments: FragmentTable;
   readonly #cursor = emptyLayerCursor();
   readonly #verifyChecksums: boolean;
+  /** How many are still to be decoded layer by layer. */
+  #layeredPackets = LAYERED_PACKETS;
 
   /**
    * @param anomalies where malformed, cut and dropped packets are noted
@@ -84,8 +86,10 @@ export class PacketDecoder {
    */
   decode(frame: Frame, captureIndex: number, view: PacketView): number {
     if (this.#verifyChecksums) return this.#decodeVerified(frame, captureIndex, view);
-    const kind = frame.packetNumber > LAYERED_PACKETS ? this.#decodeFast(frame, captureIndex, view) : NOT_FAST;
-    return kind === NOT_FAST ? this.#decodeLayers(frame, captureIndex, view) : kind;
+    const kind = this.#layeredPackets === 0 ? this.#decodeFast(frame, captureIndex, view) : NOT_FAST;
+    if (kind !== NOT_FAST) return kind;
+    if (this.#layeredPackets > 0) this.#layeredPackets--;
+    return this.#decodeLayers(frame, captureIndex, view);
   }
 
   #decodeFast(frame: Frame, captureIndex: number, view: PacketView): number {

@@ -36,6 +36,7 @@ const MAX_MISSED_BEFORE_RESET = 2 ** 20;
 
 /** Its RST stands behind more than the capture has of it. */
 function missesBeforeReset(half: HalfConnection): boolean {
+  if (half.resets.length === 0) return false;
   const end = half.highest + (half.finAt === half.highest ? 1 : 0);
   return half.resets.some(
     (reset) => reset.at > end && reset.at - end <= MAX_MISSED_BEFORE_RESET && resetOrigin(reset, half).who === "host",

@@ -45,6 +45,7 @@ export function isForged(reset: Reset, host: HalfConnection): boolean {
  */
 export function acknowledgedBy(receiver: HalfConnection, sender: HalfConnection): number {
   let acknowledged = sender.acked + (sender.finAcked ? 1 : 0);
+  if (receiver.resets.length + sender.resets.length === 0) return acknowledged;
   for (const reset of receiver.resets)
     if (reset.acknowledges > acknowledged && resetOrigin(reset, receiver).who === "host")
       acknowledged = reset.acknowledges;

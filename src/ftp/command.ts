@@ -243,27 +243,42 @@ export function hasSecret(verb: string): boolean {
  * @returns undefined when the line is no command
  */
 export function parseCommand(text: string, cut = false): Command | undefined {
-  let at = 0;
-  while (at < text.length && at < MAX_LEADING_GARBAGE && isLeadingGarbage(text.charCodeAt(at))) at++;
-  let end = at;
-  while (end < text.length && end - at <= MAX_VERB_LENGTH && isVerbCharacter(text.charCodeAt(end))) end++;
-  const length = end - at;
-  if (length < 3 || length > MAX_VERB_LENGTH) return undefined;
-  const atEnd = end === text.length;
-  if (!atEnd && !isBlank(text.charCodeAt(end))) return undefined;
-  const raw = text.slice(at, end);
-  const known = KNOWN.get(raw) ?? KNOWN.get(raw.toUpperCase());
-  let verb: string;
-  if (known) verb = known.verb;
-  else if (length > 5 || (cut && atEnd) || !/^[a-z]+$/i.test(raw)) return undefined;
-  else verb = raw.toUpperCase();
-  if (atEnd) return { verb, argument: null };
+  // Nearly every line begins with a verb of the table in capitals, and a space or nothing behind it.
+  const space = text.indexOf(" ");
+  let end = space < 0 ? text.length : space;
+  let known = KNOWN.get(text.slice(0, end));
+  let verb = known?.verb;
+  if (verb === undefined) {
+    const at = verbAt(text);
+    end = verbEnd(text, at);
+    const length = end - at;
+    if (length < 3 || length > MAX_VERB_LENGTH) return undefined;
+    const atEnd = end === text.length;
+    if (!atEnd && !isBlank(text.charCodeAt(end))) return undefined;
+    verb = text.slice(at, end).toUpperCase();
+    known = KNOWN.get(verb);
+    if (!known && (length > 5 || (cut && atEnd) || !/^[A-Z]+$/.test(verb))) return undefined;
+  }
+  if (end === text.length) return { verb, argument: null };
   if (known ? known.facts.secret : hasSecret(verb)) return { verb, argument: null };
   do end++;
   while (end < text.length && isBlank(text.charCodeAt(end)));
   const argument = text.slice(end);
   if (known?.facts.negotiates) return { verb, argument: argument || null };
   return { verb, argument: publicArgument(verb, argument) || null };
+}
+
+function verbAt(text: string): number {
+  let at = 0;
+  while (at < text.length && at < MAX_LEADING_GARBAGE && isLeadingGarbage(text.charCodeAt(at))) at++;
+  return at;
+}
+
+/** Behind the verb, or one behind the longest that there is. */
+function verbEnd(text: string, at: number): number {
+  let end = at;
+  while (end < text.length && end - at <= MAX_VERB_LENGTH && isVerbCharacter(text.charCodeAt(end))) end++;
+  return end;
 }
 
 /**

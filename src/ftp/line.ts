@@ -270,27 +270,19 @@ const MAX_REPEATED_LENGTH = 128;
 const DIGIT_ONE = 0x31;
 const DIGIT_SIX = 0x36;
 
-/** Direct-mapped. */
-const repeated: string[] = new Array(REPEATED_TEXTS).fill("");
+const repeated = new Map<string, string>();
 
 /**
- * ASCII text of a server's line. A server says the same lines to all its clients: what was made of their bytes before is compared with them, at
- * half the price of a new string, which would live as long as the session. For what begins like a reply only: any other line may be a password.
+ * ASCII text of a server's line. A server says the same lines to all its clients: of those that come again the first is handed out, since each lives as
+ * long as its session. For what begins like a reply only: any other line may be a password.
  */
 function repeatedText(bytes: Uint8Array, from: number, to: number): string {
-  const length = to - from;
-  const first = bytes[from];
-  if (length > MAX_REPEATED_LENGTH || first < DIGIT_ONE || first > DIGIT_SIX) return latin1(bytes, from, to);
-  let hash = length;
-  for (let at = from; at < to; at++) hash = Math.imul(hash ^ bytes[at], 0x01000193);
-  const slot = (hash ^ (hash >>> 15)) & (REPEATED_TEXTS - 1);
-  const known = repeated[slot];
-  if (known.length === length) {
-    let i = 0;
-    while (i < length && known.charCodeAt(i) === bytes[from + i]) i++;
-    if (i === length) return known;
-  }
   const text = latin1(bytes, from, to);
-  repeated[slot] = text;
+  const first = bytes[from];
+  if (text.length > MAX_REPEATED_LENGTH || first < DIGIT_ONE || first > DIGIT_SIX) return text;
+  const known = repeated.get(text);
+  if (known !== undefined) return known;
+  if (repeated.size === REPEATED_TEXTS) repeated.clear();
+  repeated.set(text, text);
   return text;
 }

@@ -49,11 +49,11 @@ export const TOUCHED = 3_113_216;
 /** For each of the captures that are open at once: a chunk, and what is known of the capture. */
 export const ROOMS = 3_117_056;
 export const MAX_ROOMS = 16;
-/** 256 KiB to 1 MiB are equally fast, 4 MiB no longer fit the second-level cache. */
-export const ROOM_BYTES = 524_288;
+/** What fits the second-level cache: each chunk costs a call of the system and a record that straddles two. */
+export const ROOM_BYTES = 1_048_576;
 export const STATE_BYTES = 512;
 /** All of it, in WebAssembly's pages of 64 KiB. It is never grown: that would take it away from whoever has views on it. */
-export const PAGES = 176;
+export const PAGES = 304;
 
 // Words of SHARED.
 

@@ -154,16 +154,10 @@ export class ConnectionTable {
 
   /** One TCP segment. */
   segment(view: PacketView): void {
-    this.#lent.catchUp();
-    const flags = view.flags;
     if ((this.#interest[asLoaded(view.sourcePort)] | this.#interest[asLoaded(view.destinationPort)]) !== 0) {
       if (this.#segmentOfInterest(view)) return;
     }
-    if ((flags & TcpFlag.syn) !== 0) {
-      this.#syn(view);
-      return;
-    }
-    if ((flags & TcpFlag.rst) !== 0 && this.#earlyReset(view)) return;
+    if ((view.flags & (TcpFlag.syn | TcpFlag.rst)) !== 0 && this.#syn(view)) return;
     // What still comes of a control connection that is followed no more is no other traffic.
     if ((this.#controlPort[view.sourcePort] | this.#controlPort[view.destinationPort]) === 0) this.sawOtherTcp = true;
     if (view.payloadCaptured < 4) return;
@@ -304,8 +298,12 @@ export class ConnectionTable {
     if (connection.role === "control") this.#observer.controlChanged(connection);
   }
 
-  /** A SYN or SYN-ACK of no followed connection. */
-  #syn(view: PacketView): void {
+  /**
+   * A SYN, SYN-ACK or RST of no followed connection: a place of its own for the RST would discard the packet loop's code when it comes first.
+   * @returns whether there is nothing else to it
+   */
+  #syn(view: PacketView): boolean {
+    if ((view.flags & TcpFlag.syn) === 0) return this.#earlyReset(view);
     const { bytes, ipVersion } = view;
     const sourceKey = addressKey(bytes, view.sourceAt, ipVersion);
     const destinationKey = addressKey(bytes, view.destinationAt, ipVersion);
@@ -317,10 +315,11 @@ export class ConnectionTable {
     const mayKnow = this.watchlist.mayKnow(sourceKey, destinationKey);
     if (isControl || (mayKnow && this.watchlist.mayMatch(originatorKey, responderKey, responderPort))) {
       this.#synOfInterest(view, endsOf(view, !answered), isControl);
-      return;
+      return true;
     }
     this.sawOtherTcp = true;
     this.#keepSyn(view, sourceKey, destinationKey, answered, mayKnow);
+    return true;
   }
 
   /** One that goes to a control port, or to a port or between hosts that somebody watches. */

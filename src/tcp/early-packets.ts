@@ -62,6 +62,7 @@ export class EarlyPackets {
   /** Takes out the packets that fit and stand within {@link REORDER_SECONDS} of `time` (seconds), the oldest first. */
   take(time: number, fits: (view: PacketView, hash: number) => boolean): PacketView[] {
     const taken: PacketView[] = [];
+    if (!this.mayHold(time)) return taken;
     for (const { view, hash } of this.#slots) {
       if (view.packet === 0 || !fits(view, hash)) continue;
       if (!isNear(view, time)) continue;

@@ -352,6 +352,7 @@ export function earliestReset(
   other: HalfConnection,
 ): { readonly half: HalfConnection; readonly reset: Reset } | null {
   let earliest: { half: HalfConnection; reset: Reset } | null = null;
+  if (one.resets.length + other.resets.length === 0) return null;
   for (const half of [one, other])
     for (const reset of half.resets)
       if (earliest === null || reset.packet < earliest.reset.packet) earliest = { half, reset };

@@ -44,7 +44,8 @@ const SELDOM = 32;
 
 /**
  * Data connections lent to the prefilter, which counts their ordinary segments itself (`carryOn` in `assembly/prefilter.ts`): bulk data comes here only
- * where something else happens. What it counted is put into the connections by {@link catchUp}, before anybody looks at them.
+ * where something else happens. What it counted is put into a connection before a further packet of it is, and into all by {@link catchUp}, before anybody
+ * else looks at them.
  */
 export class LentConnections {
   readonly #tables: LentTables | null;
@@ -68,6 +69,8 @@ export class LentConnections {
     const { originator, responder } = connection;
     // Of a control connection every segment is looked at, also when its streams are read no more.
     if (connection.role !== "data" || connection.point !== ANY_POINT || connection.guessed) return;
+    // The first payload comes here whatever is lent.
+    if (originator.payloadPackets + responder.payloadPackets === 0) return;
     if (!isQuiet(originator) || !isQuiet(responder)) return;
     if (connection.lentAt < 0) {
       if (this.#free.length === 0 && this.#connections.length >= MAX_LENT) return;
@@ -82,9 +85,11 @@ export class LentConnections {
     this.#buckets[connection.bucket] = connection.lentAt + FIRST_LENT;
   }
 
-  /** From now on all its packets come here. */
+  /** From now on all its packets come here; those that were counted are in it. */
   takeBack(connection: Connection): void {
-    if (connection.lentAt < 0 || this.#buckets[connection.bucket] !== connection.lentAt + FIRST_LENT) return;
+    if (connection.lentAt < 0) return;
+    this.#read(connection.lentAt);
+    if (this.#buckets[connection.bucket] !== connection.lentAt + FIRST_LENT) return;
     this.#buckets[connection.bucket] = FOLLOWED;
     connection.vainLoans++;
   }
@@ -92,7 +97,6 @@ export class LentConnections {
   /** It is followed no more. */
   release(connection: Connection): void {
     if (connection.lentAt < 0) return;
-    this.catchUp();
     this.takeBack(connection);
     this.#connections[connection.lentAt] = null;
     this.#free.push(connection.lentAt);
@@ -103,22 +107,30 @@ export class LentConnections {
   catchUp(): void {
     const count = this.#shared[TOUCHED_COUNT];
     if (count === 0) return;
-    const { touched, words, doubles } = this.#tables!;
+    const { touched, words } = this.#tables!;
     for (let i = 0; i < count; i++) {
-      const at = touched[i] * LENT_BYTES;
-      words[(at + IS_TOUCHED) >> 2] = 0;
-      const connection = this.#connections[touched[i]]!;
-      connection.vainLoans = 0;
-      connection.packets +=
-        readHalf(words, doubles, at + ORIGINATOR_HALF, connection.originator) +
-        readHalf(words, doubles, at + RESPONDER_HALF, connection.responder);
-      const isOriginator = words[(at + LAST_HALF) >> 2] === ORIGINATOR_HALF;
-      const { lastPacket, lastSeconds, lastNanoseconds } = isOriginator ? connection.originator : connection.responder;
-      connection.lastPacket = lastPacket;
-      connection.lastSeconds = lastSeconds;
-      connection.lastNanoseconds = lastNanoseconds;
+      words[(touched[i] * LENT_BYTES + IS_TOUCHED) >> 2] = 0;
+      this.#read(touched[i]);
     }
     this.#shared[TOUCHED_COUNT] = 0;
+  }
+
+  /** Puts into the connection at a place what was counted of it since it was read last. */
+  #read(place: number): void {
+    const { words, doubles } = this.#tables!;
+    const at = place * LENT_BYTES;
+    const counted = words[(at + ORIGINATOR_HALF + PACKETS) >> 2] + words[(at + RESPONDER_HALF + PACKETS) >> 2];
+    const connection = this.#connections[place];
+    if (counted === 0 || connection === null) return;
+    connection.vainLoans = 0;
+    connection.packets += counted;
+    readHalf(words, doubles, at + ORIGINATOR_HALF, connection.originator);
+    readHalf(words, doubles, at + RESPONDER_HALF, connection.responder);
+    const isOriginator = words[(at + LAST_HALF) >> 2] === ORIGINATOR_HALF;
+    const { lastPacket, lastSeconds, lastNanoseconds } = isOriginator ? connection.originator : connection.responder;
+    connection.lastPacket = lastPacket;
+    connection.lastSeconds = lastSeconds;
+    connection.lastNanoseconds = lastNanoseconds;
   }
 
   #writeEnds({ words, bytes }: LentTables, connection: Connection): void {
@@ -158,15 +170,14 @@ function writeHalf({ words, doubles }: LentTables, at: number, half: HalfConnect
   words[word + (LARGER_LENGTH >> 2)] = half.largerLength;
 }
 
-/** @returns how many packets of this half were counted */
-function readHalf(words: Uint32Array, doubles: Float64Array, at: number, half: HalfConnection): number {
+function readHalf(words: Uint32Array, doubles: Float64Array, at: number, half: HalfConnection): void {
   const word = at >> 2;
   const double = at >> 3;
   half.acked = doubles[double + (ACKED >> 3)];
   half.largestAcked = words[word + (LARGEST_ACKED >> 2)];
   half.largerLength = words[word + (LARGER_LENGTH >> 2)];
   const packets = words[word + (PACKETS >> 2)];
-  if (packets === 0) return 0;
+  if (packets === 0) return;
   words[word + (PACKETS >> 2)] = 0;
   half.packets += packets;
   half.lastPacket = doubles[double + (LAST_PACKET >> 3)];
@@ -175,7 +186,7 @@ function readHalf(words: Uint32Array, doubles: Float64Array, at: number, half: H
   half.lastIpId = words[word + (LAST_IP_ID >> 2)] | 0;
   half.window = words[word + (WINDOW >> 2)];
   const payloadPackets = words[word + (PAYLOAD_PACKETS >> 2)];
-  if (payloadPackets === 0) return packets;
+  if (payloadPackets === 0) return;
   words[word + (PAYLOAD_PACKETS >> 2)] = 0;
   const highest = doubles[double + (HIGHEST >> 3)];
   half.payloadPackets += payloadPackets;
@@ -184,5 +195,4 @@ function readHalf(words: Uint32Array, doubles: Float64Array, at: number, half: H
   half.largerEnd = doubles[double + (LARGER_END >> 3)];
   half.lastNewPayloadPacket = doubles[double + (LAST_NEW_PAYLOAD_PACKET >> 3)];
   half.lastNewPayloadTime = doubles[double + (LAST_NEW_PAYLOAD_TIME >> 3)];
-  return packets;
 }

@@ -42,6 +42,22 @@ test("safe text is safe: a second pass changes nothing", () => {
   );
 });
 
+test("in JSON one character too many is found wherever the text stands", () => {
+  for (let before = 0; before <= MAX_TEXT_LENGTH; before += 7) {
+    const data = { before: "a".repeat(before), text: "b".repeat(MAX_TEXT_LENGTH + 1), behind: "c" };
+    assert.equal(safeJson(data), JSON.stringify(safeData(data)));
+    assert.match(safeJson(data), /b…"/);
+  }
+});
+
+test("in JSON a single unsafe character is found", () => {
+  for (const text of ["\x7f", "\x80", "\n", "\u202e", "\ud800"]) {
+    const data = { text };
+    assert.equal(safeJson(data), JSON.stringify(safeData(data)));
+    assert.doesNotMatch(safeJson(data), /[^ -~\ufffd]/);
+  }
+});
+
 test("safeJson is the JSON of the safe data, whichever way it went", () => {
   const strings = fc.oneof(fc.string(), fc.string({ unit: "binary" }), fc.constant("x".repeat(2000)));
   fc.assert(
