@@ -18,9 +18,9 @@ const HEAP_GROWING_PERCENT = 55;
  */
 const YOUNG_GENERATION_BYTES = 8 * 2 ** 20;
 
-/** Survivors that make it grow: V8 doubles it once as much has survived in it as a half of it holds. */
+/** Survivors that make it grow: V8 doubles it once as much has survived in it as a half of it holds. It takes 45; where it may not grow there is an end. */
 const SURVIVOR_BYTES = 128 * 1024;
-const MAX_SURVIVORS = 200;
+const MAX_SURVIVORS = 64;
 
 /**
  * Settings of V8 that suit a long packet loop and much code that runs seldom: a tenth less CPU time in all (docs/performance.md). To be called
