@@ -21,19 +21,15 @@ export function instantOf(time: number): Instant {
 
 /** RFC 3339 in UTC with nine decimals, e.g. `2026-01-05T10:00:00.123456789Z`; clamps years outside 0000 … 9999. */
 export function formatInstant(instant: Instant): string {
-  const { seconds } = instant;
-  let text = formatted.get(seconds);
-  if (text === undefined) {
-    if (formatted.size === MAX_FORMATTED) formatted.clear();
-    text = formatSecond(new Date(Math.min(Math.max(seconds, -62167219200), 253402300799) * 1000));
-    formatted.set(seconds, text);
+  if (instant.seconds !== formatted.seconds) {
+    const seconds = Math.min(Math.max(instant.seconds, -62167219200), 253402300799);
+    formatted = { seconds: instant.seconds, text: formatSecond(new Date(seconds * 1000)) };
   }
-  return `${text}.${padded(instant.nanoseconds, 9)}Z`;
+  return `${formatted.text}.${padded(instant.nanoseconds, 9)}Z`;
 }
 
-/** The seconds formatted last: sessions that settle after one another often share some. */
-const formatted = new Map<number, string>();
-const MAX_FORMATTED = 256;
+/** The second formatted last: sessions that settle after one another often share it. */
+let formatted = { seconds: Number.NaN, text: "" };
 
 // Not by `toISOString()`: the first call of it looks for the local time zone, for up to 12 ms.
 function formatSecond(date: Date): string {

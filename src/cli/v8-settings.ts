@@ -13,7 +13,7 @@ const INTERRUPT_BUDGET = 400_000;
 const HEAP_GROWING_PERCENT = 55;
 
 /**
- * Both halves of the young generation, in bytes; V8 begins with 2 MiB. Of sessions that are open for a second or two so many more are over before they
+ * Both halves of the young generation, in bytes; V8 begins with 2 MiB. The larger it is, the more of what a session needs for a while is garbage before it
  * would be moved to the old one.
  */
 const YOUNG_GENERATION_BYTES = 8 * 2 ** 20;

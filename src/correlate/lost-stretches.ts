@@ -20,6 +20,7 @@ export class LostStretches {
       client: session.control.firstTime,
       server: session.control.firstTime,
     };
+    // Where nothing is missing there is no gap to look for.
     const events = session.lostBytes || session.cutBytes ? session.events : [];
     for (const event of events) {
       const direction = event.kind === "command" ? "client" : event.kind === "reply" ? "server" : event.direction;

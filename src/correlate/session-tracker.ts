@@ -40,8 +40,6 @@ export class SessionTracker implements ConnectionObserver, SessionKeeper {
   readonly #bySequence = new Map<number, TrackedSession[]>();
   /** The data connections that began last, a ring. */
   readonly #latest: OpenedData[] = [];
-  /** Where they go to, in the same places. */
-  readonly #latestPorts = new Uint16Array(LATEST_CONNECTIONS);
   /** What sessions have said that nobody had to read yet. */
   readonly dialogues = new DialogueMemory();
   #opened = 0;
@@ -91,9 +89,7 @@ export class SessionTracker implements ConnectionObserver, SessionKeeper {
       holders.push(session);
     }
     connection.owner = holders;
-    const place = this.#opened++ % LATEST_CONNECTIONS;
-    this.#latest[place] = { connection, records };
-    this.#latestPorts[place] = port;
+    this.#latest[this.#opened++ % LATEST_CONNECTIONS] = { connection, records };
   }
 
   dataWasControl(connection: Connection): void {
@@ -107,10 +103,10 @@ export class SessionTracker implements ConnectionObserver, SessionKeeper {
    * meant, with those of the same hosts that negotiated the port too (FXP), and no session that merely seemed likely.
    */
   claimEarly(session: TrackedSession, port: number, time: number): void {
-    const ports = this.#latestPorts;
-    for (let place = ports.indexOf(port); place >= 0; place = ports.indexOf(port, place + 1)) {
-      const opened = this.#latest[place];
-      if (Math.abs(opened.connection.firstTime - time) <= REORDER_SECONDS) claim(session, port, opened);
+    for (const opened of this.#latest) {
+      const { connection } = opened;
+      if (connection.responder.port !== port) continue;
+      if (Math.abs(connection.firstTime - time) <= REORDER_SECONDS) claim(session, port, opened);
     }
   }
 

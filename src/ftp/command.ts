@@ -268,6 +268,7 @@ export function parseCommand(text: string, cut = false): Command | undefined {
   return { verb, argument: publicArgument(verb, argument) || null };
 }
 
+/** Behind what belongs to no verb. */
 function verbAt(text: string): number {
   let at = 0;
   while (at < text.length && at < MAX_LEADING_GARBAGE && isLeadingGarbage(text.charCodeAt(at))) at++;

@@ -140,8 +140,6 @@ export class SecurityTracker {
   /** A line in the clear. */
   line(direction: Direction): void {
     this.#spoken = true;
-    // As nearly always; nothing below would change anything.
-    if (this.#state === "cleartext" && this.#tls === undefined) return;
     // After CCC the client is the first to speak in the clear; a server that does so alone lost its TLS (vsftpd's `500 OOPS: …` to a client that is gone).
     if (this.#state === "tls" && direction === "server") return;
     if (this.#isInTls && !(direction === "client" ? this.#clientInTls : this.#serverInTls)) return;

@@ -1,6 +1,7 @@
 import type { AnomalyLog } from "../anomaly.ts";
 import { LIMITS } from "../limits.ts";
 import type { Direction, GapReason, Stamp } from "../tcp/stream-sink.ts";
+import { rememberingTexts } from "../text-memory.ts";
 
 /**
  * Lines of one direction of a control connection (RFC 959 section 5.3: Telnet NVT text, ended by CR LF). As found in traces: bare LF,
@@ -261,16 +262,11 @@ function latin1(bytes: Uint8Array, from: number, to: number): string {
   return view.toString("latin1", from, to);
 }
 
-/** Texts remembered by {@link repeatedText}. */
-const REPEATED_TEXTS = 1024;
-/** Longest of them. */
-const MAX_REPEATED_LENGTH = 128;
-
 /** What the codes of replies begin with. */
 const DIGIT_ONE = 0x31;
 const DIGIT_SIX = 0x36;
 
-const repeated = new Map<string, string>();
+const repeated = rememberingTexts((text) => text);
 
 /**
  * ASCII text of a server's line. A server says the same lines to all its clients: of those that come again the first is handed out, since each lives as
@@ -279,10 +275,5 @@ const repeated = new Map<string, string>();
 function repeatedText(bytes: Uint8Array, from: number, to: number): string {
   const text = latin1(bytes, from, to);
   const first = bytes[from];
-  if (text.length > MAX_REPEATED_LENGTH || first < DIGIT_ONE || first > DIGIT_SIX) return text;
-  const known = repeated.get(text);
-  if (known !== undefined) return known;
-  if (repeated.size === REPEATED_TEXTS) repeated.clear();
-  repeated.set(text, text);
-  return text;
+  return first < DIGIT_ONE || first > DIGIT_SIX ? text : repeated(text);
 }

@@ -40,23 +40,21 @@ interface NegotiationForm {
   readonly mode: ChannelMode;
   /** The reply that grants it. */
   readonly code: number;
-  /** Reads the endpoint from the text that names it: of the reply in passive mode, of the command's argument in active mode. */
+  /**
+   * Reads the endpoint from the text that names it: of the reply in passive mode, of the command's argument in active mode. Each is asked for when it is
+   * said and again when its session settles, and read once.
+   */
   readonly parse: (text: string) => ParsedEndpoint | undefined;
-}
-
-/** What each grant says is asked when it is said, and again when its session settles. */
-function reading(parse: (text: string) => ParsedEndpoint | undefined): NegotiationForm["parse"] {
-  return rememberingTexts((text) => parse(text));
 }
 
 /** The forms of negotiation, by the command that asks for one; verbs that mean the same as one of them are in `command.ts`. */
 export const NEGOTIATIONS = {
-  PASV: { mode: "passive", code: 227, parse: reading(parse227) }, // RFC 959 section 4.1.2
-  EPSV: { mode: "passive", code: 229, parse: reading(parse229) }, // RFC 2428 section 3
-  LPSV: { mode: "passive", code: 228, parse: reading(parse228) }, // RFC 1639
-  PORT: { mode: "active", code: 200, parse: reading(parsePort) }, // RFC 959 section 4.1.2
-  EPRT: { mode: "active", code: 200, parse: reading(parseEprt) }, // RFC 2428 section 2
-  LPRT: { mode: "active", code: 200, parse: reading(parseLprt) }, // RFC 1639
+  PASV: { mode: "passive", code: 227, parse: rememberingTexts(parse227) }, // RFC 959 section 4.1.2
+  EPSV: { mode: "passive", code: 229, parse: rememberingTexts(parse229) }, // RFC 2428 section 3
+  LPSV: { mode: "passive", code: 228, parse: rememberingTexts(parse228) }, // RFC 1639
+  PORT: { mode: "active", code: 200, parse: rememberingTexts(parsePort) }, // RFC 959 section 4.1.2
+  EPRT: { mode: "active", code: 200, parse: rememberingTexts(parseEprt) }, // RFC 2428 section 2
+  LPRT: { mode: "active", code: 200, parse: rememberingTexts(parseLprt) }, // RFC 1639
 } as const satisfies Readonly<Record<string, NegotiationForm>>;
 
 /** A verb that negotiates a data connection in a form of its own. */

@@ -77,8 +77,8 @@ export function safeJson(data: unknown): string {
 }
 
 /**
- * Whether JSON text is printable ASCII without an escape and no string in it too long, as nearly all is. Asked of functions that V8 does not write in
- * JavaScript: as a pattern it would cost a hundredth of a report.
+ * Whether JSON text is printable ASCII without an escape and no string in it too long, as nearly all is. V8 searches for one character many times faster
+ * than for a pattern.
  */
 function isPlain(json: string): boolean {
   if (json.includes("\\") || json.includes("\x7f") || Buffer.byteLength(json) !== json.length) return false;

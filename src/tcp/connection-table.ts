@@ -157,7 +157,7 @@ export class ConnectionTable {
     if ((this.#interest[asLoaded(view.sourcePort)] | this.#interest[asLoaded(view.destinationPort)]) !== 0) {
       if (this.#segmentOfInterest(view)) return;
     }
-    if ((view.flags & (TcpFlag.syn | TcpFlag.rst)) !== 0 && this.#syn(view)) return;
+    if ((view.flags & (TcpFlag.syn | TcpFlag.rst)) !== 0 && this.#synOrReset(view)) return;
     // What still comes of a control connection that is followed no more is no other traffic.
     if ((this.#controlPort[view.sourcePort] | this.#controlPort[view.destinationPort]) === 0) this.sawOtherTcp = true;
     if (view.payloadCaptured < 4) return;
@@ -266,7 +266,7 @@ export class ConnectionTable {
    * @param time when it was (seconds)
    */
   followEarlySyns(port: number, time: number): void {
-    for (const early of this.#early.takeSyns(port, time)) if (!this.#segmentOfInterest(early)) this.#syn(early);
+    for (const early of this.#early.takeSyns(port, time)) if (!this.#segmentOfInterest(early)) this.#synOrReset(early);
   }
 
   /** Whether a SYN begins another connection on the same addresses and ports. */
@@ -299,10 +299,11 @@ export class ConnectionTable {
   }
 
   /**
-   * A SYN, SYN-ACK or RST of no followed connection: a place of its own for the RST would discard the packet loop's code when it comes first.
+   * A SYN, SYN-ACK or RST of no followed connection. The RST, which comes seldom, has no call of its own in the packet loop, whose code the first one would
+   * discard.
    * @returns whether there is nothing else to it
    */
-  #syn(view: PacketView): boolean {
+  #synOrReset(view: PacketView): boolean {
     if ((view.flags & TcpFlag.syn) === 0) return this.#earlyReset(view);
     const { bytes, ipVersion } = view;
     const sourceKey = addressKey(bytes, view.sourceAt, ipVersion);
@@ -345,7 +346,7 @@ export class ConnectionTable {
         if (other.role === "control" && other.originator.base === connection.originator.base)
           this.#observer.controlSeenElsewhere(other, connection);
     }
-    if (this.#early.mayBelongBehind(view.seconds + view.nanoseconds / 1e9)) this.#followEarlyTraffic(view, ends.hash);
+    this.#followEarlyTraffic(view, ends.hash);
   }
 
   #openData(view: PacketView, ends: ConnectionEnds, watchers: readonly Watcher[]): Connection {

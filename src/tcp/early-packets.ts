@@ -54,15 +54,10 @@ export class EarlyPackets {
     this.#next = (this.#next + 1) % KEPT;
   }
 
-  /** Whether any packet kept stands within {@link REORDER_SECONDS} of `time` (seconds), or behind it. */
-  mayHold(time: number): boolean {
-    return time - this.#lastTime <= REORDER_SECONDS;
-  }
-
   /** Takes out the packets that fit and stand within {@link REORDER_SECONDS} of `time` (seconds), the oldest first. */
   take(time: number, fits: (view: PacketView, hash: number) => boolean): PacketView[] {
     const taken: PacketView[] = [];
-    if (!this.mayHold(time)) return taken;
+    if (time - this.#lastTime > REORDER_SECONDS) return taken;
     for (const { view, hash } of this.#slots) {
       if (view.packet === 0 || !fits(view, hash)) continue;
       if (!isNear(view, time)) continue;

@@ -51,11 +51,6 @@ export class EarlyTraffic {
     return this.#syns.take(time, (view) => responderPortOf(view) === port);
   }
 
-  /** Whether anything may be here that belongs behind a SYN of this time (seconds). */
-  mayBelongBehind(time: number): boolean {
-    return this.#resets.mayHold(time) || this.#errors.mayHold(time) || this.#hellos.mayHold(time);
-  }
-
   /** What follows this SYN or SYN-ACK but stands before it in the file. */
   takeBehind(syn: PacketView, hash: number): BehindSyn {
     const { sourcePort, destinationPort, sequence } = syn;

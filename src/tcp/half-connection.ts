@@ -351,8 +351,8 @@ export function earliestReset(
   one: HalfConnection,
   other: HalfConnection,
 ): { readonly half: HalfConnection; readonly reset: Reset } | null {
-  let earliest: { half: HalfConnection; reset: Reset } | null = null;
   if (one.resets.length + other.resets.length === 0) return null;
+  let earliest: { half: HalfConnection; reset: Reset } | null = null;
   for (const half of [one, other])
     for (const reset of half.resets)
       if (earliest === null || reset.packet < earliest.reset.packet) earliest = { half, reset };

@@ -120,8 +120,8 @@ export class LentConnections {
     const { words, doubles } = this.#tables!;
     const at = place * LENT_BYTES;
     const counted = words[(at + ORIGINATOR_HALF + PACKETS) >> 2] + words[(at + RESPONDER_HALF + PACKETS) >> 2];
-    const connection = this.#connections[place];
-    if (counted === 0 || connection === null) return;
+    if (counted === 0) return;
+    const connection = this.#connections[place]!;
     connection.vainLoans = 0;
     connection.packets += counted;
     readHalf(words, doubles, at + ORIGINATOR_HALF, connection.originator);
