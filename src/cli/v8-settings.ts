@@ -1,8 +1,10 @@
+import { versions } from "node:process";
 import { getHeapSpaceStatistics, setFlagsFromString } from "node:v8";
 
 /**
  * Bytecode that a function may run before V8 compiles it with optimization, in bytes; V8's own value is 67,584. Most of our code runs a few thousand
- * times at most and is not worth that; the packet loop, which is, passes either bound within milliseconds.
+ * times at most and is not worth that; the packet loop, which is, passes either bound within milliseconds. Later versions of V8 count calls instead, and
+ * compile in more steps.
  */
 const INTERRUPT_BUDGET = 400_000;
 
@@ -22,16 +24,36 @@ const YOUNG_GENERATION_BYTES = 8 * 2 ** 20;
 const SURVIVOR_BYTES = 128 * 1024;
 const MAX_SURVIVORS = 64;
 
+/** Major versions of V8 that were tried: 11 is Node 20's and 21's, 14 those of 25 and 26. Of flags that it does not know V8 complains on standard error. */
+const TRIED = { from: 11, to: 14 } as const;
+/** The last one that knows `--interrupt-budget`: Node 20's. */
+const WITH_INTERRUPT_BUDGET = "11.3.";
+
+/**
+ * The flags that {@link tuneV8} sets, but for the size of the young generation.
+ * @param version of V8, as `process.versions.v8`
+ * @returns none where it would not know them all
+ */
+export function flagsFor(version: string): string[] {
+  const major = Number.parseInt(version, 10);
+  if (!(major >= TRIED.from && major <= TRIED.to)) return [];
+  return [
+    // So small a young generation is not worth dividing among threads.
+    "--no-parallel-scavenge",
+    `--heap-growing-percent=${HEAP_GROWING_PERCENT}`,
+    ...(version.startsWith(WITH_INTERRUPT_BUDGET) ? [`--interrupt-budget=${INTERRUPT_BUDGET}`] : []),
+  ];
+}
+
 /**
  * Settings of V8 that suit a long packet loop and much code that runs seldom: a tenth less CPU time in all (docs/performance.md). To be called
  * before much has been allocated.
  */
 export function tuneV8(): void {
+  const flags = flagsFor(versions.v8);
+  if (flags.length === 0) return;
   growYoungGeneration();
-  // So small a one is not worth dividing among threads.
-  setFlagsFromString("--no-parallel-scavenge");
-  setFlagsFromString(`--heap-growing-percent=${HEAP_GROWING_PERCENT}`);
-  setFlagsFromString(`--interrupt-budget=${INTERRUPT_BUDGET}`);
+  for (const flag of flags) setFlagsFromString(flag);
 }
 
 /**
