@@ -11,13 +11,6 @@ export {
 } from "./analyze.ts";
 export { CaptureFormatError } from "./capture/capture-format-error.ts";
 export type { Conversation, ConversationEvent, Party } from "./conversation.ts";
-export {
-  CAUSE_IDS,
-  type CauseId,
-  CONTRIBUTING_IDS,
-  type ContributingCauseId,
-  FINDING_IDS,
-  type FindingId,
-  LIMIT_IDS,
-  type LimitId,
-} from "./diagnose/cause.ts";
+export { CAUSE_IDS, type CauseId, FINDING_IDS, type FindingId } from "./diagnose/cause.ts";
+export { CONTRIBUTING_IDS, type ContributingCauseId } from "./diagnose/contributing.ts";
+export { LIMIT_IDS, type LimitId } from "./diagnose/limits.ts";

@@ -4,8 +4,9 @@ import { basename, dirname, join, relative } from "node:path";
 import { test } from "node:test";
 import { LOOK_ALIKES } from "../fixtures/lab/look-alikes.ts";
 import { VERSION } from "../src/analyze.ts";
-import { CAUSE_IDS, CONTRIBUTING_IDS } from "../src/diagnose/cause.ts";
-import { CAUSE_TEXT, CONTRIBUTING_TEXT } from "../src/diagnose/cause-text.ts";
+import { CAUSE_IDS } from "../src/diagnose/cause.ts";
+import { CAUSE_TEXT } from "../src/diagnose/cause-text.ts";
+import { CONTRIBUTING_IDS, CONTRIBUTING_TEXT } from "../src/diagnose/contributing.ts";
 import { CHANNEL_RULES, SESSION_RULES } from "../src/diagnose/rules.ts";
 
 /** Guards the shape of the source that ARCHITECTURE.md describes. */

@@ -1,7 +1,9 @@
 import { readFileSync } from "node:fs";
 import { ANOMALY_TEXT } from "../anomaly.ts";
-import { CAUSE_IDS, CONTRIBUTING_IDS, FINDING_IDS, LIMIT_IDS } from "../diagnose/cause.ts";
-import { CAUSE_GROUPS, CAUSE_TEXT, CONTRIBUTING_TEXT, FINDING_TEXT, LIMIT_TEXT } from "../diagnose/cause-text.ts";
+import { CAUSE_IDS, FINDING_IDS } from "../diagnose/cause.ts";
+import { CAUSE_GROUPS, CAUSE_TEXT, FINDING_TEXT } from "../diagnose/cause-text.ts";
+import { CONTRIBUTING_IDS, CONTRIBUTING_TEXT } from "../diagnose/contributing.ts";
+import { LIMIT_IDS, LIMIT_TEXT } from "../diagnose/limits.ts";
 import { wrapText } from "../report/text-layout.ts";
 import type { ExplainRequest } from "./args.ts";
 import { renderPage } from "./markdown-page.ts";

@@ -2,8 +2,8 @@ import type { SessionFacts } from "../correlate/session-facts.ts";
 import type { ControlEvent } from "../ftp/control-event.ts";
 import type { HalfConnection } from "../tcp/half-connection.ts";
 import type { Direction } from "../tcp/stream-sink.ts";
-import type { LimitId } from "./cause.ts";
 import type { DataProgress } from "./data-progress.ts";
+import type { LimitId } from "./limits.ts";
 import { oncePer } from "./once-per.ts";
 import { acknowledgedBy, resetOrigin } from "./packet-origin.ts";
 

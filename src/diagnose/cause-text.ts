@@ -1,11 +1,4 @@
-import {
-  CAUSE_IDS,
-  type CauseId,
-  type ContributingCauseId,
-  type FindingId,
-  type LimitId,
-  type Situation,
-} from "./cause.ts";
+import { CAUSE_IDS, type CauseId, type FindingId, type Situation } from "./cause.ts";
 import {
   SERVER_SETTINGS,
   type ServerSetting,
@@ -530,40 +523,6 @@ export function hasTrait(cause: CauseId, trait: CauseTrait): boolean {
   const { traits }: CauseText = CAUSE_TEXT[cause];
   return traits.includes(trait);
 }
-
-/** The words for circumstances that help a cause along. */
-export const CONTRIBUTING_TEXT = {
-  "control-encrypted": {
-    title: "the control connection is encrypted",
-    meaning:
-      "No NAT or firewall helper can read the negotiation, rewrite its address or open its port: a fixed forwarded passive range, EPSV, or CCC is needed.",
-  },
-  "helper-absent": {
-    title: "no helper rewrote the address",
-    meaning:
-      "The negotiation was readable and yet its address crossed a NAT unchanged: the FTP helper is off, or does not know this control port.",
-  },
-  "client-obeys-private-address": {
-    title: "the client obeys the private address",
-    meaning:
-      "Many clients connect to the control server's address instead when the advertised one is private; this one does not.",
-  },
-} as const satisfies Readonly<Record<ContributingCauseId, { title: string; meaning: string }>>;
-
-/** What each limit of a capture keeps us from saying. */
-export const LIMIT_TEXT = {
-  "snaplen-cut": "packets are cut short (snaplen): text of the control connection is missing",
-  "control-gap": "packets of the control connection are missing from the capture",
-  "data-gap": "packets of the data connection are missing from the capture",
-  midstream: "the capture begins in the middle of a session",
-  "one-sided": "only one direction was captured: a missing answer proves nothing",
-  "capture-filtered":
-    "the capture holds nothing but control connections: data connections may have been filtered out of it",
-  "capture-ends": "the capture ends too early to see how it ended",
-  duplicates: "packets were captured more than once",
-  "clock-step": "the capture's clock stepped back: durations are not reliable",
-  "truncated-file": "the file ends in the middle of a record",
-} as const satisfies Readonly<Record<LimitId, string>>;
 
 /** What each finding says. */
 export const FINDING_TEXT = {

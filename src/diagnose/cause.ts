@@ -81,27 +81,6 @@ export type Situation =
   /** The same, since CCC. */
   | "silent-after-ccc";
 
-/** Circumstances that help a cause along and never stand alone. */
-export const CONTRIBUTING_IDS = ["control-encrypted", "helper-absent", "client-obeys-private-address"] as const;
-
-export type ContributingCauseId = (typeof CONTRIBUTING_IDS)[number];
-
-/** Limits of the capture: each caps what may be claimed. */
-export const LIMIT_IDS = [
-  "snaplen-cut",
-  "control-gap",
-  "data-gap",
-  "midstream",
-  "one-sided",
-  "capture-filtered",
-  "capture-ends",
-  "duplicates",
-  "clock-step",
-  "truncated-file",
-] as const;
-
-export type LimitId = (typeof LIMIT_IDS)[number];
-
 /** What only several sessions together show, or attempts that are no sessions. */
 export const FINDING_IDS = [
   "passive-range",

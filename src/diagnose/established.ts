@@ -5,7 +5,6 @@ import type { ReplyEvent } from "../ftp/control-event.ts";
 import { REORDER_SECONDS } from "../tcp/early-packets.ts";
 import { ANSWER_SECONDS, isAnswerLost } from "./attempt.ts";
 import { controlBlindness, dataBlindness, neverArrived, oneSided, recordBlindness } from "./blind-spots.ts";
-import type { LimitId } from "./cause.ts";
 import type { ChannelContext } from "./context.ts";
 import { askedBeforeEnd, controlEnd, IDLE_SECONDS, isDeniedByDevice, saidGoodbye } from "./control-end.ts";
 import {
@@ -20,6 +19,7 @@ import {
 } from "./data-progress.ts";
 import { isCutShort, isCutUpload, isShort, isTruncated } from "./file-length.ts";
 import { fineBut, type Judgement, judged, unclear, wordsUnseen } from "./judgement.ts";
+import type { LimitId } from "./limits.ts";
 import { isForged } from "./packet-origin.ts";
 import { endsSession, isOwnReason, maySpeakOfConnection } from "./reply-text.ts";
 import { isGivenUp, isLeft, isSilent, mayGoOn, mayGoOnUnseen } from "./silence.ts";

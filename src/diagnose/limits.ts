@@ -2,10 +2,31 @@ import { isPositive } from "../correlate/data-channel.ts";
 import type { SessionFacts } from "../correlate/session-facts.ts";
 import { REORDER_SECONDS } from "../tcp/early-packets.ts";
 import { dataBlindness, losesWordsBetween } from "./blind-spots.ts";
-import type { CauseId, LimitId } from "./cause.ts";
+import type { CauseId } from "./cause.ts";
 import type { CaptureFacts, ChannelContext } from "./context.ts";
 import { progressOf } from "./data-progress.ts";
 import { oncePer } from "./once-per.ts";
+
+/** Limits of the capture, each of which caps what may be claimed: what it keeps us from saying. */
+export const LIMIT_TEXT = {
+  "snaplen-cut": "packets are cut short (snaplen): text of the control connection is missing",
+  "control-gap": "packets of the control connection are missing from the capture",
+  "data-gap": "packets of the data connection are missing from the capture",
+  midstream: "the capture begins in the middle of a session",
+  "one-sided": "only one direction was captured: a missing answer proves nothing",
+  "capture-filtered":
+    "the capture holds nothing but control connections: data connections may have been filtered out of it",
+  "capture-ends": "the capture ends too early to see how it ended",
+  duplicates: "packets were captured more than once",
+  "clock-step": "the capture's clock stepped back: durations are not reliable",
+  "truncated-file": "the file ends in the middle of a record",
+} as const;
+
+/** The id of a limit: API as those of the causes. */
+export type LimitId = keyof typeof LIMIT_TEXT;
+
+/** The ids of all limits. */
+export const LIMIT_IDS = Object.keys(LIMIT_TEXT) as readonly LimitId[];
 
 /** What the capture cannot show of a session as a whole. */
 export function sessionLimits(session: SessionFacts, capture: CaptureFacts): LimitId[] {

@@ -11,12 +11,13 @@ import {
   turnedAway,
 } from "./attempt.ts";
 import { controlBlindness, losesTail, losesWordsBetween, missesCommandBefore } from "./blind-spots.ts";
-import type { CauseId, LimitId } from "./cause.ts";
+import type { CauseId } from "./cause.ts";
 import type { ChannelContext } from "./context.ts";
 import { isInVainBefore, progressOf } from "./data-progress.ts";
 import { judgeEstablished } from "./established.ts";
 import { announcedSize } from "./file-length.ts";
 import { fineBut, type Judgement, judged, wordsUnseen } from "./judgement.ts";
+import type { LimitId } from "./limits.ts";
 import { oncePer } from "./once-per.ts";
 import { announcesOnly, cannotDial, confirmsAbort, isOwnReason } from "./reply-text.ts";
 

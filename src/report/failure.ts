@@ -1,5 +1,7 @@
 import type { Alternative, Confidence, Control, DataChannel, Evidence, PacketPlace, Session } from "../analysis.ts";
-import type { CauseId, ContributingCauseId, LimitId } from "../diagnose/cause.ts";
+import type { CauseId } from "../diagnose/cause.ts";
+import type { ContributingCauseId } from "../diagnose/contributing.ts";
+import type { LimitId } from "../diagnose/limits.ts";
 
 /**
  * One verdict that a reader wants explained: a data channel that failed or was refused for a cause, or a control connection

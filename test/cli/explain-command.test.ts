@@ -2,8 +2,10 @@ import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { describe, test } from "node:test";
 import { ANOMALY_TEXT } from "../../src/anomaly.ts";
-import { CAUSE_IDS, CONTRIBUTING_IDS, FINDING_IDS, LIMIT_IDS } from "../../src/diagnose/cause.ts";
+import { CAUSE_IDS, FINDING_IDS } from "../../src/diagnose/cause.ts";
 import { CAUSE_GROUPS, CAUSE_TEXT } from "../../src/diagnose/cause-text.ts";
+import { CONTRIBUTING_IDS } from "../../src/diagnose/contributing.ts";
+import { LIMIT_IDS } from "../../src/diagnose/limits.ts";
 import { runCli } from "./run-cli.ts";
 
 test("the groups hold every cause once, in the order of the ids", () => {

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import type { Control, DataChannel, Session } from "../../src/analysis.ts";
 import { analyzeCapture } from "../../src/analyze.ts";
-import type { CauseId, ContributingCauseId } from "../../src/diagnose/cause.ts";
+import type { CauseId } from "../../src/diagnose/cause.ts";
+import type { ContributingCauseId } from "../../src/diagnose/contributing.ts";
 import {
   CaptureBuilder,
   type CaptureOptions,

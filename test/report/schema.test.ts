@@ -2,7 +2,9 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { Ajv2020 } from "ajv/dist/2020.js";
-import { CAUSE_IDS, CONTRIBUTING_IDS, LIMIT_IDS } from "../../src/diagnose/cause.ts";
+import { CAUSE_IDS } from "../../src/diagnose/cause.ts";
+import { CONTRIBUTING_IDS } from "../../src/diagnose/contributing.ts";
+import { LIMIT_IDS } from "../../src/diagnose/limits.ts";
 import { render } from "./render.ts";
 import { SAMPLES } from "./sample-analysis.ts";
 

@@ -2,8 +2,8 @@ import { classifyAddress, formatEndpoint, isPrivateUse } from "../../address.ts"
 import type { Connection } from "../../tcp/connection.ts";
 import { isOvercome } from "../advertised-address.ts";
 import { attemptOf, attemptState, prohibition, prohibitionFact } from "../attempt.ts";
-import type { ContributingCauseId } from "../cause.ts";
 import type { ChannelContext, ChannelRule } from "../context.ts";
+import type { ContributingCauseId } from "../contributing.ts";
 import { attemptElsewhere, elsewhereFact } from "../elsewhere.ts";
 import { shareNetwork } from "../vantage.ts";
 import type { Alternative, Fact, Verdict } from "../verdict.ts";
