@@ -1,7 +1,8 @@
 import type { AddressClass, Endpoint } from "./address.ts";
 import type { Anomaly } from "./anomaly.ts";
-import type { CauseId, FindingId } from "./diagnose/cause.ts";
+import type { CauseId } from "./diagnose/cause.ts";
 import type { ContributingCauseId } from "./diagnose/contributing.ts";
+import type { FindingId } from "./diagnose/findings.ts";
 import type { LimitId } from "./diagnose/limits.ts";
 import type { Alternative, ChannelOutcome, Confidence } from "./diagnose/verdict.ts";
 import type { NegotiationVerb } from "./ftp/negotiation.ts";

@@ -21,11 +21,13 @@ import { PacketDecoder } from "./decode/decode-packet.ts";
 import { isReadableLinkType } from "./decode/link.ts";
 import { emptyPacketView, PacketKind } from "./decode/packet-view.ts";
 import { markTunnelPorts } from "./decode/tunnel.ts";
-import { createAcrossRules } from "./diagnose/across-rules.ts";
+import { scanFinding } from "./diagnose/across/scan.ts";
+import { floodFinding } from "./diagnose/across/syn-flood.ts";
 import type { CauseId } from "./diagnose/cause.ts";
 import { diagnose } from "./diagnose/diagnose.ts";
+import { createAcrossRules } from "./diagnose/findings.ts";
 import type { LimitId } from "./diagnose/limits.ts";
-import { findingRecord, floodFinding, scanFinding } from "./finding-record.ts";
+import { findingRecord } from "./finding-record.ts";
 import { CONTROL_SIGNATURE } from "./ftp/signature.ts";
 import { compareInstants, formatInstant, type Instant } from "./instant.ts";
 import { type CapturePrefilter, Prefilter } from "./prefilter/prefilter.ts";
@@ -201,8 +203,9 @@ class CaptureAnalyzer implements Analyzer {
   }
 
   #findings(): Finding[] {
-    const across = this.#across.flatMap((rule) => rule.findings().map(findingRecord));
-    return [...across, ...this.#ledger.scans.map(scanFinding), ...this.#ledger.floods.map(floodFinding)];
+    const across = this.#across.flatMap((rule) => rule.findings());
+    const { scans, floods } = this.#ledger;
+    return [...across, ...scans.map(scanFinding), ...floods.map(floodFinding)].map(findingRecord);
   }
 
   /** Processes packets in time order as long as no open capture that is next has run dry. */

@@ -1,8 +1,9 @@
 import { readFileSync } from "node:fs";
 import { ANOMALY_TEXT } from "../anomaly.ts";
-import { CAUSE_IDS, FINDING_IDS } from "../diagnose/cause.ts";
-import { CAUSE_GROUPS, CAUSE_TEXT, FINDING_TEXT } from "../diagnose/cause-text.ts";
+import { CAUSE_IDS } from "../diagnose/cause.ts";
+import { CAUSE_GROUPS, CAUSE_TEXT } from "../diagnose/cause-text.ts";
 import { CONTRIBUTING_IDS, CONTRIBUTING_TEXT } from "../diagnose/contributing.ts";
+import { FINDINGS } from "../diagnose/findings.ts";
 import { LIMIT_IDS, LIMIT_TEXT } from "../diagnose/limits.ts";
 import { wrapText } from "../report/text-layout.ts";
 import type { ExplainRequest } from "./args.ts";
@@ -38,10 +39,9 @@ const SHORT_TEXTS: ReadonlyMap<string, string> = new Map<string, string>([
         `A limit of the capture, not a cause: ${LIMIT_TEXT[id]}. It is named beside each verdict that it weakens.`,
       ] as const,
   ),
-  ...FINDING_IDS.map((id) => {
-    const { title, meaning } = FINDING_TEXT[id];
-    return [id, `A finding over several sessions: ${title}.\n\n${meaning}`] as const;
-  }),
+  ...FINDINGS.map(
+    ({ id, title, meaning }) => [id, `A finding over several sessions: ${title}.\n\n${meaning}`] as const,
+  ),
 ]);
 
 /** Every id that `ftptrace explain` knows, each once. */
@@ -69,7 +69,7 @@ function listOfIds(width: number): string {
     { title: "Limits of a capture", rows: LIMIT_IDS.map((id) => [id, LIMIT_TEXT[id]] as const) },
     {
       title: "Findings over several sessions",
-      rows: FINDING_IDS.map((id) => [id, FINDING_TEXT[id].title] as const),
+      rows: FINDINGS.map(({ id, title }) => [id, title] as const),
     },
     { title: "Oddities of the input (anomalies)", rows: Object.entries(ANOMALY_TEXT) },
   ];

@@ -1,4 +1,4 @@
-import { CAUSE_IDS, type CauseId, type FindingId, type Situation } from "./cause.ts";
+import { CAUSE_IDS, type CauseId, type Situation } from "./cause.ts";
 import {
   SERVER_SETTINGS,
   type ServerSetting,
@@ -523,49 +523,6 @@ export function hasTrait(cause: CauseId, trait: CauseTrait): boolean {
   const { traits }: CauseText = CAUSE_TEXT[cause];
   return traits.includes(trait);
 }
-
-/** What each finding says. */
-export const FINDING_TEXT = {
-  "passive-range": {
-    title: "only a part of a server's passive ports lets connections through",
-    meaning:
-      "Data connections to some of the server's passive ports work and to others they never do: the range that is open or forwarded is not the range that the server uses.",
-  },
-  "blocked-port": {
-    title: "one passive port never works while its neighbours do",
-    meaning:
-      "Connections to one port of the server's passive range fail again and again, those to other ports work: something on the path treats that port in a way of its own (5060 is SIP to many devices).",
-  },
-  "ports-exhausted": {
-    title: "a server runs out of passive ports again and again",
-    meaning: "The server's passive range is too small for what its clients do at once.",
-  },
-  "blind-helper": {
-    title: "encrypted sessions fail where cleartext ones work",
-    meaning:
-      "At one server the data connections of all encrypted sessions are blocked while those of cleartext sessions work: a firewall opens the ports by reading the control connection, and TLS hides it.",
-  },
-  "client-network": {
-    title: "all data connections of one client fail while other clients reach the same server",
-    meaning: "The cause is to be looked for on that client's side: its own firewall, NAT or network.",
-  },
-  "epsv-fallback": {
-    title: "EPSV does not work, and the PASV that follows does",
-    meaning: "Nothing fails in the end, but each session loses the time until the client tries PASV.",
-  },
-  "brute-force": {
-    title: "many refused logins from one client",
-    meaning: "One client opens session after session and is refused each time, or nearly: passwords are being guessed.",
-  },
-  scan: {
-    title: "one source tries the control ports of many hosts",
-    meaning: "Attempts on which nothing was said; they are counted here and are not reported as sessions.",
-  },
-  "syn-flood": {
-    title: "a control port gets SYNs whose senders are not seen again",
-    meaning: "Attempts on which nothing was said; they are counted here and are not reported as sessions.",
-  },
-} as const satisfies Readonly<Record<FindingId, { title: string; meaning: string }>>;
 
 /** How many products a remedy names when the greeting did not tell the server's software. */
 const PRODUCTS_NAMED = 5;

@@ -80,18 +80,3 @@ export type Situation =
   | "server-silent"
   /** The same, since CCC. */
   | "silent-after-ccc";
-
-/** What only several sessions together show, or attempts that are no sessions. */
-export const FINDING_IDS = [
-  "passive-range",
-  "blocked-port",
-  "ports-exhausted",
-  "blind-helper",
-  "client-network",
-  "epsv-fallback",
-  "brute-force",
-  "scan",
-  "syn-flood",
-] as const;
-
-export type FindingId = (typeof FINDING_IDS)[number];

@@ -1,6 +1,14 @@
 import type { SessionDiagnosis } from "../diagnose.ts";
 import type { AcrossFinding, Fact } from "../verdict.ts";
 
+/** A finding in words, whatever its numbers: what `explain` tells of it. */
+export interface FindingText {
+  /** API as the ids of the causes. */
+  readonly id: string;
+  readonly title: string;
+  readonly meaning: string;
+}
+
 /** Looks at all sessions as they settle, in bounded memory, and says at the end what they show together. Never revises a channel. */
 export interface AcrossRule {
   add(diagnosis: SessionDiagnosis): void;

@@ -2,7 +2,14 @@ import type { ChannelMode } from "../../ftp/negotiation.ts";
 import { cameAbout, modeOf } from "../attempt.ts";
 import type { SessionDiagnosis } from "../diagnose.ts";
 import type { AcrossFinding } from "../verdict.ts";
-import { type AcrossRule, keptAt, SessionTally } from "./across-rule.ts";
+import { type AcrossRule, type FindingText, keptAt, SessionTally } from "./across-rule.ts";
+
+export const BLIND_HELPER = {
+  id: "blind-helper",
+  title: "encrypted sessions fail where cleartext ones work",
+  meaning:
+    "At one server the data connections of all encrypted sessions are blocked while those of cleartext sessions work: a firewall opens the ports by reading the control connection, and TLS hides it.",
+} as const satisfies FindingText;
 
 /** Causes that a helper which reads the control connection would have prevented. */
 const HELPER_CAUSES: ReadonlySet<string> = new Set([

@@ -1,6 +1,12 @@
 import type { SessionDiagnosis } from "../diagnose.ts";
 import type { AcrossFinding } from "../verdict.ts";
-import { type AcrossRule, keptAt, SessionTally } from "./across-rule.ts";
+import { type AcrossRule, type FindingText, keptAt, SessionTally } from "./across-rule.ts";
+
+export const BRUTE_FORCE = {
+  id: "brute-force",
+  title: "many refused logins from one client",
+  meaning: "One client opens session after session and is refused each time, or nearly: passwords are being guessed.",
+} as const satisfies FindingText;
 
 /** So many sessions of one source that all end in a refused login are password guessing, not a user who forgot. */
 export const GUESSING_SESSIONS = 5;

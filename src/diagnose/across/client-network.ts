@@ -2,8 +2,14 @@ import { cameAbout } from "../attempt.ts";
 import type { CauseId } from "../cause.ts";
 import type { SessionDiagnosis } from "../diagnose.ts";
 import type { AcrossFinding } from "../verdict.ts";
-import { type AcrossRule, keptAt, SessionTally } from "./across-rule.ts";
+import { type AcrossRule, type FindingText, keptAt, SessionTally } from "./across-rule.ts";
 import type { PassiveRange } from "./passive-range.ts";
+
+export const CLIENT_NETWORK = {
+  id: "client-network",
+  title: "all data connections of one client fail while other clients reach the same server",
+  meaning: "The cause is to be looked for on that client's side: its own firewall, NAT or network.",
+} as const satisfies FindingText;
 
 /** A client network is spoken of when so many of its channels failed, none worked, and so many other clients' worked. */
 export const FAILED_CHANNELS = 3;

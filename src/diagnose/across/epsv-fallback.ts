@@ -2,7 +2,13 @@ import { cameAbout } from "../attempt.ts";
 import type { ChannelDiagnosis, SessionDiagnosis } from "../diagnose.ts";
 import type { AcrossFinding } from "../verdict.ts";
 import { secondsText } from "../wording.ts";
-import { type AcrossRule, keptAt, SessionTally } from "./across-rule.ts";
+import { type AcrossRule, type FindingText, keptAt, SessionTally } from "./across-rule.ts";
+
+export const EPSV_FALLBACK = {
+  id: "epsv-fallback",
+  title: "EPSV does not work, and the PASV that follows does",
+  meaning: "Nothing fails in the end, but each session loses the time until the client tries PASV.",
+} as const satisfies FindingText;
 
 /** Told once it happened in so many sessions, or cost so much (seconds): the channel itself says that EPSV was refused. */
 export const FALLBACK_SESSIONS = 2;

@@ -1,7 +1,21 @@
 import { cameAbout } from "../attempt.ts";
 import type { ChannelDiagnosis, SessionDiagnosis } from "../diagnose.ts";
 import type { AcrossFinding } from "../verdict.ts";
-import { type AcrossRule, keptAt, SessionTally } from "./across-rule.ts";
+import { type AcrossRule, type FindingText, keptAt, SessionTally } from "./across-rule.ts";
+
+export const PASSIVE_RANGE = {
+  id: "passive-range",
+  title: "only a part of a server's passive ports lets connections through",
+  meaning:
+    "Data connections to some of the server's passive ports work and to others they never do: the range that is open or forwarded is not the range that the server uses.",
+} as const satisfies FindingText;
+
+export const BLOCKED_PORT = {
+  id: "blocked-port",
+  title: "one passive port never works while its neighbours do",
+  meaning:
+    "Connections to one port of the server's passive range fail again and again, those to other ports work: something on the path treats that port in a way of its own (5060 is SIP to many devices).",
+} as const satisfies FindingText;
 
 /** Causes that say "this port does not let connections through". */
 const CLOSED: ReadonlySet<string> = new Set(["data-port-filtered", "data-port-rejected", "icmp-prohibited"]);

@@ -1,6 +1,12 @@
 import type { SessionDiagnosis } from "../diagnose.ts";
 import type { AcrossFinding } from "../verdict.ts";
-import { type AcrossRule, keptAt, MAX_KEPT_KEYS, SessionTally } from "./across-rule.ts";
+import { type AcrossRule, type FindingText, keptAt, MAX_KEPT_KEYS, SessionTally } from "./across-rule.ts";
+
+export const PORTS_EXHAUSTED = {
+  id: "ports-exhausted",
+  title: "a server runs out of passive ports again and again",
+  meaning: "The server's passive range is too small for what its clients do at once.",
+} as const satisfies FindingText;
 
 /** Once, a server may have been unlucky; the channel says so by itself. */
 export const EXHAUSTED_CHANNELS = 2;
