@@ -1,6 +1,6 @@
 import type { AddressClass, Endpoint } from "./address.ts";
 import type { Anomaly } from "./anomaly.ts";
-import type { CauseId } from "./diagnose/cause.ts";
+import type { CauseId } from "./diagnose/causes.ts";
 import type { ContributingCauseId } from "./diagnose/contributing.ts";
 import type { FindingId } from "./diagnose/findings.ts";
 import type { LimitId } from "./diagnose/limits.ts";

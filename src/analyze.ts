@@ -23,7 +23,7 @@ import { emptyPacketView, PacketKind } from "./decode/packet-view.ts";
 import { markTunnelPorts } from "./decode/tunnel.ts";
 import { scanFinding } from "./diagnose/across/scan.ts";
 import { floodFinding } from "./diagnose/across/syn-flood.ts";
-import type { CauseId } from "./diagnose/cause.ts";
+import type { CauseId } from "./diagnose/causes.ts";
 import { diagnose } from "./diagnose/diagnose.ts";
 import { createAcrossRules } from "./diagnose/findings.ts";
 import type { LimitId } from "./diagnose/limits.ts";

@@ -11,7 +11,7 @@ export {
 } from "./analyze.ts";
 export { CaptureFormatError } from "./capture/capture-format-error.ts";
 export type { Conversation, ConversationEvent, Party } from "./conversation.ts";
-export { CAUSE_IDS, type CauseId } from "./diagnose/cause.ts";
+export { CAUSE_IDS, type CauseId } from "./diagnose/causes.ts";
 export { CONTRIBUTING_IDS, type ContributingCauseId } from "./diagnose/contributing.ts";
 export { FINDING_IDS, type FindingId } from "./diagnose/findings.ts";
 export { LIMIT_IDS, type LimitId } from "./diagnose/limits.ts";

@@ -4,8 +4,9 @@ import { captureIndexOf, type PacketReference, packetNumberOf } from "./capture/
 import type { ChannelFacts } from "./correlate/data-channel.ts";
 import type { SessionFacts } from "./correlate/session-facts.ts";
 import { communityId } from "./correlate/session-id.ts";
-import { remedyFor } from "./diagnose/cause-text.ts";
+import { CAUSE_TEXT } from "./diagnose/causes.ts";
 import type { ChannelDiagnosis, SessionDiagnosis } from "./diagnose/diagnose.ts";
+import { remedyFor } from "./diagnose/remedy.ts";
 import type { Fact } from "./diagnose/verdict.ts";
 import { compareInstants, formatInstant, instantOf } from "./instant.ts";
 import type { HalfConnection } from "./tcp/half-connection.ts";
@@ -38,7 +39,7 @@ function controlRecord({ facts, outcome, verdict, limits }: SessionDiagnosis, so
     confidence: verdict?.confidence ?? null,
     alternatives: verdict?.alternatives ?? [],
     evidence: evidence(verdict?.facts ?? []),
-    remedy: verdict ? remedyFor(verdict.cause, software, verdict.situation) : [],
+    remedy: verdict ? remedyFor(CAUSE_TEXT[verdict.cause], software, verdict.situation) : [],
     start: formatInstant({ seconds: control.firstSeconds, nanoseconds: control.firstNanoseconds }),
     end: formatInstant({ seconds: control.lastSeconds, nanoseconds: control.lastNanoseconds }),
     communityId: communityId(control),
@@ -72,7 +73,7 @@ function channelRecord(
     alternatives: verdict?.alternatives ?? [],
     evidence: evidence(verdict?.facts ?? []),
     limits,
-    remedy: verdict ? remedyFor(verdict.cause, software, verdict.situation) : [],
+    remedy: verdict ? remedyFor(CAUSE_TEXT[verdict.cause], software, verdict.situation) : [],
   };
 }
 

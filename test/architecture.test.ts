@@ -4,10 +4,8 @@ import { basename, dirname, join, relative } from "node:path";
 import { test } from "node:test";
 import { LOOK_ALIKES } from "../fixtures/lab/look-alikes.ts";
 import { VERSION } from "../src/analyze.ts";
-import { CAUSE_IDS } from "../src/diagnose/cause.ts";
-import { CAUSE_TEXT } from "../src/diagnose/cause-text.ts";
+import { CAUSE_IDS, CAUSE_TEXT, CHANNEL_RULES, SESSION_RULES } from "../src/diagnose/causes.ts";
 import { CONTRIBUTING_IDS, CONTRIBUTING_TEXT } from "../src/diagnose/contributing.ts";
-import { CHANNEL_RULES, SESSION_RULES } from "../src/diagnose/rules.ts";
 
 /** Guards the shape of the source that ARCHITECTURE.md describes. */
 
@@ -137,6 +135,7 @@ test("every exported function, class and type says what it is", () => {
 test("each cause has its file, each file its cause, and each is asked", () => {
   const files = readdirSync("src/diagnose/causes").map((name) => basename(name, ".ts"));
   assert.deepEqual(files.sort(), [...CAUSE_IDS].sort());
+  for (const id of CAUSE_IDS) assert.ok(textOf(`diagnose/causes/${id}.ts`).includes(`\n  id: "${id}",\n`), id);
   const asked = new Set([...CHANNEL_RULES, ...SESSION_RULES].map(({ cause }) => cause));
   assert.deepEqual(
     CAUSE_IDS.filter((id) => !asked.has(id)),

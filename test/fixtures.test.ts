@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { describe, it } from "node:test";
-import { CAUSE_IDS } from "../src/diagnose/cause.ts";
+import { CAUSE_IDS } from "../src/diagnose/causes.ts";
 import { analyzeCapture, type DataChannel, type Session } from "../src/index.ts";
 
 /**

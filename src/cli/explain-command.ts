@@ -1,7 +1,6 @@
 import { readFileSync } from "node:fs";
 import { ANOMALY_TEXT } from "../anomaly.ts";
-import { CAUSE_IDS } from "../diagnose/cause.ts";
-import { CAUSE_GROUPS, CAUSE_TEXT } from "../diagnose/cause-text.ts";
+import { CAUSE_GROUPS, CAUSE_IDS, CAUSE_TEXT } from "../diagnose/causes.ts";
 import { CONTRIBUTING_IDS, CONTRIBUTING_TEXT } from "../diagnose/contributing.ts";
 import { FINDINGS } from "../diagnose/findings.ts";
 import { LIMIT_IDS, LIMIT_TEXT } from "../diagnose/limits.ts";

@@ -1,82 +1,35 @@
-/** The causes: ids are API; they appear in reports, in `explain` and in SIEM rules. */
-export const CAUSE_IDS = [
-  // negotiation
-  "pasv-private-address",
-  "pasv-unusable-address",
-  "pasv-wrong-address",
-  "port-private-address",
-  "port-refused",
-  "epsv-refused",
-  "pasv-refused",
-  "passive-ports-exhausted",
-  "negotiation-blocked",
-  "negotiation-dropped-by-helper",
-  "data-not-negotiated",
-  // connecting
-  "data-port-filtered",
-  "data-port-rejected",
-  "icmp-prohibited",
-  "active-inbound-blocked",
-  "active-inbound-rejected",
-  "syn-not-seen",
-  "data-peer-mismatch",
-  "data-port-translated",
-  // data TLS
-  "data-protection-required",
-  "tls-session-reuse-required",
-  "data-tls-handshake-failed",
-  // transfer
-  "data-connection-reset",
-  "data-stalled",
-  "mtu-blackhole",
-  "transfer-truncated",
-  // control connection
-  "control-port-filtered",
-  "control-port-rejected",
-  "control-icmp-prohibited",
-  "auth-tls-blocked",
-  "auth-tls-refused",
-  "login-failed",
-  "control-connection-lost",
-  "control-idle-timeout",
-  "server-busy",
+import type { Remedies } from "./remedy.ts";
+
+/** The parts of a session that go wrong. */
+export const GROUP_TITLES = [
+  "Negotiation",
+  "Connecting",
+  "TLS on the data connection",
+  "Transfer",
+  "Control connection",
 ] as const;
 
-export type CauseId = (typeof CAUSE_IDS)[number];
+/** One of them. */
+export type CauseGroup = (typeof GROUP_TITLES)[number];
 
-/** What a failure is like where the usual remedy of its cause would not fit; `CAUSE_TEXT` has other words for it. */
-export type Situation =
-  /** The device that refuses stands nearer to the client than to the server. */
-  | "client-side"
-  /** The client has sent EPSV ALL, and the server agreed. */
-  | "after-epsv-all"
-  /** The control connection is one of IPv6, which PASV and PORT cannot name. */
-  | "over-ipv6"
-  /** PASV is refused as well as EPSV. */
-  | "passive-refused"
-  /** The control connection is in the clear. */
-  | "cleartext-control"
-  /** The SYN arrives, and the SYN-ACK does not. */
-  | "answer-lost"
-  /** The receiver keeps its window closed. */
-  | "window-closed"
-  /** Captured at the end that had to dial. */
-  | "at-dialler"
-  /** Another point of the network shows the SYN that is missing here. */
-  | "seen-elsewhere"
-  /** PORT or EPRT names neither end of the control connection: another server, it may be (FXP). */
-  | "third-host"
-  /** The client told another server to dial what this one granted (FXP). */
-  | "handed-on"
-  /** What was dialled is another host than the one that the control connection ends at. */
-  | "other-server"
-  /** The host itself resets. */
-  | "own-reset"
-  /** Packets go in a circle between routers. */
-  | "routing-loop"
-  /** The server closes instead of answering. */
-  | "server-closes"
-  /** The server's host acknowledges, and its FTP says nothing. */
-  | "server-silent"
-  /** The same, since CCC. */
-  | "silent-after-ccc";
+/** What reports make of a cause besides its words. */
+export type CauseTrait =
+  /** It is itself a refusal in packets: a negative reply, a reset or an ICMP error in answer to what was asked. Silence is none, whoever caused it. */
+  | "refusal"
+  /** It blames a device between client and server, and nothing else. */
+  | "device";
+
+/**
+ * A cause in words. It stands in its file in `causes/` before its rule, or its rules; the reports, `explain` and the pages under docs/causes/
+ * all take their words from there.
+ */
+export interface Cause extends Remedies {
+  /** API: it appears in reports, in `explain` and in SIEM rules. */
+  readonly id: string;
+  readonly group: CauseGroup;
+  readonly traits: readonly CauseTrait[];
+  /** A few words that complete "PASV failed: …"; no full stop. */
+  readonly title: string;
+  /** One sentence: what happens in the network. */
+  readonly meaning: string;
+}

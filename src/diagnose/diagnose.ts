@@ -4,13 +4,13 @@ import type { CommandEvent } from "../ftp/control-event.ts";
 import { cameAbout } from "./attempt.ts";
 import { isInHandshake } from "./auth.ts";
 import { controlBlindness } from "./blind-spots.ts";
-import type { CauseId } from "./cause.ts";
+import type { CauseId } from "./causes.ts";
+import { CHANNEL_RULES, SESSION_RULES } from "./causes.ts";
 import type { CaptureFacts, ChannelContext } from "./context.ts";
 import { progressOf } from "./data-progress.ts";
 import type { LimitId } from "./limits.ts";
 import { channelLimits, sessionLimits } from "./limits.ts";
 import { judge } from "./outcome.ts";
-import { CHANNEL_RULES, SESSION_RULES } from "./rules.ts";
 import { unfilledHole, vainWait } from "./vain-wait.ts";
 import type { ChannelOutcome, Confidence, Verdict } from "./verdict.ts";
 

@@ -1,6 +1,6 @@
 import type { SessionFacts } from "../correlate/session-facts.ts";
 import { losesTail } from "./blind-spots.ts";
-import type { CauseId } from "./cause.ts";
+import type { CauseId } from "./causes.ts";
 import type { LimitId } from "./limits.ts";
 import type { ChannelOutcome } from "./verdict.ts";
 

@@ -2,7 +2,7 @@ import { isPositive } from "../correlate/data-channel.ts";
 import type { SessionFacts } from "../correlate/session-facts.ts";
 import { REORDER_SECONDS } from "../tcp/early-packets.ts";
 import { dataBlindness, losesWordsBetween } from "./blind-spots.ts";
-import type { CauseId } from "./cause.ts";
+import type { CauseId } from "./causes.ts";
 import type { CaptureFacts, ChannelContext } from "./context.ts";
 import { progressOf } from "./data-progress.ts";
 import { oncePer } from "./once-per.ts";

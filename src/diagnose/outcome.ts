@@ -11,7 +11,7 @@ import {
   turnedAway,
 } from "./attempt.ts";
 import { controlBlindness, losesTail, losesWordsBetween, missesCommandBefore } from "./blind-spots.ts";
-import type { CauseId } from "./cause.ts";
+import type { CauseId } from "./causes.ts";
 import type { ChannelContext } from "./context.ts";
 import { isInVainBefore, progressOf } from "./data-progress.ts";
 import { judgeEstablished } from "./established.ts";

@@ -1,7 +1,8 @@
 import type { PacketReference } from "../capture/frame.ts";
-import type { CauseId, Situation } from "./cause.ts";
+import type { CauseId } from "./causes.ts";
 import type { ContributingCauseId } from "./contributing.ts";
 import type { FindingId } from "./findings.ts";
+import type { Situation } from "./remedy.ts";
 
 /** What became of a data channel, as its two FTP ends lived it. */
 export type ChannelOutcome = "ok" | "failed" | "refused" | "aborted" | "not-attempted" | "undetermined";

@@ -1,7 +1,7 @@
 import { formatEndpoint } from "../address.ts";
 import type { AnalysisSummary, DataChannel, Evidence, Session } from "../analysis.ts";
 import { type PacketReference, packetReference } from "../capture/frame.ts";
-import { CAUSE_TEXT } from "../diagnose/cause-text.ts";
+import { CAUSE_TEXT } from "../diagnose/causes.ts";
 import { describeNegotiation, describeTransfer } from "../report/phrases.ts";
 import { safeText } from "../report/safe-text.ts";
 import { insertInOrder, latestIndex, type Since } from "./in-time-order.ts";

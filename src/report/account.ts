@@ -1,6 +1,6 @@
 import { formatEndpoint } from "../address.ts";
 import type { AnalysisSummary, CaptureSummary, Evidence, Finding } from "../analysis.ts";
-import { CAUSE_TEXT } from "../diagnose/cause-text.ts";
+import { CAUSE_TEXT } from "../diagnose/causes.ts";
 import { CONTRIBUTING_TEXT } from "../diagnose/contributing.ts";
 import { LIMIT_TEXT } from "../diagnose/limits.ts";
 import { type Failure, packetsOf } from "./failure.ts";

@@ -1,6 +1,6 @@
 import type { AnalysisSummary, CaptureSummary, Confidence, Control, DataChannel, Session } from "../analysis.ts";
 import type { Anomaly } from "../anomaly.ts";
-import type { CauseId } from "../diagnose/cause.ts";
+import type { CauseId } from "../diagnose/causes.ts";
 import { captureFile } from "./capture-name.ts";
 import {
   addressesOf,

@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
 import { type Endpoint, formatAddress, parseAddress } from "../address.ts";
 import type { AnalysisSummary, CaptureSummary, Control, DataChannel, Evidence, Finding, Session } from "../analysis.ts";
-import type { CauseId } from "../diagnose/cause.ts";
-import { CAUSE_TEXT, hasTrait } from "../diagnose/cause-text.ts";
+import type { CauseId } from "../diagnose/causes.ts";
+import { CAUSE_TEXT, hasTrait } from "../diagnose/causes.ts";
 import type { LimitId } from "../diagnose/limits.ts";
 import { transferKind } from "../ftp/command.ts";
 import { captureFile } from "./capture-name.ts";

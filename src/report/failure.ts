@@ -1,5 +1,5 @@
 import type { Alternative, Confidence, Control, DataChannel, Evidence, PacketPlace, Session } from "../analysis.ts";
-import type { CauseId } from "../diagnose/cause.ts";
+import type { CauseId } from "../diagnose/causes.ts";
 import type { ContributingCauseId } from "../diagnose/contributing.ts";
 import type { LimitId } from "../diagnose/limits.ts";
 

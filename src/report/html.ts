@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { formatEndpoint } from "../address.ts";
 import type { AnalysisSummary, CaptureSummary, Finding, Session } from "../analysis.ts";
-import { CAUSE_TEXT, hasTrait } from "../diagnose/cause-text.ts";
+import { CAUSE_TEXT, hasTrait } from "../diagnose/causes.ts";
 import {
   anomalyLines,
   circumstancesOf,

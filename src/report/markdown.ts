@@ -1,5 +1,5 @@
 import type { AnalysisSummary, CaptureSummary, Finding } from "../analysis.ts";
-import { CAUSE_TEXT } from "../diagnose/cause-text.ts";
+import { CAUSE_TEXT } from "../diagnose/causes.ts";
 import {
   anomalyLines,
   causeCounts,

@@ -1,5 +1,5 @@
 import type { AnalysisSummary, Confidence, DataChannel, Session } from "../analysis.ts";
-import { CAUSE_TEXT } from "../diagnose/cause-text.ts";
+import { CAUSE_TEXT } from "../diagnose/causes.ts";
 import { type TransferKind, transferKind } from "../ftp/command.ts";
 import {
   addressesOf,

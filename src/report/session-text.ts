@@ -1,6 +1,6 @@
 import { formatEndpoint } from "../address.ts";
 import type { Session } from "../analysis.ts";
-import { CAUSE_TEXT } from "../diagnose/cause-text.ts";
+import { CAUSE_TEXT } from "../diagnose/causes.ts";
 import { evidenceNumbers } from "./account.ts";
 import { type Failure, failuresOf } from "./failure.ts";
 import type { FormatOptions, ReportWriter } from "./format.ts";

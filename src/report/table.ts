@@ -1,6 +1,6 @@
 import { formatEndpoint } from "../address.ts";
 import type { AnalysisSummary, CaptureSummary, DataChannel, Finding, Session } from "../analysis.ts";
-import { CAUSE_TEXT } from "../diagnose/cause-text.ts";
+import { CAUSE_TEXT } from "../diagnose/causes.ts";
 import {
   anomalyLines,
   causeCounts,

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { Control, DataChannel, Session } from "../../src/analysis.ts";
 import { analyzeCapture } from "../../src/analyze.ts";
-import type { CauseId } from "../../src/diagnose/cause.ts";
+import type { CauseId } from "../../src/diagnose/causes.ts";
 import type { ContributingCauseId } from "../../src/diagnose/contributing.ts";
 import {
   CaptureBuilder,

@@ -12,8 +12,8 @@ import type {
   Transfer,
 } from "../../src/analysis.ts";
 import type { Conversation } from "../../src/conversation.ts";
-import type { CauseId } from "../../src/diagnose/cause.ts";
-import { remedyFor } from "../../src/diagnose/cause-text.ts";
+import { CAUSE_TEXT, type CauseId } from "../../src/diagnose/causes.ts";
+import { remedyFor } from "../../src/diagnose/remedy.ts";
 
 /** Reports written by hand for the formats' tests: what the engine would say of captures that every reader can picture. */
 
@@ -125,7 +125,7 @@ export const privateAddressSession: Session = {
         { capture: 0, packet: 25, says: "SYN to 10.0.1.121:3846, sent 5 times over 7.2 s, never answered" },
         { capture: 0, packet: 40, says: "the client gives up: QUIT" },
       ],
-      remedy: remedyFor("pasv-private-address", "vsftpd 3.0.3"),
+      remedy: remedyFor(CAUSE_TEXT["pasv-private-address"], "vsftpd 3.0.3"),
     }),
   ],
 };
@@ -172,7 +172,7 @@ export function filteredSessions(count: number): Session[] {
           },
         ],
         limits: ["one-sided"],
-        remedy: remedyFor("data-port-filtered", null),
+        remedy: remedyFor(CAUSE_TEXT["data-port-filtered"], null),
       }),
     ],
   }));
@@ -193,7 +193,7 @@ export const healthySession: Session = {
       outcome: "refused",
       cause: "epsv-refused",
       evidence: [{ capture: 0, packet: 10, says: "500 'EPSV' not understood" }],
-      remedy: remedyFor("epsv-refused", "ProFTPD 1.3.8"),
+      remedy: remedyFor(CAUSE_TEXT["epsv-refused"], "ProFTPD 1.3.8"),
     }),
     channel({
       ordinal: 2,
@@ -251,7 +251,7 @@ export const ipv6Session: Session = {
           says: "ICMPv6 1/1 (administratively prohibited) from 2001:db8:85a3:8d3::1 quotes the SYN of packet 25",
         },
       ],
-      remedy: remedyFor("active-inbound-rejected", "Pure-FTPd"),
+      remedy: remedyFor(CAUSE_TEXT["active-inbound-rejected"], "Pure-FTPd"),
     }),
     channel({
       ordinal: 2,
@@ -287,7 +287,7 @@ export const hostileSession: Session = {
     evidence: [{ capture: 0, packet: 12, says: `reply "530 ${HOSTILE_TEXTS[0]} ${HOSTILE_TEXTS[1]}"` }],
     serverSoftware: HOSTILE_TEXTS[3],
     user: HOSTILE_TEXTS[2],
-    remedy: remedyFor("login-failed", null),
+    remedy: remedyFor(CAUSE_TEXT["login-failed"], null),
   }),
   dataChannels: HOSTILE_TEXTS.map((path, i) =>
     channel({

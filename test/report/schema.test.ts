@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { Ajv2020 } from "ajv/dist/2020.js";
-import { CAUSE_IDS } from "../../src/diagnose/cause.ts";
+import { CAUSE_IDS } from "../../src/diagnose/causes.ts";
 import { CONTRIBUTING_IDS } from "../../src/diagnose/contributing.ts";
 import { LIMIT_IDS } from "../../src/diagnose/limits.ts";
 import { render } from "./render.ts";

@@ -5,7 +5,7 @@
  */
 import type { Analysis, DataChannel, Session } from "../../src/analysis.ts";
 import { analyzeCapture } from "../../src/analyze.ts";
-import type { CauseId } from "../../src/diagnose/cause.ts";
+import type { CauseId } from "../../src/diagnose/causes.ts";
 import {
   controlOnly,
   flowBetween,

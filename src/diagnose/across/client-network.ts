@@ -1,5 +1,5 @@
 import { cameAbout } from "../attempt.ts";
-import type { CauseId } from "../cause.ts";
+import type { CauseId } from "../causes.ts";
 import type { SessionDiagnosis } from "../diagnose.ts";
 import type { AcrossFinding } from "../verdict.ts";
 import { type AcrossRule, type FindingText, keptAt, SessionTally } from "./across-rule.ts";

@@ -1,8 +1,27 @@
 import { attemptOf, cameAbout, isUnheard, REPEATED_SYNS, unheardFacts } from "../attempt.ts";
+import type { Cause } from "../cause.ts";
 import type { ChannelRule } from "../context.ts";
 import { elsewhereFact, sameAttemptElsewhere } from "../elsewhere.ts";
+import { ANSWER_LOST, THIRD_HOST, THIRD_HOST_OWN, USE_PASSIVE } from "../remedy.ts";
 import { NAMED_BY_PORT, thirdHostOf } from "../third-host.ts";
 import { endpointText, replyText } from "../wording.ts";
+
+export const cause = {
+  id: "active-inbound-blocked",
+  group: "Connecting",
+  traits: [],
+  title: "the server's SYN to the client is never answered",
+  meaning:
+    "In active mode the server connects to the client, and a firewall or NAT device on the client's side drops its SYN.",
+  remedy: [
+    USE_PASSIVE,
+    "If active mode is needed: allow connections from the server to the client's port range (the source port need not be 20), or use a helper that reads the control connection.",
+  ],
+  situations: {
+    "third-host": { remedy: [THIRD_HOST, THIRD_HOST_OWN] },
+    "answer-lost": { remedy: [ANSWER_LOST] },
+  },
+} as const satisfies Cause;
 
 /** Active: the server's SYN (from port 20 or any other) goes unanswered. */
 export const rule: ChannelRule = (context) => {

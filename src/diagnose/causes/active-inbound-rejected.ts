@@ -1,9 +1,22 @@
 import { attemptOf, attemptState, cameTooLate, prohibition, prohibitionFact } from "../attempt.ts";
+import type { Cause } from "../cause.ts";
 import type { ChannelRule } from "../context.ts";
 import { resetOrigin } from "../packet-origin.ts";
+import { THIRD_HOST, THIRD_HOST_OWN, USE_PASSIVE } from "../remedy.ts";
 import { NAMED_BY_PORT, thirdHostOf } from "../third-host.ts";
 import type { Fact } from "../verdict.ts";
 import { endpointText } from "../wording.ts";
+
+export const cause = {
+  id: "active-inbound-rejected",
+  group: "Connecting",
+  traits: ["refusal"],
+  title: "the server's SYN to the client is refused",
+  meaning:
+    "In active mode the server connects to the client, and the client or a firewall before it answers with a reset or an ICMP error.",
+  remedy: [USE_PASSIVE, "If active mode is needed: allow the server's connections on the client's firewall."],
+  situations: { "third-host": { remedy: [THIRD_HOST, THIRD_HOST_OWN] } },
+} as const satisfies Cause;
 
 /** Active: the server's SYN is answered by a RST or an ICMP error. */
 export const rule: ChannelRule = (context) => {

@@ -2,12 +2,26 @@ import type { SessionFacts } from "../../correlate/session-facts.ts";
 import type { CommandEvent, ReplyEvent } from "../../ftp/control-event.ts";
 import { silenceAfterAuth } from "../auth.ts";
 import { controlBlindness } from "../blind-spots.ts";
+import type { Cause } from "../cause.ts";
 import type { SessionRule } from "../context.ts";
 import { controlEnd } from "../control-end.ts";
 import { forgerOf, resetOrigin } from "../packet-origin.ts";
 import { quotesMasked } from "../reply-text.ts";
 import type { Fact, Verdict } from "../verdict.ts";
 import { replyText } from "../wording.ts";
+
+export const cause = {
+  id: "auth-tls-blocked",
+  group: "Control connection",
+  traits: ["device"],
+  title: "something on the path ends the session at AUTH TLS",
+  meaning:
+    "The control connection dies or is answered by a third party as soon as TLS is asked for: an inspecting firewall does not let it become unreadable.",
+  remedy: [
+    "Switch strict FTP inspection off for this server on the firewall (Cisco ASA: inspect ftp without strict), or exempt it.",
+    "Or use implicit TLS on port 990, with a fixed passive range.",
+  ],
+} as const satisfies Cause;
 
 /**
  * The control connection dies at AUTH TLS or at the ClientHello: a reset, silence, or repetition without acknowledgment. A server

@@ -1,6 +1,18 @@
 import { controlBlindness } from "../blind-spots.ts";
+import type { Cause } from "../cause.ts";
 import type { SessionRule } from "../context.ts";
 import { replyText } from "../wording.ts";
+
+export const cause = {
+  id: "auth-tls-refused",
+  group: "Control connection",
+  traits: ["refusal"],
+  title: "the server refuses AUTH TLS",
+  meaning: "The server itself answers AUTH negatively: it has no TLS, no certificate, or does not allow it here.",
+  remedy: [
+    "Set up TLS on the server (certificate and key), or use the mode it offers: plain FTP, or implicit TLS on port 990.",
+  ],
+} as const satisfies Cause;
 
 /** The server itself turns AUTH down, and the client leaves over it. A client that goes on in cleartext has not failed. */
 export const rule: SessionRule = ({ session }) => {

@@ -3,6 +3,7 @@ import type { CommandEvent } from "../../ftp/control-event.ts";
 import { answerLostFact, isAnswerLost, REPEATED_SYNS } from "../attempt.ts";
 import { isInHandshake } from "../auth.ts";
 import { losesTail } from "../blind-spots.ts";
+import type { Cause } from "../cause.ts";
 import type { SessionRule } from "../context.ts";
 import { askedBeforeEnd, controlEnd } from "../control-end.ts";
 import { SMALL_SEGMENT } from "../data-progress.ts";
@@ -10,6 +11,34 @@ import { forgerOf, resetOrigin } from "../packet-origin.ts";
 import { isWhole, unfilledHole, vainWait } from "../vain-wait.ts";
 import type { Verdict } from "../verdict.ts";
 import { millisecondsText, replyText, secondsText } from "../wording.ts";
+
+export const cause = {
+  id: "control-connection-lost",
+  group: "Control connection",
+  traits: [],
+  title: "the control connection is lost",
+  meaning:
+    "The control connection is reset, closed by the server instead of an answer, or falls silent in the middle of the session, and nothing in the capture says why.",
+  remedy: ["Capture at the other end as well: whether its packets left there decides between host and path."],
+  situations: {
+    "server-closes": {
+      remedy: [
+        "The server closes by itself instead of answering: read its log of that moment (a process that crashed, a limit, a ban).",
+      ],
+    },
+    "server-silent": {
+      remedy: [
+        "The server's host is there and its FTP service says nothing: read the server's log of that moment, first for name lookups that wait (ProFTPD: UseReverseDNS off, Pure-FTPd: -H).",
+        "Look whether a load balancer or a firewall accepts connections in the server's name and has none to hand them to.",
+      ],
+    },
+    "silent-after-ccc": {
+      remedy: [
+        "After CCC both ends have to leave TLS in the same way, and these two do not: do without CCC (lftp: ftp:ssl-use-ccc no), or let the other end shut TLS down (curl: --ftp-ssl-ccc-mode).",
+      ],
+    },
+  },
+} as const satisfies Cause;
 
 /**
  * The control connection dies (reset, or repetition without acknowledgment) in mid-dialogue, or is closed before the server has said a word, and

@@ -1,6 +1,16 @@
 import { attemptState, prohibition, prohibitionFact } from "../attempt.ts";
+import type { Cause } from "../cause.ts";
 import type { SessionRule } from "../context.ts";
 import { endpointText, synText } from "../wording.ts";
+
+export const cause = {
+  id: "control-icmp-prohibited",
+  group: "Control connection",
+  traits: ["refusal"],
+  title: "a router answers the control connection's SYN with ICMP unreachable",
+  meaning: "An ICMP error quotes the control connection's SYN: a router or host on the path refuses to carry it.",
+  remedy: ["Correct the access list or route on the router that sent the ICMP message."],
+} as const satisfies Cause;
 
 /** An ICMP error quotes the SYN to the control port. */
 export const rule: SessionRule = ({ session }) => {

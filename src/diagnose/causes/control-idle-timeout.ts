@@ -1,5 +1,6 @@
 import type { SessionFacts } from "../../correlate/session-facts.ts";
 import { losesTail } from "../blind-spots.ts";
+import type { Cause } from "../cause.ts";
 import type { ChannelRule, SessionRule } from "../context.ts";
 import {
   type ControlEnd,
@@ -16,6 +17,19 @@ import { type DataProgress, progressOf } from "../data-progress.ts";
 import { isForged, resetOrigin } from "../packet-origin.ts";
 import type { Confidence, Fact } from "../verdict.ts";
 import { secondsText, timesText } from "../wording.ts";
+
+export const cause = {
+  id: "control-idle-timeout",
+  group: "Control connection",
+  traits: ["device"],
+  title: "a NAT device or firewall forgets the idle control connection",
+  meaning:
+    "The control connection was idle during a long transfer or pause, and its next segment got no answer or a reset although the data arrived.",
+  remedy: [
+    "Let the client send TCP keep-alives or NOOP during transfers (curl --keepalive-time 60).",
+    "Lengthen the TCP idle timeout on the NAT device or firewall beyond the longest transfer (Linux: nf_conntrack_tcp_timeout_established).",
+  ],
+} as const satisfies Cause;
 
 /** A client that has not left says nothing by its waiting until it has waited for so long (seconds): servers that check or move a file take their time. */
 const GIVEN_UP_SECONDS = 60;

@@ -1,6 +1,16 @@
 import { ANSWER_SECONDS, isUnheard, REPEATED_SYNS, unheardFacts } from "../attempt.ts";
+import type { Cause } from "../cause.ts";
 import type { SessionRule } from "../context.ts";
 import { endpointText } from "../wording.ts";
+
+export const cause = {
+  id: "control-port-filtered",
+  group: "Control connection",
+  traits: [],
+  title: "the SYN to the control port is never answered",
+  meaning: "The client's SYNs to the server's control port are dropped on their way or by the server's firewall.",
+  remedy: ["Open the control port (21, 990 for implicit TLS) on the firewall, and check host and port."],
+} as const satisfies Cause;
 
 /** With fewer SYNs than this the capture has to go on for {@link ANSWER_SECONDS} after the last: an answer may come behind its end. */
 export const ENOUGH_SYNS = 3;

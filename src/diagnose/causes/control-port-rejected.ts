@@ -1,6 +1,16 @@
 import { attemptState } from "../attempt.ts";
+import type { Cause } from "../cause.ts";
 import type { SessionRule } from "../context.ts";
 import { endpointText, millisecondsText } from "../wording.ts";
+
+export const cause = {
+  id: "control-port-rejected",
+  group: "Control connection",
+  traits: ["refusal"],
+  title: "the SYN to the control port is answered by a reset",
+  meaning: "Nothing listens on the control port, or a firewall rejects it.",
+  remedy: ["Start the FTP server, and check host and port; if the reset is a firewall's, open the port there."],
+} as const satisfies Cause;
 
 /** The SYN to the control port is answered by a RST. */
 export const rule: SessionRule = ({ session }) => {

@@ -1,5 +1,6 @@
 import { isPositive } from "../../correlate/data-channel.ts";
 import type { Reset } from "../../tcp/half-connection.ts";
+import type { Cause } from "../cause.ts";
 import type { ChannelRule } from "../context.ts";
 import {
   type DataProgress,
@@ -12,6 +13,25 @@ import {
 import { isCutUpload, isTruncated } from "../file-length.ts";
 import { resetOrigin } from "../packet-origin.ts";
 import { replyText } from "../wording.ts";
+
+export const cause = {
+  id: "data-connection-reset",
+  group: "Transfer",
+  traits: [],
+  title: "the data connection is reset during the transfer",
+  meaning: "Data flowed and then a RST ended the connection before the transfer was complete.",
+  remedy: [
+    "Find who sent the RST: its TTL tells an end from a device between them; content inspection and per-connection limits are usual.",
+  ],
+  situations: {
+    "own-reset": {
+      remedy: [
+        "By its TTL the host itself sent the RST, or a device right beside it: look in the log of the FTP program there why it gave up (a crash, a full disk, a time limit, a user who stopped).",
+        "If that program knows of nothing, look for content inspection or a limit on connections near that host.",
+      ],
+    },
+  },
+} as const satisfies Cause;
 
 /**
  * A RST after data flowed, before the sender had finished and without a clean 226. A RST after the last byte, after close_notify, or

@@ -1,7 +1,17 @@
 import { attemptOf } from "../attempt.ts";
+import type { Cause } from "../cause.ts";
 import type { ChannelContext, ChannelRule } from "../context.ts";
 import { mayMean } from "../reply-text.ts";
 import { replyText } from "../wording.ts";
+
+export const cause = {
+  id: "data-not-negotiated",
+  group: "Negotiation",
+  traits: [],
+  title: "a transfer command without PASV or PORT before it",
+  meaning: "The client asks for a transfer with no negotiation in force, and the server has no data connection to use.",
+  remedy: ["Correct the client: each transfer needs its own PASV, EPSV, PORT or EPRT."],
+} as const satisfies Cause;
 
 /**
  * A transfer command with no negotiation in force. Silent on legacy active mode, where the server dials the client's control port

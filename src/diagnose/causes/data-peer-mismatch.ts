@@ -1,4 +1,5 @@
 import { turnedAway } from "../attempt.ts";
+import type { Cause } from "../cause.ts";
 import type { ChannelContext, ChannelRule } from "../context.ts";
 import { progressOf } from "../data-progress.ts";
 import { answererOrigin } from "../packet-origin.ts";
@@ -6,6 +7,20 @@ import { mayMean } from "../reply-text.ts";
 import { VAIN_WAIT_SECONDS, waitForAnswer } from "../vain-wait.ts";
 import type { Fact, Verdict } from "../verdict.ts";
 import { endpointText, replyText, secondsText } from "../wording.ts";
+
+export const cause = {
+  id: "data-peer-mismatch",
+  group: "Connecting",
+  traits: [],
+  title: "the data connection comes from another host than the control connection",
+  meaning:
+    "The server drops the data connection because its peer is not the control connection's client; a NAT device or load balancer uses several addresses.",
+  remedy: [
+    "Let control and data connections of one client leave by the same address (one SNAT address, or persistence by source address on the load balancer).",
+    "Only where that is impossible, let the server accept other addresses; this gives up its protection against stolen data connections.",
+  ],
+  setting: "foreign-address",
+} as const satisfies Cause;
 
 /** Replies with which a server reports a data connection that it would not use (RFC 959 section 4.2). */
 const NOT_USED: ReadonlySet<number> = new Set([421, 425, 426]);

@@ -1,10 +1,24 @@
 import { attemptOf, cameAbout, isUnheard, REPEATED_SYNS, unheardFacts } from "../attempt.ts";
+import type { Cause } from "../cause.ts";
 import type { ChannelRule } from "../context.ts";
 import { controlEnd } from "../control-end.ts";
 import { elsewhereFact, sameAttemptElsewhere } from "../elsewhere.ts";
+import { ANSWER_LOST, FORWARD_RANGE } from "../remedy.ts";
 import { vantageOf } from "../vantage.ts";
 import type { Fact } from "../verdict.ts";
 import { endpointText, secondsText } from "../wording.ts";
+
+export const cause = {
+  id: "data-port-filtered",
+  group: "Connecting",
+  traits: [],
+  title: "the SYN to the server's data port is never answered",
+  meaning:
+    "The server advertised a usable address and port, but the client's SYNs to it are dropped on their way or by the server's own firewall.",
+  remedy: [FORWARD_RANGE],
+  setting: "passive-range",
+  situations: { "answer-lost": { remedy: [ANSWER_LOST] } },
+} as const satisfies Cause;
 
 /**
  * Passive: SYNs to a usable target and no answer of any kind, while the control connection lives. Inconclusive silence (one SYN at the

@@ -1,8 +1,33 @@
 import { attemptOf, attemptState, cameTooLate } from "../attempt.ts";
+import type { Cause } from "../cause.ts";
 import type { ChannelRule } from "../context.ts";
 import { resetOrigin } from "../packet-origin.ts";
+import { FORWARD_RANGE, OPEN_AT_CLIENT } from "../remedy.ts";
 import { standsNearClient } from "../vantage.ts";
 import { endpointText, millisecondsText } from "../wording.ts";
+
+export const cause = {
+  id: "data-port-rejected",
+  group: "Connecting",
+  traits: ["refusal"],
+  title: "the SYN to the server's data port is answered by a reset",
+  meaning:
+    "The connection to the advertised port is refused: nothing listens there, the NAT device does not forward it, or a firewall rejects it.",
+  remedy: [
+    FORWARD_RANGE,
+    "If the reset comes from the server itself, check that the port range forwarded is the range configured, mapped 1:1.",
+  ],
+  setting: "passive-range",
+  situations: {
+    "client-side": { remedy: [OPEN_AT_CLIENT] },
+    "other-server": {
+      remedy: [
+        "The data connection goes to another host than the control connection. Behind a NAT device or a load balancer give each server the external address that leads to itself, for its passive range too, and have it advertise that one.",
+      ],
+      setting: "passive-address",
+    },
+  },
+} as const satisfies Cause;
 
 /**
  * Passive: the SYN is answered by a RST. Whose it is shows in its TTL, compared with the server's other packets, and in its haste, compared

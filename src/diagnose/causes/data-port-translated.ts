@@ -1,6 +1,18 @@
+import type { Cause } from "../cause.ts";
 import type { ChannelRule } from "../context.ts";
 import { progressOf } from "../data-progress.ts";
 import { endpointText } from "../wording.ts";
+
+export const cause = {
+  id: "data-port-translated",
+  group: "Connecting",
+  traits: [],
+  title: "the data connection arrives on another port than negotiated",
+  meaning:
+    "A NAT device maps the passive range to other ports, so the connection does not reach the port the server opened.",
+  remedy: ["Forward the passive range 1:1: the same port numbers outside and inside."],
+  setting: "passive-range",
+} as const satisfies Cause;
 
 /** The connection arrives on another port than negotiated, on the same host, in the window: a port mapping that is not one to one. */
 export const rule: ChannelRule = ({ channel }) => {

@@ -1,6 +1,26 @@
+import type { Cause } from "../cause.ts";
 import type { ChannelRule } from "../context.ts";
 import { mayMean } from "../reply-text.ts";
 import { replyText } from "../wording.ts";
+
+export const cause = {
+  id: "data-protection-required",
+  group: "TLS on the data connection",
+  traits: ["refusal"],
+  title: "the server demands an encrypted data connection (PROT P)",
+  meaning:
+    "The server refuses a cleartext data connection, and the client has not asked for a protected one with PROT P.",
+  remedy: ["Let the client send PBSZ 0 and PROT P before the transfer (often a setting named 'encrypt data channel')."],
+  setting: "data-protection",
+  situations: {
+    "cleartext-control": {
+      remedy: [
+        "Let the client ask for TLS (AUTH TLS) and then send PBSZ 0 and PROT P: the server does not take PROT on a cleartext control connection.",
+      ],
+      setting: "data-protection",
+    },
+  },
+} as const satisfies Cause;
 
 /** The server wants PROT P (RFC 4217 section 9) and said so. 521 and 522 alone also mean LPRT and EPRT families: the text decides. */
 export const rule: ChannelRule = ({ channel, session }) => {

@@ -1,7 +1,7 @@
 import type { HalfConnection } from "../../tcp/half-connection.ts";
 import { answerLostFact, isAnswerLost } from "../attempt.ts";
 import { neverArrived } from "../blind-spots.ts";
-import type { Situation } from "../cause.ts";
+import type { Cause } from "../cause.ts";
 import type { ChannelContext, ChannelRule } from "../context.ts";
 import {
   type DataProgress,
@@ -13,9 +13,28 @@ import {
   ZERO_WINDOW_SECONDS,
 } from "../data-progress.ts";
 import { resetOrigin } from "../packet-origin.ts";
+import { ANSWER_LOST, type Situation } from "../remedy.ts";
 import { isSilent } from "../silence.ts";
 import type { Alternative, Fact } from "../verdict.ts";
 import { endpointText, replyText, secondsText } from "../wording.ts";
+
+export const cause = {
+  id: "data-stalled",
+  group: "Transfer",
+  traits: [],
+  title: "the data connection stalls during the transfer",
+  meaning:
+    "The data connection was established and then nothing got through any more, or the receiver kept its window closed.",
+  remedy: [
+    "If packets are lost, look at the path (firewall state, link, both directions by the same route); if the window is zero, at the receiving end (disk, process).",
+  ],
+  situations: {
+    "answer-lost": { remedy: [ANSWER_LOST] },
+    "window-closed": {
+      remedy: ["Look at the receiving end: a full disk, a program that hangs, or whatever it hands the data to."],
+    },
+  },
+} as const satisfies Cause;
 
 /**
  * Established, and then one direction only repeats itself, nothing arrives any more, or the receiver keeps its window closed. Slow but

@@ -3,6 +3,7 @@ import type { SessionFacts } from "../../correlate/session-facts.ts";
 import type { ReplyEvent } from "../../ftp/control-event.ts";
 import { alertName } from "../../tls/alert.ts";
 import { recordBlindness } from "../blind-spots.ts";
+import type { Cause } from "../cause.ts";
 import type { ChannelRule } from "../context.ts";
 import { type DataProgress, handshakeOf, isRetransmittingInVain, progressOf } from "../data-progress.ts";
 import { isForged } from "../packet-origin.ts";
@@ -11,6 +12,19 @@ import { isSilent } from "../silence.ts";
 import { vantageOf } from "../vantage.ts";
 import type { Confidence, Fact, Verdict } from "../verdict.ts";
 import { endpointText, replyText, secondsText } from "../wording.ts";
+
+export const cause = {
+  id: "data-tls-handshake-failed",
+  group: "TLS on the data connection",
+  traits: [],
+  title: "the TLS handshake on the data connection fails",
+  meaning:
+    "The data connection opens, but its TLS handshake ends in an alert, a close or silence, or one end speaks cleartext where the other speaks TLS.",
+  remedy: [
+    "Compare what both ends expect: PROT level, TLS versions, certificate; the alert, if one was sent, names the reason.",
+    "If the handshake falls silent after the server's certificate, look for an MTU problem on the path.",
+  ],
+} as const satisfies Cause;
 
 /**
  * The data connection's TLS handshake did not come to its end: an alert, a close, silence, or cleartext where TLS was due. A large

@@ -1,6 +1,25 @@
+import type { Cause } from "../cause.ts";
 import type { ChannelRule } from "../context.ts";
 import { refusesSession } from "../reply-text.ts";
 import { replyText } from "../wording.ts";
+
+export const cause = {
+  id: "epsv-refused",
+  group: "Negotiation",
+  traits: ["refusal"],
+  title: "the server refuses EPSV",
+  meaning:
+    "The server, or an inspecting firewall in its name, answers EPSV negatively; a client that falls back to PASV loses only time.",
+  remedy: [
+    "Switch EPSV off in the client (curl --disable-epsv, lftp set ftp:prefer-epsv no) to save the round trip, or enable it on the server.",
+  ],
+  situations: {
+    "passive-refused": {
+      remedy: ["The server refuses PASV too: enable passive mode on it, or use active mode."],
+      setting: "passive-mode",
+    },
+  },
+} as const satisfies Cause;
 
 /** EPSV turned down with no better cause. A PASV that works afterwards makes it a cost in seconds, not a failure. */
 export const rule: ChannelRule = ({ channel, channels, index }) => {

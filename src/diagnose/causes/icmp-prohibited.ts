@@ -1,7 +1,29 @@
 import { attemptOf, attemptState, isTimeExceeded, prohibition, prohibitionFact } from "../attempt.ts";
+import type { Cause } from "../cause.ts";
 import type { ChannelRule } from "../context.ts";
+import { FORWARD_RANGE, OPEN_AT_CLIENT } from "../remedy.ts";
 import { standsNearClient } from "../vantage.ts";
 import { endpointText, synText } from "../wording.ts";
+
+export const cause = {
+  id: "icmp-prohibited",
+  group: "Connecting",
+  traits: ["refusal"],
+  title: "a router answers the data connection's SYN with ICMP unreachable",
+  meaning: "An ICMP error quotes the data connection's SYN: a router or host on the path refuses to carry it.",
+  remedy: ["Correct the access list or route on the router that sent the ICMP message.", FORWARD_RANGE],
+  setting: "passive-range",
+  situations: {
+    "client-side": {
+      remedy: ["Correct the access list or route on the router that sent the ICMP message.", OPEN_AT_CLIENT],
+    },
+    "routing-loop": {
+      remedy: [
+        "Packets to that port go in a circle between routers: follow the route (traceroute -T -p PORT) from the router that sent the ICMP message on, its NAT and policy routes too.",
+      ],
+    },
+  },
+} as const satisfies Cause;
 
 /** An ICMP error quotes the client's SYN to the passive port; the router that sent it is named. "Too big" is not among them. */
 export const rule: ChannelRule = (context) => {

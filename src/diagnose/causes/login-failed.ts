@@ -1,7 +1,17 @@
 import type { ReplyEvent } from "../../ftp/control-event.ts";
+import type { Cause } from "../cause.ts";
 import type { SessionRule } from "../context.ts";
 import { mayMean, meaningOf } from "../reply-text.ts";
 import { replyText } from "../wording.ts";
+
+export const cause = {
+  id: "login-failed",
+  group: "Control connection",
+  traits: ["refusal"],
+  title: "the server refuses the login",
+  meaning: "The server answers PASS negatively: user, password, or a rule about who may log in from where and how.",
+  remedy: ["Check user and password, and whether the server demands TLS or refuses this client's address."],
+} as const satisfies Cause;
 
 /** 530 or 430 to the login, or another refusal that says so, and no login afterwards. 530 that demands TLS, or names a limit, says something else. */
 export const rule: SessionRule = ({ session }) => {

@@ -1,7 +1,21 @@
+import type { Cause } from "../cause.ts";
 import type { ChannelRule } from "../context.ts";
 import { DEAD_RETRANSMISSIONS } from "../control-end.ts";
 import { isRetransmittingInVain, progressOf, SMALL_SEGMENT } from "../data-progress.ts";
 import { endpointText, secondsText } from "../wording.ts";
+
+export const cause = {
+  id: "mtu-blackhole",
+  group: "Transfer",
+  traits: [],
+  title: "full-size packets of the data connection vanish (MTU black hole)",
+  meaning:
+    "Small segments arrive and full-size ones never do, and no ICMP message tells the sender to make them smaller.",
+  remedy: [
+    "Clamp the MSS where the MTU shrinks (nftables: tcp option maxseg size set rt mtu; iptables: -j TCPMSS --clamp-mss-to-pmtu; Cisco: ip tcp adjust-mss).",
+    "Let ICMP type 3 code 4 and ICMPv6 type 2 through.",
+  ],
+} as const satisfies Cause;
 
 /**
  * Full-size segments are repeated and never acknowledged, and nothing as large ever was, while small packets pass in both directions:

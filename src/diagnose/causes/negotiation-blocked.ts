@@ -1,5 +1,6 @@
 import { packetNumberOf } from "../../capture/frame.ts";
 import type { CommandEvent, ReplyEvent } from "../../ftp/control-event.ts";
+import type { Cause } from "../cause.ts";
 import type { ChannelContext, ChannelRule } from "../context.ts";
 import { controlEnd, DEAD_RETRANSMISSIONS, IDLE_SECONDS } from "../control-end.ts";
 import { forgerOf, resetOrigin } from "../packet-origin.ts";
@@ -8,6 +9,19 @@ import { mayBeDialling, PATIENCE_SECONDS, waitForAnswer } from "../vain-wait.ts"
 import { vantageOf } from "../vantage.ts";
 import type { Alternative, Confidence, Fact, Verdict } from "../verdict.ts";
 import { replyText, secondsText } from "../wording.ts";
+
+export const cause = {
+  id: "negotiation-blocked",
+  group: "Negotiation",
+  traits: ["device"],
+  title: "the negotiation is swallowed on its way",
+  meaning:
+    "The command that should set up the data connection, or its reply, vanishes or is answered by something else while the rest of the session lives.",
+  remedy: [
+    "Look for FTP inspection on the path that does not know this command, and update it or switch it off.",
+    "Try the other form: PASV instead of EPSV, PORT instead of EPRT.",
+  ],
+} as const satisfies Cause;
 
 /**
  * The command vanishes while the rest of the session lives: an inspecting middlebox swallowed it, or answered it with a reset or a refusal of its

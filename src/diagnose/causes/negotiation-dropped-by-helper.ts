@@ -2,11 +2,25 @@ import type { ChannelFacts, NegotiationFacts } from "../../correlate/data-channe
 import type { SessionFacts } from "../../correlate/session-facts.ts";
 import type { CommandEvent, ReplyEvent } from "../../ftp/control-event.ts";
 import type { HalfConnection } from "../../tcp/half-connection.ts";
+import type { Cause } from "../cause.ts";
 import type { ChannelRule } from "../context.ts";
 import { controlEnd, DEAD_RETRANSMISSIONS, IDLE_SECONDS } from "../control-end.ts";
 import { SMALL_SEGMENT } from "../data-progress.ts";
 import { oncePer } from "../once-per.ts";
 import { secondsText } from "../wording.ts";
+
+export const cause = {
+  id: "negotiation-dropped-by-helper",
+  group: "Negotiation",
+  traits: ["device"],
+  title: "a NAT helper drops the packet that holds the negotiation",
+  meaning:
+    "Exactly the segment with the 227, 229 or PORT is retransmitted and never acknowledged, while smaller lines before it got through: a helper in the path cannot parse it.",
+  remedy: [
+    "Switch the FTP helper off on the NAT device and open or forward a fixed passive range instead.",
+    "If it must stay on: the reply has to fit one segment and keep to the form of RFC 959.",
+  ],
+} as const satisfies Cause;
 
 /**
  * Exactly the 227, 229 or PORT segment is repeated with back-off and never acknowledged, while the lines before it were: a NAT

@@ -1,9 +1,23 @@
 import type { ChannelFacts } from "../../correlate/data-channel.ts";
+import type { Cause } from "../cause.ts";
 import type { ChannelContext, ChannelRule } from "../context.ts";
 import { oncePer } from "../once-per.ts";
 import { mayMean } from "../reply-text.ts";
 import type { Fact } from "../verdict.ts";
 import { replyText } from "../wording.ts";
+
+export const cause = {
+  id: "passive-ports-exhausted",
+  group: "Negotiation",
+  traits: ["refusal"],
+  title: "the server has no passive port left",
+  meaning: "All ports of the server's passive range are in use or in TIME_WAIT, so it cannot open another data port.",
+  remedy: [
+    "Widen the passive range: each transfer occupies a port until 2 MSL (up to 4 minutes) after its end.",
+    "Open the wider range on the firewall as well.",
+  ],
+  setting: "passive-range",
+} as const satisfies Cause;
 
 /** So many passive ports must have been granted before, from a range so narrow that they came back, to call a wordless refusal a used-up range. */
 export const WORKED_BEFORE = 3;

@@ -2,12 +2,25 @@ import { classifyAddress, formatEndpoint, isPrivateUse } from "../../address.ts"
 import type { Connection } from "../../tcp/connection.ts";
 import { isOvercome } from "../advertised-address.ts";
 import { attemptOf, attemptState, prohibition, prohibitionFact } from "../attempt.ts";
+import type { Cause } from "../cause.ts";
 import type { ChannelContext, ChannelRule } from "../context.ts";
 import type { ContributingCauseId } from "../contributing.ts";
 import { attemptElsewhere, elsewhereFact } from "../elsewhere.ts";
+import { USE_EPSV } from "../remedy.ts";
 import { shareNetwork } from "../vantage.ts";
 import type { Alternative, Fact, Verdict } from "../verdict.ts";
 import { endpointText, synText } from "../wording.ts";
+
+export const cause = {
+  id: "pasv-private-address",
+  group: "Negotiation",
+  traits: [],
+  title: "the server advertises a private address",
+  meaning:
+    "The reply to PASV names an address that is valid only in the server's own network, so the client's SYN goes nowhere or is never sent.",
+  remedy: ["Configure the server's external address for passive mode.", USE_EPSV],
+  setting: "passive-address",
+} as const satisfies Cause;
 
 /**
  * 227 (or 229 with an address) names an address that the client cannot route to. Client side and middle: it is not the control

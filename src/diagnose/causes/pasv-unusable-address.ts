@@ -1,10 +1,26 @@
 import { classifyAddress, formatEndpoint, isUnusable } from "../../address.ts";
 import { isOvercome } from "../advertised-address.ts";
+import type { Cause } from "../cause.ts";
 import type { ChannelRule } from "../context.ts";
 import { attemptElsewhere } from "../elsewhere.ts";
+import { EPSV_FOR_IPV6 } from "../remedy.ts";
 import { vantageOf } from "../vantage.ts";
 import type { Fact, Verdict } from "../verdict.ts";
 import { endpointText } from "../wording.ts";
+
+export const cause = {
+  id: "pasv-unusable-address",
+  group: "Negotiation",
+  traits: [],
+  title: "the server advertises an address no host can have",
+  meaning:
+    "The reply to PASV names 0.0.0.0, a loopback or multicast address, or port 0; nothing can be reached there from another host.",
+  remedy: ["Configure the server's external address for passive mode.", EPSV_FOR_IPV6],
+  setting: "passive-address",
+  situations: {
+    "over-ipv6": { remedy: [EPSV_FOR_IPV6] },
+  },
+} as const satisfies Cause;
 
 /**
  * 227 names an address that no other host can dial (0.0.0.0, loopback, multicast), or port 0. Many clients dial the control server instead: what became

@@ -1,9 +1,25 @@
 import { formatEndpoint, isPrivateUse, isUnusable } from "../../address.ts";
 import { attemptOf, attemptState, prohibition, prohibitionFact } from "../attempt.ts";
+import type { Cause } from "../cause.ts";
 import type { ChannelRule } from "../context.ts";
+import { USE_EPSV } from "../remedy.ts";
 import { shareNetwork } from "../vantage.ts";
 import type { Fact } from "../verdict.ts";
 import { endpointText, synText } from "../wording.ts";
+
+export const cause = {
+  id: "pasv-wrong-address",
+  group: "Negotiation",
+  traits: [],
+  title: "the server advertises the address of another host",
+  meaning:
+    "The reply to PASV names a routable address that is not the control server's, and nothing there accepts the data connection.",
+  remedy: [
+    "Correct the external address in the server's configuration: it may be stale (dynamic address, old DNS name) or belong to another interface.",
+    USE_EPSV,
+  ],
+  setting: "passive-address",
+} as const satisfies Cause;
 
 /**
  * 227 names an address that the client can route to and that is not the control server's, and the attempt at it failed. Silent without an

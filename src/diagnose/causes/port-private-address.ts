@@ -1,11 +1,26 @@
 import { classifyAddress, formatEndpoint, isPrivateUse } from "../../address.ts";
 import { isOvercome } from "../advertised-address.ts";
 import { isUnheard, unheardFacts } from "../attempt.ts";
+import type { Cause } from "../cause.ts";
 import type { ChannelContext, ChannelRule } from "../context.ts";
+import { USE_PASSIVE } from "../remedy.ts";
 import { refusesMode, refusesSession, reportsAttempt, UNPRIVILEGED_PORT } from "../reply-text.ts";
 import { shareNetwork } from "../vantage.ts";
 import type { Fact } from "../verdict.ts";
 import { endpointText, replyText, synText } from "../wording.ts";
+
+export const cause = {
+  id: "port-private-address",
+  group: "Negotiation",
+  traits: [],
+  title: "the client advertises a private address",
+  meaning:
+    "PORT or EPRT names an address that is valid only in the client's own network, so the server cannot open the data connection.",
+  remedy: [
+    USE_PASSIVE,
+    "If active mode is needed, the NAT device of the client must run an FTP helper, and the helper must be able to read the control connection (no TLS, control port known to it).",
+  ],
+} as const satisfies Cause;
 
 /** Refusals of PORT and EPRT that may be about the address (RFC 959, RFC 2577; 500: vsftpd, Pure-FTPd; 530: Serv-U, wu-ftpd). */
 const ADDRESS_REFUSALS: ReadonlySet<number> = new Set([500, 501, 504, 530]);

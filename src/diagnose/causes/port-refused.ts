@@ -1,9 +1,26 @@
 import { formatEndpoint } from "../../address.ts";
+import type { Cause } from "../cause.ts";
 import type { ChannelRule } from "../context.ts";
 import { epsvAllBefore } from "../epsv-all.ts";
+import { ONLY_EPSV, USE_PASSIVE } from "../remedy.ts";
 import { knowsNoSuchVerb, refusesMode, refusesSession, reportsAttempt, UNPRIVILEGED_PORT } from "../reply-text.ts";
 import type { Fact } from "../verdict.ts";
 import { replyText } from "../wording.ts";
+
+export const cause = {
+  id: "port-refused",
+  group: "Negotiation",
+  traits: ["refusal"],
+  title: "the server refuses active mode for this address or port",
+  meaning:
+    "The server turns PORT or EPRT down by policy: active mode disabled, a port below 1024, or a third party's address (FTP bounce protection).",
+  remedy: [
+    USE_PASSIVE,
+    "If active mode is wanted, allow it on the server; the client must name its own address and a port above 1023.",
+  ],
+  setting: "active-mode",
+  situations: { "after-epsv-all": { remedy: [ONLY_EPSV] } },
+} as const satisfies Cause;
 
 /**
  * The server refuses PORT or EPRT by policy: mode disabled, port below 1024, third-party address. Silent where the command itself is

@@ -1,6 +1,17 @@
+import type { Cause } from "../cause.ts";
 import type { SessionRule } from "../context.ts";
 import { meaningOf } from "../reply-text.ts";
 import { replyText } from "../wording.ts";
+
+export const cause = {
+  id: "server-busy",
+  group: "Control connection",
+  traits: ["refusal"],
+  title: "the server takes no more sessions",
+  meaning: "The server answers 421: too many sessions in all or from this address, or it is shutting down.",
+  remedy: ["Open fewer sessions at once in the client, or raise the server's limits."],
+  setting: "session-limit",
+} as const satisfies Cause;
 
 /**
  * The server turns the client away at the greeting or the login: limits, or shutdown. pyftpdlib's 421 of a data timeout keeps the control open

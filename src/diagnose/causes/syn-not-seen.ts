@@ -3,15 +3,53 @@ import type { ChannelFacts, NegotiationFacts } from "../../correlate/data-channe
 import type { HandedOn, SessionFacts } from "../../correlate/session-facts.ts";
 import type { ReplyEvent } from "../../ftp/control-event.ts";
 import { cameAbout } from "../attempt.ts";
-import type { Situation } from "../cause.ts";
+import type { Cause } from "../cause.ts";
 import type { ChannelContext, ChannelRule } from "../context.ts";
 import { attemptElsewhere, elsewhereFact } from "../elsewhere.ts";
+import { type Situation, THIRD_HOST, THIRD_HOST_OWN } from "../remedy.ts";
 import { mayMean, reportsAttempt, tellsOfTls } from "../reply-text.ts";
 import { handedOn, thirdHostOf } from "../third-host.ts";
 import { mayBeDialling } from "../vain-wait.ts";
 import { shareNetwork, vantageOf } from "../vantage.ts";
 import type { Alternative, Fact } from "../verdict.ts";
 import { replyText, secondsText } from "../wording.ts";
+
+export const cause = {
+  id: "syn-not-seen",
+  group: "Connecting",
+  traits: [],
+  title: "no SYN of the data connection is in this capture",
+  meaning:
+    "The data connection was negotiated and wanted, but this capture holds no SYN of it: it was never sent, was sent elsewhere, or was blocked before this point.",
+  remedy: [
+    "Capture at the end that should send the SYN, on all its interfaces and without a port filter, and analyse again.",
+  ],
+  situations: {
+    "seen-elsewhere": {
+      remedy: [
+        "The SYN is seen at one point and not at the other: look at what stands between the two, its rules and its address translation.",
+      ],
+    },
+    "third-host": {
+      remedy: [
+        "Capture at the server, which should send the SYN, or at the third host that PORT names, and analyse again.",
+        THIRD_HOST,
+        THIRD_HOST_OWN,
+      ],
+    },
+    "handed-on": {
+      remedy: [
+        "Capture at the other server, which should send the SYN, or at this one, and analyse again.",
+        "This server has to let the other one in: look at its passive range, its firewall and its NAT device, and whether it takes data connections of other hosts than its client.",
+      ],
+    },
+    "at-dialler": {
+      remedy: [
+        "The capture is from the end that should have sent the SYN: look in its log why it did not dial, at its own firewall, and at its other interfaces.",
+      ],
+    },
+  },
+} as const satisfies Cause;
 
 /**
  * Negotiated and wanted, and no SYN to any target that fits is in this capture: the client never tried, the SYN was stopped before

@@ -6,6 +6,7 @@ import type { ServerIdentity } from "../../ftp/server-software.ts";
 import { wasSentAfter } from "../../tls/data-records.ts";
 import { recordOverhead } from "../../tls/sealing.ts";
 import { controlBlindness } from "../blind-spots.ts";
+import type { Cause } from "../cause.ts";
 import type { ChannelContext, ChannelRule } from "../context.ts";
 import {
   type DataProgress,
@@ -19,6 +20,20 @@ import { oncePer } from "../once-per.ts";
 import { mayMean } from "../reply-text.ts";
 import type { Confidence, Fact, Verdict } from "../verdict.ts";
 import { replyText } from "../wording.ts";
+
+export const cause = {
+  id: "tls-session-reuse-required",
+  group: "TLS on the data connection",
+  traits: [],
+  title: "the server demands that the data connection resumes the TLS session",
+  meaning:
+    "The data connection makes a new TLS session instead of resuming that of the control connection, and the server refuses it.",
+  remedy: [
+    "Use a client that resumes the control connection's TLS session; with TLS 1.3 tickets are used up by the first transfers in some clients, so try TLS 1.2.",
+    "Or let the server do without; this gives up its protection against stolen data connections.",
+  ],
+  setting: "tls-session-reuse",
+} as const satisfies Cause;
 
 /** A server that ends the session over a refused data connection does it within this time of its last word (seconds). */
 const AT_ONCE_SECONDS = 1;

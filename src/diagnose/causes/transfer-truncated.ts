@@ -1,9 +1,22 @@
 import { isPositive } from "../../correlate/data-channel.ts";
+import type { Cause } from "../cause.ts";
 import type { ChannelRule } from "../context.ts";
 import { progressOf } from "../data-progress.ts";
 import { announcedSize, isCutShort, isTruncated } from "../file-length.ts";
 import type { Fact } from "../verdict.ts";
 import { endpointText, replyText } from "../wording.ts";
+
+export const cause = {
+  id: "transfer-truncated",
+  group: "Transfer",
+  traits: [],
+  title: "fewer bytes were transferred than announced",
+  meaning:
+    "The connection carried fewer bytes than the server announced, and yet the transfer ended as if it were complete.",
+  remedy: [
+    "Transfer the file again and compare sizes; look for a proxy or inspection on the path that ends connections early.",
+  ],
+} as const satisfies Cause;
 
 /**
  * Fewer bytes than announced (by the 150, or by SIZE), closed in order with a FIN, and 226 all the same, or nothing more from a server that

@@ -1,12 +1,19 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { CAUSE_IDS } from "../../src/diagnose/cause.ts";
-import { CAUSE_TEXT, type CauseText, remedyFor } from "../../src/diagnose/cause-text.ts";
+import type { Cause } from "../../src/diagnose/cause.ts";
+import { CAUSE_IDS, CAUSE_TEXT, type CauseId } from "../../src/diagnose/causes.ts";
+import { remedyFor } from "../../src/diagnose/remedy.ts";
 import { PASSIVE_PLACES, SERVER_SETTINGS } from "../../src/diagnose/server-settings.ts";
+
+test("the compiler knows the ids one by one", () => {
+  // @ts-expect-error: one cause whose id is any string would let every id pass.
+  const unknown: CauseId = "no-such-cause";
+  assert.ok(!CAUSE_IDS.includes(unknown));
+});
 
 test("titles complete a verdict line, meanings and remedies are sentences", () => {
   for (const id of CAUSE_IDS) {
-    const text: CauseText = CAUSE_TEXT[id];
+    const text = CAUSE_TEXT[id];
     assert.match(text.title, /^[a-zT].*[^.]$/, id);
     assert.match(text.meaning, /^[A-Z].*\.$/, id);
     assert.ok(text.remedy.length > 0, id);
@@ -16,7 +23,7 @@ test("titles complete a verdict line, meanings and remedies are sentences", () =
 });
 
 test("every setting names its source and is used", () => {
-  const remedies = (text: CauseText) => [text, ...Object.values(text.situations ?? {})];
+  const remedies = (text: Cause) => [text, ...Object.values(text.situations ?? {})];
   const used = new Set(Object.values(CAUSE_TEXT).flatMap((text) => remedies(text).map(({ setting }) => setting)));
   for (const [purpose, settings] of Object.entries(SERVER_SETTINGS)) {
     assert.ok(used.has(purpose as never), purpose);
@@ -31,20 +38,29 @@ test("every product with a passive range has a passive address and a place for b
 });
 
 test("the remedy spells the setting for the software seen", () => {
-  assert.match(remedyFor("pasv-private-address", "(vsFTPd 3.0.3)").join(), /pasv_address/);
-  assert.doesNotMatch(remedyFor("pasv-private-address", "(vsFTPd 3.0.3)").join(), /MasqueradeAddress/);
-  assert.match(remedyFor("pasv-private-address", "ProFTPD 1.3.8 Server").join(), /MasqueradeAddress/);
-  assert.match(remedyFor("pasv-private-address", null).join(), /pasv_address.*MasqueradeAddress.*ForcePassiveIP/);
-  assert.doesNotMatch(remedyFor("pasv-private-address", "HomeGrown FTP").join(), /Setting/);
-  assert.doesNotMatch(remedyFor("pasv-refused", "ProFTPD 1.3.8 Server").join(), /vsftpd/);
+  assert.match(remedyFor(CAUSE_TEXT["pasv-private-address"], "(vsFTPd 3.0.3)").join(), /pasv_address/);
+  assert.doesNotMatch(remedyFor(CAUSE_TEXT["pasv-private-address"], "(vsFTPd 3.0.3)").join(), /MasqueradeAddress/);
+  assert.match(remedyFor(CAUSE_TEXT["pasv-private-address"], "ProFTPD 1.3.8 Server").join(), /MasqueradeAddress/);
+  assert.match(
+    remedyFor(CAUSE_TEXT["pasv-private-address"], null).join(),
+    /pasv_address.*MasqueradeAddress.*ForcePassiveIP/,
+  );
+  assert.doesNotMatch(remedyFor(CAUSE_TEXT["pasv-private-address"], "HomeGrown FTP").join(), /Setting/);
+  assert.doesNotMatch(remedyFor(CAUSE_TEXT["pasv-refused"], "ProFTPD 1.3.8 Server").join(), /vsftpd/);
 });
 
 test("in a situation its own words are said, with the setting only where they call for it", () => {
-  assert.doesNotMatch(remedyFor("data-port-rejected", "(vsFTPd 3.0.3)", "client-side").join(), /forward|Setting/);
+  assert.doesNotMatch(
+    remedyFor(CAUSE_TEXT["data-port-rejected"], "(vsFTPd 3.0.3)", "client-side").join(),
+    /forward|Setting/,
+  );
   assert.match(
-    remedyFor("data-protection-required", "(vsFTPd 3.0.3)", "cleartext-control").join(),
+    remedyFor(CAUSE_TEXT["data-protection-required"], "(vsFTPd 3.0.3)", "cleartext-control").join(),
     /AUTH TLS.*Setting/,
   );
   // A situation that a cause has no words for changes nothing.
-  assert.deepEqual(remedyFor("login-failed", null, "over-ipv6"), remedyFor("login-failed", null));
+  assert.deepEqual(
+    remedyFor(CAUSE_TEXT["login-failed"], null, "over-ipv6"),
+    remedyFor(CAUSE_TEXT["login-failed"], null),
+  );
 });
