@@ -35,7 +35,6 @@ import * as synNotSeen from "./causes/syn-not-seen.ts";
 import * as tlsSessionReuseRequired from "./causes/tls-session-reuse-required.ts";
 import * as transferTruncated from "./causes/transfer-truncated.ts";
 import type { ChannelRule, SessionRule } from "./context.ts";
-import { rule as inferredChannel } from "./inferred-channel.ts";
 
 /** All causes, in the order in which they are told. */
 const CAUSES = [
@@ -131,7 +130,7 @@ export const CHANNEL_RULES: readonly RuleEntry<ChannelRule>[] = [
   { cause: "active-inbound-rejected", rule: activeInboundRejected.rule },
   { cause: "active-inbound-blocked", rule: activeInboundBlocked.rule },
   { cause: "syn-not-seen", rule: synNotSeen.rule },
-  { cause: "syn-not-seen", rule: inferredChannel },
+  { cause: "syn-not-seen", rule: synNotSeen.inferredRule },
   { cause: "data-port-translated", rule: dataPortTranslated.greetingRule },
   { cause: "mtu-blackhole", rule: mtuBlackhole.rule },
   { cause: "tls-session-reuse-required", rule: tlsSessionReuseRequired.rule },
