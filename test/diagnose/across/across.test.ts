@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { MAX_KEPT_KEYS } from "../../../src/diagnose/across/across-rule.ts";
 import { analyzeCapture } from "../../../src/index.ts";
 import { CaptureBuilder } from "../../support/capture-builder.ts";
 import { Dialogue } from "../dialogue.ts";
@@ -319,6 +320,30 @@ test("password guessing is five refused logins, and not four; many of them for e
   assert.deepEqual(guesses(GUESSING_SESSIONS - 1, 0), []);
   assert.deepEqual(guesses(2 * REFUSALS_PER_LOGIN + 1, 2), ["brute-force"]);
   assert.deepEqual(guesses(2 * REFUSALS_PER_LOGIN, 2), []);
+});
+
+test("a guesser is told also behind thousands of clients who were let in, or refused once", () => {
+  for (const answer of ["230 logged in\r\n", "530 Login incorrect.\r\n"]) {
+    const net = new CaptureBuilder();
+    const login = (client: string, port: number, reply: string) => {
+      const control = net.connect({ client: `${client}:${port}`, server: `${SERVER}:21` });
+      control.server("220 ready\r\n");
+      control.client("USER root\r\n");
+      control.server("331 password\r\n");
+      control.client("PASS x\r\n");
+      control.server(reply);
+      control.finish("client");
+    };
+    for (let i = 0; i <= MAX_KEPT_KEYS; i++) login(`100.64.${i >>> 8}.${i & 0xff}`, 40000, answer);
+    // Others may count among a pair's logins, never among its refusals.
+    for (let i = 0; i < 50 * GUESSING_SESSIONS; i++) login("203.0.113.9", 41000 + i, "530 Login incorrect.\r\n");
+    const told = findingsOf(net);
+    assert.deepEqual(
+      told.map(({ id, sessionCount }) => [id, sessionCount]),
+      [["brute-force", 50 * GUESSING_SESSIONS]],
+      answer,
+    );
+  }
 });
 
 /** So many sessions in cleartext that work, and so many encrypted ones of which the first `admitted` work. */
