@@ -159,7 +159,7 @@ function timelineSession({ control, dataChannels }: Session): TimelineSession | 
 
 function timelineSection(sessions: readonly TimelineSession[], leftOut: number, { counts }: AnalysisSummary): string {
   if (counts.sessions === 0)
-    return "<section><h2>Sessions</h2><p>No FTP control connection was found. If the server listens on an unusual port and the session's beginning is missing, name the port with <code>--ftp-port</code>.</p></section>";
+    return "<section><h2>Sessions</h2><p>No FTP control connection was found. If the server listens on an unusual port and the session's beginning is missing, name the port with <code>--ftp-port</code>. SFTP, on port 22, is not FTP but SSH.</p></section>";
   const more = leftOut > 0 ? element("p", `${countOf(leftOut, "more session")} not drawn.`) : "";
   return `<section><h2>Sessions</h2>
 <figure>${sessions.length === 0 ? "" : timelineSvg(sessions)}<figcaption>A bar is a session, from its first packet to its last (UTC). Red: something in it failed; amber: refused.</figcaption></figure>

@@ -141,7 +141,7 @@ function captureSentence(captures: readonly CaptureSummary[]): string {
 
 function sessionSentence(summary: AnalysisSummary): string {
   if (summary.counts.sessions === 0)
-    return "No FTP control connection found (use --ftp-port if the server listens on an unusual port and the session's beginning is missing).";
+    return "No FTP control connection found (use --ftp-port if the server listens on an unusual port and the session's beginning is missing; SFTP, on port 22, is not FTP but SSH).";
   return totalsSentence(summary);
 }
 
