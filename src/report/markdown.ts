@@ -91,7 +91,7 @@ function codeBlock(language: "text" | "sh", lines: readonly string[]): string {
 function overview(summary: AnalysisSummary): string {
   const causes = causeCounts(summary);
   return blocks([
-    `${totalsSentence(summary)} ${timeSpan(summary.captures)}.`,
+    `${totalsSentence(summary)} ${capitalised(timeSpan(summary.captures))}.`,
     causes.length < 2
       ? ""
       : [
