@@ -7,12 +7,15 @@ import { flagsFor } from "../../src/cli/v8-settings.ts";
 const SETTINGS = fileURLToPath(new URL("../../dist/cli/v8-settings.js", import.meta.url));
 const MIB = 2 ** 20;
 
-/** The young generation after the settings were made, and after 100 MiB have survived in it. */
+/** A half of the young generation after the settings were made, and after 100 MiB have survived in it. */
 function youngGeneration(): { atFirst: number; later: number } {
   const program = `
     import { getHeapSpaceStatistics } from "node:v8";
     import { tuneV8 } from ${JSON.stringify(SETTINGS)};
-    const young = () => getHeapSpaceStatistics().find((space) => space.space_name === "new_space").space_size;
+    const young = () => {
+      const { space_used_size, space_available_size } = getHeapSpaceStatistics().find((space) => space.space_name === "new_space");
+      return space_used_size + space_available_size;
+    };
     tuneV8();
     const atFirst = young();
     const kept = [];
@@ -25,9 +28,9 @@ const untried = flagsFor(process.versions.v8).length === 0 && "this V8 was never
 
 test("the young generation is made larger once, and does not grow with what survives in it", { skip: untried }, () => {
   const { atFirst, later } = youngGeneration();
-  assert.ok(atFirst >= 8 * MIB, `${atFirst}`);
-  // Node 20 begins with 2 MiB; those that begin with more keep what they have.
-  assert.equal(later, atFirst);
+  // Pages have headers, and some of them an end that is too short for what comes next.
+  assert.ok(atFirst > 3.8 * MIB && atFirst < 4.2 * MIB, `${atFirst}`);
+  assert.ok(Math.abs(later - atFirst) < 0.2 * MIB, `${atFirst}, and later ${later}`);
 });
 
 test("only flags that this V8 knows are set: of others it complains on standard error, in every run", () => {
