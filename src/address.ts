@@ -169,6 +169,11 @@ export function isUnusable(text: string): boolean {
   );
 }
 
+/** A key for two hosts by their addresses, the same in either order. */
+export function pairKey(a: string, b: string): string {
+  return a < b ? `${a} ${b}` : `${b} ${a}`;
+}
+
 /** An address with a TCP port (0 … 65535). */
 export interface Endpoint {
   readonly address: string;

@@ -1,4 +1,4 @@
-import { formatEndpoint } from "../address.ts";
+import { formatEndpoint, pairKey } from "../address.ts";
 import type { AnalysisSummary, DataChannel, Evidence, Session } from "../analysis.ts";
 import { type PacketReference, packetReference } from "../capture/frame.ts";
 import { CAUSE_TEXT } from "../diagnose/causes.ts";
@@ -150,10 +150,6 @@ export class EvidencePlan {
 /** The same for both directions of a connection. */
 export function connectionKey(a: string, portA: number, b: string, portB: number): string {
   return a < b || (a === b && portA < portB) ? `${a} ${portA} ${b} ${portB}` : `${b} ${portB} ${a} ${portA}`;
-}
-
-function pairKey(a: string, b: string): string {
-  return a < b ? `${a} ${b}` : `${b} ${a}`;
 }
 
 /** Seconds since the epoch of a report's time stamp. */

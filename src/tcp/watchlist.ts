@@ -1,3 +1,5 @@
+import { pairKey } from "../address.ts";
+
 /**
  * Which connections to follow, asked once a SYN. Small counting bitmaps say no at the price of a few loads; only what passes
  * them is looked up by its addresses in full.
@@ -177,8 +179,4 @@ export class Watchlist {
   ofHost(address: string): readonly Watcher[] {
     return this.#hosts.get(address);
   }
-}
-
-function pairKey(a: string, b: string): string {
-  return a < b ? `${a} ${b}` : `${b} ${a}`;
 }
