@@ -27,7 +27,7 @@ export interface MalformedEndpoint {
   readonly malformed: string;
 }
 
-/** Told apart by `"port" in parsed`. What is absent (nothing there, or cut before its end) is `undefined` instead. */
+/** Told apart by `"port" in parsed`. Where nothing is there it is `undefined` instead. */
 export type ParsedEndpoint = NegotiatedEndpoint | MalformedEndpoint;
 
 const MAX_PORT = 65535;
@@ -100,30 +100,20 @@ const LPRT_ADDRESS_OCTETS: Readonly<Record<number, 4 | 16>> = { 4: 4, 6: 16 };
 /** How long a quotation of a captured text may be. */
 const MAX_QUOTE = 40;
 
-/**
- * The argument of PORT: exactly six decimal octets (RFC 959 section 4.1.2); leading zeros are decimal.
- * @param cut the line's end was not seen: what would be malformed may only be short
- */
-export function parsePort(argument: string, cut = false): ParsedEndpoint | undefined {
+/** The argument of PORT: exactly six decimal octets (RFC 959 section 4.1.2); leading zeros are decimal. */
+export function parsePort(argument: string): ParsedEndpoint | undefined {
   const text = argument.trim();
-  if (text === "") return undefined;
-  if (cut) return undefined;
-  return fromSixOctets(text);
+  return text === "" ? undefined : fromSixOctets(text);
 }
 
-/**
- * The argument of EPRT (RFC 2428 section 2): any delimiter of 33 … 126, family 1 or 2, an address of that family, a port.
- * @param cut the line's end was not seen
- */
-export function parseEprt(argument: string, cut = false): ParsedEndpoint | undefined {
+/** The argument of EPRT (RFC 2428 section 2): any delimiter of 33 … 126, family 1 or 2, an address of that family, a port. */
+export function parseEprt(argument: string): ParsedEndpoint | undefined {
   const text = argument.trim();
   if (text === "") return undefined;
   const delimiter = text[0];
   const parts = text.split(delimiter);
-  const whole = parts.length === 5 && parts[0] === "" && parts[4] === "";
-  if (cut && !whole) return undefined;
   if (!isDelimiter(delimiter)) return malformed(`${quote(delimiter)} is no delimiter`);
-  if (!whole)
+  if (parts.length !== 5 || parts[0] !== "" || parts[4] !== "")
     return malformed(`${quote(text)} is not ${delimiter}family${delimiter}address${delimiter}port${delimiter}`);
   const [, familyText, addressText, portText] = parts;
   const family = EPRT_FAMILY[familyText];
@@ -135,24 +125,19 @@ export function parseEprt(argument: string, cut = false): ParsedEndpoint | undef
   return withPort(formatAddress(bytes, 0, ipVersion), portText);
 }
 
-/**
- * The argument of LPRT (RFC 1639): family 4 or 6, the address's octets, the port's two.
- * @param cut the line's end was not seen
- */
-export function parseLprt(argument: string, cut = false): ParsedEndpoint | undefined {
+/** The argument of LPRT (RFC 1639): family 4 or 6, the address's octets, the port's two. */
+export function parseLprt(argument: string): ParsedEndpoint | undefined {
   const text = argument.trim();
-  if (text === "" || cut) return undefined;
-  return fromLongOctets(text);
+  return text === "" ? undefined : fromLongOctets(text);
 }
 
 /**
  * The text of a 227: the first run of exactly six comma-separated numbers, whatever stands around them (RFC 1123 section 4.1.2.6:
  * parentheses are not to be relied upon). A 227 with no such thing, as Pure-FTPd's `227 Logout.`, has no endpoint.
- * @param cut the line's end was not seen
  */
-export function parse227(text: string, cut = false): ParsedEndpoint | undefined {
-  const parsed = fromRun(text, cut, (count) => count === 6, "six numbers", fromSixOctets);
-  if (cut || !IPV6_RUN.test(text)) return parsed;
+export function parse227(text: string): ParsedEndpoint | undefined {
+  const parsed = fromRun(text, (count) => count === 6, "six numbers", fromSixOctets);
+  if (!IPV6_RUN.test(text)) return parsed;
   const problem = "an IPv6 address stands where four of the six numbers belong";
   return parsed !== undefined && "port" in parsed ? { ...parsed, malformed: problem } : malformed(problem);
 }
@@ -163,21 +148,17 @@ export function parse227(text: string, cut = false): ParsedEndpoint | undefined 
  */
 const IPV6_RUN = /(?<![\w:])(?:[\da-f]{0,4}:){2,7}[\da-f]{0,4}(?:,\d{1,3}){2,5}(?![\w,])/i;
 
-/**
- * The text of a 228 (RFC 1639), as wu-ftpd's `228 Entering Long Passive Mode (6,16,…)`.
- * @param cut the line's end was not seen
- */
-export function parse228(text: string, cut = false): ParsedEndpoint | undefined {
-  return fromRun(text, cut, (count) => count === 9 || count === 21, "nine or twenty-one numbers", fromLongOctets);
+/** The text of a 228 (RFC 1639), as wu-ftpd's `228 Entering Long Passive Mode (6,16,…)`. */
+export function parse228(text: string): ParsedEndpoint | undefined {
+  return fromRun(text, (count) => count === 9 || count === 21, "nine or twenty-one numbers", fromLongOctets);
 }
 
 /**
  * The text of a 229 (RFC 2428 section 3). Between the delimiters there should be nothing but the port; ProFTPD has a slot for the
  * address, IBM i delimits with `!`, and parentheses may be missing.
  * @returns `address` null unless the slot holds one; by the RFC the client goes to the control connection's peer all the same
- * @param cut the line's end was not seen
  */
-export function parse229(text: string, cut = false): ParsedEndpoint | undefined {
+export function parse229(text: string): ParsedEndpoint | undefined {
   const open = text.indexOf("(");
   if (open >= 0 && open + 1 < text.length) {
     const close = text.indexOf(")", open + 2);
@@ -187,7 +168,7 @@ export function parse229(text: string, cut = false): ParsedEndpoint | undefined 
     if (parts.length === 5 && isDelimiter(delimiter) && parts[0] === "" && parts[4].trim() === "")
       return fromExtendedReply(parts[1], parts[2], parts[3]);
     // Behind the parenthesis stands a delimiter twice, so it was meant to be one: (|||50000).
-    if (!cut && inside[1] === delimiter && isDelimiter(delimiter))
+    if (inside[1] === delimiter && isDelimiter(delimiter))
       return malformed(
         `${quote(`(${inside}${close < 0 ? "" : ")"}`)} is not (${delimiter}${delimiter}${delimiter}port${delimiter})`,
       );
@@ -256,7 +237,6 @@ const LEAST_NUMBERS = 4;
 
 function fromRun(
   text: string,
-  cut: boolean,
   isRightCount: (count: number) => boolean,
   expected: string,
   read: (run: string) => ParsedEndpoint,
@@ -265,15 +245,13 @@ function fromRun(
   for (const match of text.matchAll(NUMBER_RUN)) {
     const run = match[0];
     const end = match.index + run.length;
-    // The last number may go on where the text was cut.
-    if (cut && end === text.length) return undefined;
     // Part of a word, a file name or a longer list is no run of its own.
     if (isWordCharacter(text[match.index - 1]) || (isWordCharacter(text[end]) && !isStrayComma(text, end))) continue;
     const count = countNumbers(run);
     if (isRightCount(count)) return read(run);
     if (count >= LEAST_NUMBERS) wrongCount ||= count;
   }
-  return wrongCount > 0 && !cut ? malformed(`${wrongCount} numbers instead of ${expected}`) : undefined;
+  return wrongCount > 0 ? malformed(`${wrongCount} numbers instead of ${expected}`) : undefined;
 }
 
 function countNumbers(run: string): number {

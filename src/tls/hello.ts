@@ -1,4 +1,7 @@
-/** What a ClientHello or ServerHello says that FTP diagnosis needs (RFC 5246 section 7.4.1, RFC 8446 section 4.1). */
+/**
+ * What a ClientHello or ServerHello says that FTP diagnosis needs (RFC 5246 section 7.4.1, RFC 8446 section 4.1). Where its end was not seen, what is
+ * false or empty may only be missing (pre_shared_key is always the last extension).
+ */
 export interface TlsHello {
   readonly role: "client" | "server";
   /** The version offered (client: highest of supported_versions) or chosen (server): 0x0303 is TLS 1.2, 0x0304 TLS 1.3. */
@@ -7,14 +10,8 @@ export interface TlsHello {
   readonly sessionId: string;
   /** The cipher suite chosen (server), or -1 (client). */
   readonly cipherSuite: number;
-  /** A non-empty session_ticket extension (RFC 5077): the client offers to resume, TLS 1.2. */
-  readonly offersTicket: boolean;
   /** A pre_shared_key extension (RFC 8446 section 4.2.11): offered by the client, or accepted by the server, TLS 1.3. */
   readonly preSharedKey: boolean;
-  /** server_name (RFC 6066), or null. */
-  readonly serverName: string | null;
-  /** The end was not seen: what is false, empty or null above may only be missing (pre_shared_key is always the last extension). */
-  readonly cut: boolean;
 }
 
 /** Bytes of a handshake message header: type and 24-bit length (RFC 8446 section 4). */
@@ -25,8 +22,6 @@ const SERVER_HELLO = 2;
 
 /** Extension numbers, IANA "TLS ExtensionType Values". */
 const EXTENSION = {
-  serverName: 0, // RFC 6066 section 3
-  sessionTicket: 35, // RFC 5077 section 3.2
   preSharedKey: 41, // RFC 8446 section 4.2.11
   supportedVersions: 43, // RFC 8446 section 4.2.1
 } as const;
@@ -52,7 +47,6 @@ export function parseHello(bytes: Uint8Array, from: number, to: number): TlsHell
   const type = reader.uint(1);
   const length = reader.uint(3);
   if (!isHelloType(type)) return undefined;
-  const cutOutside = to - from - HANDSHAKE_HEADER_LENGTH < length;
   reader.limit(from + HANDSHAKE_HEADER_LENGTH + length);
   const legacyVersion = reader.uint(2);
   if (reader.short || legacyVersion >> 8 !== 3) return undefined;
@@ -69,42 +63,21 @@ export function parseHello(bytes: Uint8Array, from: number, to: number): TlsHell
     reader.skip(1);
   }
   let version = legacyVersion;
-  let offersTicket = false;
   let preSharedKey = false;
-  let serverName: string | null = null;
   // The extensions block is optional before TLS 1.3.
   if (!reader.short && !reader.atEnd) reader.limit(reader.uint(2) + reader.at);
   while (!reader.short && !reader.atEnd) {
     const extension = reader.uint(2);
     const extensionLength = reader.uint(2);
     if (reader.short) break;
-    const body = new Cursor(bytes, reader.at, Math.min(reader.at + extensionLength, reader.to));
-    reader.skip(extensionLength);
-    switch (extension) {
-      case EXTENSION.serverName:
-        serverName = isClient ? (readServerName(body) ?? serverName) : serverName;
-        break;
-      case EXTENSION.sessionTicket:
-        offersTicket = isClient && extensionLength > 0;
-        break;
-      case EXTENSION.preSharedKey:
-        preSharedKey = true;
-        break;
-      case EXTENSION.supportedVersions:
-        version = readSupportedVersion(body, isClient) ?? version;
-        break;
+    if (extension === EXTENSION.preSharedKey) preSharedKey = true;
+    else if (extension === EXTENSION.supportedVersions) {
+      const body = new Cursor(bytes, reader.at, Math.min(reader.at + extensionLength, reader.to));
+      version = readSupportedVersion(body, isClient) ?? version;
     }
+    reader.skip(extensionLength);
   }
-  return {
-    role: isClient ? "client" : "server",
-    version,
-    sessionId,
-    cipherSuite,
-    offersTicket,
-    preSharedKey,
-    serverName,
-    cut: cutOutside || reader.short,
-  };
+  return { role: isClient ? "client" : "server", version, sessionId, cipherSuite, preSharedKey };
 }
 
 /** Whether a handshake message of this type is a ClientHello or a ServerHello. */
@@ -149,15 +122,6 @@ export function helloFromFirstBytes(bytes: Uint8Array, from: number, to: number)
     at += 5 + recordLength;
   }
   return (length > 0 ? parseHello(joined, 0, length) : undefined) ?? last;
-}
-
-/** ServerNameList: one host_name(0) entry is all that exists (RFC 6066 section 3). */
-function readServerName(body: Cursor): string | undefined {
-  body.skip(2);
-  if (body.uint(1) !== 0) return undefined;
-  const length = body.uint(2);
-  const name = body.ascii(length);
-  return body.short || name === "" ? undefined : name;
 }
 
 /** Client: the highest version of the list, GREASE values (RFC 8701, 0x?A?A) left out. Server: the one chosen. */
@@ -213,13 +177,6 @@ class Cursor {
     if (!this.#has(count)) return "";
     let text = "";
     for (let i = 0; i < count; i++) text += this.#bytes[this.at++].toString(16).padStart(2, "0");
-    return text;
-  }
-
-  ascii(count: number): string {
-    if (!this.#has(count)) return "";
-    let text = "";
-    for (let i = 0; i < count; i++) text += String.fromCharCode(this.#bytes[this.at++]);
     return text;
   }
 

@@ -3,7 +3,7 @@ import { AnomalyLog } from "../../src/anomaly.ts";
 import type { ControlEvent } from "../../src/ftp/control-event.ts";
 import { ControlSession } from "../../src/ftp/control-session.ts";
 import type { Direction, GapReason, Stamp } from "../../src/tcp/stream-sink.ts";
-import { helloMessage, record, serverNameExtension } from "../tls/hello-bytes.ts";
+import { helloMessage, record } from "../tls/hello-bytes.ts";
 
 /**
  * Conversations in Markdown (conversations/README.md says how they are written): what travels, segment by segment, and the events
@@ -64,7 +64,7 @@ function readStep(title: string, line: string): Step {
   return { direction, bytes: unescapeBytes(how === ":" ? `${rest}\\r\\n` : rest), gap: undefined };
 }
 
-/** `\r`, `\n`, `\0`, `\xHH`, `\\`, `{record TYPE LENGTH}`, `{clienthello NAME}`, `{serverhello}`, `{header TYPE LENGTH}`; all else is UTF-8. */
+/** `\r`, `\n`, `\0`, `\xHH`, `\\`, `{record TYPE LENGTH}`, `{clienthello}`, `{serverhello}`, `{header TYPE LENGTH}`; all else is UTF-8. */
 function unescapeBytes(text: string): Uint8Array {
   const bytes: number[] = [];
   for (const [token] of text.matchAll(/\\x[0-9a-f]{2}|\\.|\{[^}]*\}|[^\\{]+/gi)) {
@@ -92,11 +92,7 @@ function macro([name, ...values]: string[]): Uint8Array {
     case "header":
       return record(Number(values[0]), new Uint8Array(Number(values[1]))).subarray(0, 5);
     case "clienthello":
-      return record(
-        22,
-        helloMessage({ role: "client", extensions: [serverNameExtension(values[0]), [43, [2, 3, 4]]] }),
-        0x0301,
-      );
+      return record(22, helloMessage({ role: "client", extensions: [[43, [2, 3, 4]]] }), 0x0301);
     case "serverhello":
       return record(22, helloMessage({ role: "server", extensions: [[43, [3, 4]]] }));
     default:
@@ -164,7 +160,7 @@ export function describe(event: ControlEvent): string {
     case "tls-record":
       return `${letter(event.direction)} record ${event.contentType} ${event.length}`;
     case "tls-hello":
-      return `${letter(event.direction)} hello 0x${event.hello.version.toString(16).padStart(4, "0")} ${event.hello.serverName ?? "-"}${event.hello.cut ? " [cut]" : ""}`;
+      return `${letter(event.direction)} hello 0x${event.hello.version.toString(16).padStart(4, "0")}`;
     case "gap":
       return `${letter(event.direction)} gap ${event.length} ${event.reason}`;
     case "odd-line":

@@ -19,11 +19,8 @@ const show = (parsed: ParsedEndpoint | undefined) =>
       ? `malformed: ${parsed.malformed}`
       : `${parsed.address ?? "peer"} ${parsed.port}`;
 
-function table(
-  parse: (text: string, cut?: boolean) => ParsedEndpoint | undefined,
-  rows: readonly (readonly [string, string, boolean?])[],
-) {
-  for (const [text, expected, cut] of rows) assert.equal(show(parse(text, cut)), expected, text);
+function table(parse: (text: string) => ParsedEndpoint | undefined, rows: readonly (readonly [string, string])[]) {
+  for (const [text, expected] of rows) assert.equal(show(parse(text)), expected, text);
 }
 
 test("PORT", () => {
@@ -42,8 +39,6 @@ test("PORT", () => {
     ["0x0a,0,0,1,4,1", 'malformed: "0x0a" is no number'],
     ["host", 'malformed: "host" is no number'],
     ["", "nothing"],
-    ["192,168,1,20,2", "nothing", true],
-    ["192,168,1,20,200,3", "nothing", true],
   ]);
 });
 
@@ -66,15 +61,12 @@ test("227: the texts of real servers", () => {
   ]);
 });
 
-test("227: what is wrong is said, what is cut is not guessed", () => {
+test("227: what is wrong is said", () => {
   table(parse227, [
     ["Entering Passive Mode (192,0,2,1,451,80)", "malformed: octet 451 is above 255"],
     ["Entering Passive Mode (192,0,2,1,-56,80)", 'malformed: octet "-56" is below 0'],
     ["Entering Passive Mode (192,0,2,1,80)", "malformed: 5 numbers instead of six numbers"],
     ["Entering Passive Mode (192,0,2,1,1,2,3)", "malformed: 7 numbers instead of six numbers"],
-    ["Entering Passive Mode (19", "nothing", true],
-    ["Entering Passive Mode (192,0,2,1,200,3", "nothing", true],
-    ["Entering Passive Mode (192,0,2,1,200,33)", "192.0.2.1 51233", true],
   ]);
 });
 
@@ -88,7 +80,6 @@ test("227: an IPv6 address among the numbers (Twisted), which some clients read 
   table(parse227, [
     ["Entering Passive Mode (2001:db8:2::26,156,64).", `malformed: ${problem}`],
     ["Entering Passive Mode (2001:db8:0:0:0:0:2:26,156,64).", `malformed: ${problem}`],
-    ["Entering Passive Mode (2001:db8:2::26,156", "nothing", true],
     ["Entering Passive Mode at 12:30 (192,0,2,1,156,64)", "192.0.2.1 40000"],
   ]);
 });
@@ -122,7 +113,6 @@ test("229", () => {
     ["Entering Extended Passive Mode (|||abc|)", 'malformed: "abc" is no port'],
     ["Entering Extended Passive Mode (|||50000)", 'malformed: "(|||50000)" is not (|||port|)'],
     ["Entering Extended Passive Mode (|3||50000|)", 'malformed: "3" is no address family (1 or 2)'],
-    ["Entering Extended Passive Mode (|||500", "nothing", true],
     ["Entering Extended Passive Mode", "nothing"],
     ["Entering Passive Mode (192,0,2,1,200,33)", "nothing"],
     ["(", "nothing"],
@@ -149,7 +139,6 @@ test("EPRT", () => {
     ["|1|10.0.0.256|21|", 'malformed: "10.0.0.256" is no address'],
     ["|1|10.0.0.1|70000|", "malformed: port 70000 is above 65535"],
     ["|1|10.0.0.1|21", 'malformed: "|1|10.0.0.1|21" is not |family|address|port|'],
-    ["|1|10.0.0.1|21", "nothing", true],
     ["", "nothing"],
     ["111.2.3.4", 'malformed: "1" is no delimiter'],
   ]);
@@ -162,13 +151,11 @@ test("LPRT and 228", () => {
     ["4,4,10,0,0,1,2,4", "malformed: 8 numbers instead of 9, or a port that is not of 2 octets"],
     ["6,4,10,0,0,1,2,4,1", "malformed: an address of 4 octets instead of 16"],
     ["9,4,10,0,0,1,2,4,1", "malformed: 9 is no address family (4 or 6)"],
-    ["4,4,10,0,0,1,2,4,1", "nothing", true],
   ]);
   table(parse228, [
     ["Entering Long Passive Mode (6,16,32,1,13,184,0,0,0,0,0,0,0,0,0,0,0,1,2,200,33)", "2001:db8::1 51233"],
     ["Entering Long Passive Mode (4,4,10,0,0,1,2,4,1)", "10.0.0.1 1025"],
     ["Entering Long Passive Mode (4,4,10,0,0,1,2,4)", "malformed: 8 numbers instead of nine or twenty-one numbers"],
-    ["Entering Long Passive Mode (4,4,10", "nothing", true],
   ]);
 });
 
@@ -188,9 +175,9 @@ test("round trip, and no exception for any text", () => {
   );
   const text = fc.string({ unit: fc.constantFrom(..."0123456789,|()!-. :azé"), maxLength: 60 });
   fc.assert(
-    fc.property(text, fc.boolean(), (value, cut) => {
+    fc.property(text, (value) => {
       for (const parse of [parsePort, parseEprt, parseLprt, parse227, parse228, parse229]) {
-        const parsed = parse(value, cut);
+        const parsed = parse(value);
         if (parsed && "port" in parsed) assert.ok(parsed.port >= 0 && parsed.port <= 65535);
       }
     }),

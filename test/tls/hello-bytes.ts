@@ -37,11 +37,6 @@ export function record(contentType: number, fragment: ArrayLike<number>, version
   return Uint8Array.from([contentType, ...u16(version), ...u16(fragment.length), ...Array.from(fragment)]);
 }
 
-export function serverNameExtension(name: string): [number, number[]] {
-  const bytes = [...Buffer.from(name)];
-  return [0, withLength16([0, ...withLength16(bytes)])];
-}
-
 export function join(...parts: readonly Uint8Array[]): Uint8Array {
   return Uint8Array.from(parts.flatMap((part) => [...part]));
 }

@@ -5,7 +5,7 @@ import { test } from "node:test";
 import tls from "node:tls";
 import fc from "fast-check";
 import { helloFromFirstBytes, parseHello } from "../../src/tls/hello.ts";
-import { helloMessage, join, record, serverNameExtension } from "./hello-bytes.ts";
+import { helloMessage, join, record } from "./hello-bytes.ts";
 
 const HELLO_RETRY = [...Buffer.from("cf21ad74e59a6111be1d8c021e65b891c2a211167abb8c5e079e09e2c8a8339c", "hex")];
 
@@ -36,18 +36,16 @@ test("a ClientHello of OpenSSL, TLS 1.3 and 1.2", async () => {
   assert.ok(hello);
   assert.equal(hello.role, "client");
   assert.equal(hello.version, 0x0304);
-  assert.equal(hello.serverName, "ftp.example.com");
   assert.equal(hello.cipherSuite, -1);
   assert.equal(hello.sessionId.length, 64); // middlebox compatibility, RFC 8446 D.4
-  assert.deepEqual([hello.preSharedKey, hello.offersTicket, hello.cut], [false, false, false]);
+  assert.equal(hello.preSharedKey, false);
   const twelve = await realClientHello({ maxVersion: "TLSv1.2" });
   const older = helloFromFirstBytes(twelve, 0, twelve.length);
   assert.equal(older?.version, 0x0303);
   assert.equal(older?.sessionId, "");
-  assert.equal(older?.serverName, null);
 });
 
-test("what tells of resumption: session id, ticket, pre-shared key", () => {
+test("what tells of resumption: session id, pre-shared key", () => {
   const client = parse(
     helloMessage({
       role: "client",
@@ -55,8 +53,7 @@ test("what tells of resumption: session id, ticket, pre-shared key", () => {
       extensions: [
         [0x0a0a, [1, 2]], // GREASE
         [43, [6, 0x7a, 0x7a, 3, 4, 3, 3]],
-        [35, [9, 9]],
-        serverNameExtension("ftp.example.net"),
+        [35, [9, 9]], // session_ticket
         [41, [1]],
       ],
     }),
@@ -66,31 +63,29 @@ test("what tells of resumption: session id, ticket, pre-shared key", () => {
     version: 0x0304,
     sessionId: "ab01",
     cipherSuite: -1,
-    offersTicket: true,
     preSharedKey: true,
-    serverName: "ftp.example.net",
-    cut: false,
   });
   const server = parse(helloMessage({ role: "server", cipherSuite: 0xc02f, sessionId: [7], extensions: [[35, []]] }));
   assert.equal(server?.version, 0x0303);
   assert.equal(server?.cipherSuite, 0xc02f);
   assert.equal(server?.sessionId, "07");
-  assert.equal(server?.offersTicket, false);
-  assert.equal(
-    parse(helloMessage({ role: "client", extensions: [[35, []]] }))?.offersTicket,
-    false,
-    "an empty ticket asks for one",
-  );
+  assert.equal(server?.preSharedKey, false);
   assert.equal(parse(helloMessage({ role: "server", extensions: undefined }))?.version, 0x0303, "no extensions at all");
 });
 
-test("truncation: fields seen so far are used, `cut` says so, nothing outside is read", () => {
+test("truncation: fields seen so far are used, nothing outside is read", () => {
   const bytes = helloMessage({
     role: "client",
     sessionId: [0xab, 0x01],
-    extensions: [serverNameExtension("ftp.example.net"), [43, [2, 3, 4]], [41, [1, 2, 3]]],
+    extensions: [
+      [10, [0, 2, 0, 23]], // supported_groups
+      [43, [2, 3, 4]],
+      [41, [1, 2, 3]],
+    ],
   });
-  const whole = parse(bytes);
+  // An extension is its number, its length (two bytes each) and its body.
+  const pskBodyAt = bytes.length - 3;
+  const versionEnd = pskBodyAt - 4;
   for (let to = 0; to < bytes.length; to++) {
     // What follows in the buffer is not the hello's.
     const buffer = new Uint8Array(bytes.length + 40).fill(0xee);
@@ -98,9 +93,9 @@ test("truncation: fields seen so far are used, `cut` says so, nothing outside is
     const hello = parseHello(buffer, 0, to);
     if (to < 6) assert.equal(hello, undefined, `at ${to}`);
     else {
-      assert.equal(hello?.cut, true, `at ${to}`);
-      assert.equal(hello?.sessionId, to >= 41 ? whole?.sessionId : "", `at ${to}`);
-      if (hello?.serverName !== null) assert.equal(hello?.serverName, "ftp.example.net", `at ${to}`);
+      assert.equal(hello?.sessionId, to >= 41 ? "ab01" : "", `at ${to}`);
+      assert.equal(hello?.version, to >= versionEnd ? 0x0304 : 0x0303, `at ${to}`);
+      assert.equal(hello?.preSharedKey, to >= pskBodyAt, `at ${to}`);
     }
   }
 });
@@ -114,7 +109,7 @@ test("no hello: another message, another protocol, nothing", () => {
 });
 
 test("first bytes: a hello over several records, behind a HelloRetryRequest, cut", () => {
-  const hello = helloMessage({ role: "client", extensions: [serverNameExtension("a.example")] });
+  const hello = helloMessage({ role: "client", sessionId: [0xab, 0x01], extensions: [[41, [1]]] });
   const split = join(
     record(22, hello.subarray(0, 3)),
     record(22, hello.subarray(3, 50)),
@@ -133,7 +128,8 @@ test("first bytes: a hello over several records, behind a HelloRetryRequest, cut
   assert.equal(helloFromFirstBytes(both, 0, both.length)?.preSharedKey, true);
   const retryOnly = record(22, retry);
   assert.equal(helloFromFirstBytes(retryOnly, 0, retryOnly.length)?.role, "server");
-  assert.equal(helloFromFirstBytes(split, 0, 40)?.cut, true);
+  // Headers and 25 bytes of the hello: its random is not there whole.
+  assert.equal(helloFromFirstBytes(split, 0, 40)?.sessionId, "");
   assert.equal(helloFromFirstBytes(split, 0, 6), undefined);
 });
 
