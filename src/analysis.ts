@@ -5,9 +5,11 @@ import type { ContributingCauseId } from "./diagnose/contributing.ts";
 import type { FindingId } from "./diagnose/findings.ts";
 import type { LimitId } from "./diagnose/limits.ts";
 import type { Alternative, ChannelOutcome, Confidence } from "./diagnose/verdict.ts";
+import type { Security } from "./ftp/control-security.ts";
 import type { NegotiationVerb } from "./ftp/negotiation.ts";
 
 export type { Alternative, ChannelOutcome, Confidence } from "./diagnose/verdict.ts";
+export type { Security } from "./ftp/control-security.ts";
 export type { NegotiationVerb } from "./ftp/negotiation.ts";
 
 /**
@@ -60,13 +62,6 @@ export interface Session {
   readonly dataChannels: readonly DataChannel[];
 }
 
-/** How the control connection was protected over its whole life: TLS by AUTH (RFC 4217) or from the first byte (port 990), and CCC after it (RFC 2228). */
-export type Security =
-  | "cleartext"
-  | "explicit-tls"
-  | "implicit-tls"
-  | "explicit-tls-then-ccc"
-  | "implicit-tls-then-ccc";
 /** What became of a control connection: `undetermined` where the capture does not show it. */
 export type ControlOutcome = "ok" | "failed" | "undetermined";
 

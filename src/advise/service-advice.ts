@@ -1,4 +1,5 @@
 import { classifyAddress, isPrivateUse } from "../address.ts";
+import { IMPLICIT_TLS_PORT } from "../ftp/control-security.ts";
 import { countOf } from "../report/phrases.ts";
 import { type FirewallRules, firewallRules } from "./firewall-rules.ts";
 import { type Opening, type OpeningEnd, ROLES, type Role, type RoleAdvice } from "./opening.ts";
@@ -33,8 +34,6 @@ const MAX_RANGE = 2000;
 
 /** A range is given in whole hundreds: each transfer takes a port, and it stays taken for minutes after it (TIME_WAIT, RFC 9293 3.6.1). */
 const RANGE_STEP = 100;
-
-const FTPS_PORT = 990;
 
 const CLIENT_PORTS: PortRange = { first: 1024, last: 65_535 };
 
@@ -82,13 +81,13 @@ function isReadable(needs: ServiceNeeds): boolean {
 
 /** Of sessions that did not get as far as a data channel nothing may have been heard; what answers on this port speaks TLS (IANA: ftps). */
 function isTlsByNumber({ controlPort, heard }: ServiceNeeds): boolean {
-  return controlPort === FTPS_PORT && !heard;
+  return controlPort === IMPLICIT_TLS_PORT && !heard;
 }
 
 function tlsAssumption(needs: ServiceNeeds): string[] {
   return isTlsByNumber(needs)
     ? [
-        `No session on port ${FTPS_PORT} got as far as a data channel: that it speaks TLS from the first byte may be taken from its number alone (IANA: ftps).`,
+        `No session on port ${IMPLICIT_TLS_PORT} got as far as a data channel: that it speaks TLS from the first byte may be taken from its number alone (IANA: ftps).`,
       ]
     : [];
 }
@@ -306,7 +305,7 @@ function alternatives(readable: boolean, { controlPort, security }: ServiceNeeds
       : [
           "CCC (RFC 4217 12.3) ends TLS on the control connection after login, so that helpers can read it again. Login stays protected, commands and file names do not; client and server must both allow it.",
         ]),
-    ...(implicit || controlPort === FTPS_PORT
+    ...(implicit || controlPort === IMPLICIT_TLS_PORT
       ? [
           "Implicit TLS: control port 990 and, in active mode, data from port 989 (IANA: ftps, ftps-data). Helpers that only know port 21 do not look at it at all.",
         ]

@@ -1,18 +1,11 @@
 import type { ControlEvent } from "../ftp/control-event.ts";
+import type { Security } from "../ftp/control-security.ts";
 import type { Exchange } from "../ftp/exchange.ts";
 import type { ServerIdentity } from "../ftp/server-software.ts";
 import type { Connection } from "../tcp/connection.ts";
 import type { HalfConnection } from "../tcp/half-connection.ts";
 import type { Stamp } from "../tcp/stream-sink.ts";
 import type { DataRecords } from "../tls/data-records.ts";
-
-/** How the control connection was protected (`control.security` of the report). */
-export type SessionSecurity =
-  | "cleartext"
-  | "explicit-tls"
-  | "implicit-tls"
-  | "explicit-tls-then-ccc"
-  | "implicit-tls-then-ccc";
 
 /** A followed connection that may be a data connection of the session. */
 export interface Candidate {
@@ -44,7 +37,7 @@ export interface SessionFacts {
   /** The FTP client's and server's sides of the control connection. */
   readonly client: HalfConnection;
   readonly server: HalfConnection;
-  readonly security: SessionSecurity;
+  readonly security: Security;
   readonly events: readonly ControlEvent[];
   readonly exchanges: readonly Exchange[];
   /** In the order of their first packets. */

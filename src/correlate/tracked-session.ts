@@ -1,6 +1,7 @@
 import type { AnomalyLog } from "../anomaly.ts";
 import type { ControlEvent, ReplyEvent } from "../ftp/control-event.ts";
-import { ControlSession, unspokenSecurity } from "../ftp/control-session.ts";
+import { type Security, unspokenSecurity } from "../ftp/control-security.ts";
+import { ControlSession } from "../ftp/control-session.ts";
 import { DeferredDialogue, type DialogueMemory } from "../ftp/deferred-dialogue.ts";
 import { inDialogueOrder } from "../ftp/dialogue-order.ts";
 import { pairExchanges } from "../ftp/exchange.ts";
@@ -16,7 +17,7 @@ import { hostsOf, type Watcher } from "../tcp/watchlist.ts";
 import type { DataRecords } from "../tls/data-records.ts";
 import { recordOverhead } from "../tls/sealing.ts";
 import { OpenGrant } from "./sealed-grants.ts";
-import type { Candidate, HandedOn, SessionFacts, SessionSecurity } from "./session-facts.ts";
+import type { Candidate, HandedOn, SessionFacts } from "./session-facts.ts";
 import { sessionId } from "./session-id.ts";
 
 /** After a session's last connection has closed, so long may stragglers come (seconds of capture time). */
@@ -88,7 +89,7 @@ export class TrackedSession implements ControlStream, Watcher {
   /** What has been said while there is no parser. */
   readonly #deferred: DeferredDialogue;
   #parser: ControlSession | null = null;
-  #security: SessionSecurity;
+  #security: Security;
   #watching = false;
   #watchingHost = false;
   #foreignCount = 0;

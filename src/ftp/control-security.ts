@@ -56,13 +56,24 @@ export type SecurityInput =
   | "tls-command"
   | "cleartext-line";
 
-/** How the control connection was protected, over its whole life (`control.security` of the report). */
-export type ControlSecurity =
+/**
+ * How the control connection was protected over its whole life (`control.security` of the report): TLS by AUTH (RFC 4217) or from the first byte, and
+ * CCC after it (RFC 2228).
+ */
+export type Security =
   | "cleartext"
   | "explicit-tls"
   | "implicit-tls"
   | "explicit-tls-then-ccc"
   | "implicit-tls-then-ccc";
+
+/** The port on which TLS comes first (IANA ftps, RFC 4217 section 11 on why it was dropped). */
+export const IMPLICIT_TLS_PORT = 990;
+
+/** How a connection would have been protected on which nobody has said anything. */
+export function unspokenSecurity(serverPort: number): Security {
+  return serverPort === IMPLICIT_TLS_PORT ? "implicit-tls" : "cleartext";
+}
 
 /** The state after `input` in `state`. */
 export function nextSecurityState(state: ControlSecurityState, input: SecurityInput): ControlSecurityState {
@@ -78,11 +89,11 @@ const SEALED_ALERT_LENGTH = 19;
 
 const TLS_1_3 = 0x0304;
 
-/** Runs the table over one control connection and remembers what {@link ControlSecurity} needs. */
+/** Runs the table over one control connection and remembers what {@link Security} needs. */
 export class SecurityTracker {
   #state: ControlSecurityState;
-  /** What to call TLS that nobody is seen to have asked for, the connection's beginning not having been seen, and a connection without a word. */
-  readonly #implicitPort: boolean;
+  /** Told by the port: what a connection is without a word, and TLS that nobody is seen to have asked for where its beginning was not seen. */
+  readonly #unspoken: Security;
   #beginningSeen: boolean;
   /** AUTH, or the 234 that grants it, was read: TLS behind it is explicit, whoever else spoke in the clear before. */
   #authSeen = false;
@@ -98,12 +109,12 @@ export class SecurityTracker {
 
   /**
    * @param joinedMidstream the connection's first bytes are not in the capture
-   * @param implicitPort the server's port is one for implicit TLS (990)
+   * @param serverPort the server's port
    */
-  constructor(joinedMidstream: boolean, implicitPort: boolean) {
+  constructor(joinedMidstream: boolean, serverPort: number) {
     this.#state = joinedMidstream ? "unknown" : "cleartext";
     this.#beginningSeen = !joinedMidstream;
-    this.#implicitPort = implicitPort;
+    this.#unspoken = unspokenSecurity(serverPort);
   }
 
   /** The joint state now. */
@@ -115,8 +126,8 @@ export class SecurityTracker {
    * The protection over the whole life so far. AUTH alone changes nothing, a TLS record does. Where nobody has said a word the port tells what would
    * have been spoken.
    */
-  get security(): ControlSecurity {
-    if (this.#tls === undefined) return this.#implicitPort && !this.#spoken ? "implicit-tls" : "cleartext";
+  get security(): Security {
+    if (this.#tls === undefined) return this.#spoken ? "cleartext" : this.#unspoken;
     return this.#ccc ? `${this.#tls}-then-ccc` : this.#tls;
   }
 
@@ -125,7 +136,7 @@ export class SecurityTracker {
    * reverse, are implicit TLS that came to nothing, whoever of the two was first.
    */
   tlsBegan(direction: Direction): void {
-    const unasked = !this.#authSeen && (this.#beginningSeen || this.#implicitPort);
+    const unasked = !this.#authSeen && (this.#beginningSeen || this.#unspoken === "implicit-tls");
     this.#tls ??= unasked ? "implicit-tls" : "explicit-tls";
     if (!this.#isInTls) {
       this.#clientInTls = false;

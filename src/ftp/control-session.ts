@@ -5,19 +5,11 @@ import type { TlsRecord } from "../tls/record.ts";
 import { type Command, isNegotiation, parseCommand, secretsOf, withoutSecrets } from "./command.ts";
 import type { ControlEvent, ReplyEvent } from "./control-event.ts";
 import { ControlFraming, type FramingSink } from "./control-framing.ts";
-import { type ControlSecurity, type ControlSecurityState, SecurityTracker } from "./control-security.ts";
+import { type ControlSecurityState, type Security, SecurityTracker } from "./control-security.ts";
 import type { Line } from "./line.ts";
 import { passiveVerbOf } from "./negotiation.ts";
 import { ReplyAssembler, type ReplySink } from "./reply.ts";
 import { SecretMemory } from "./secret-text.ts";
-
-/** Ports on which TLS comes first (IANA ftps, RFC 4217 section 11 on why it was dropped). */
-const IMPLICIT_TLS_PORT = 990;
-
-/** How a connection would have been protected on which nobody has said anything. */
-export function unspokenSecurity(serverPort: number): ControlSecurity {
-  return serverPort === IMPLICIT_TLS_PORT ? "implicit-tls" : "cleartext";
-}
 
 /** How much of a line that is neither command nor reply is kept. */
 export const MAX_ODD_LINE = 200;
@@ -55,14 +47,14 @@ export class ControlSession implements ControlStream, FramingSink, ReplySink {
   constructor(options: ControlSessionOptions) {
     const { anomalies, joinedMidstream = false } = options;
     this.#onEvent = options.onEvent;
-    this.#tracker = new SecurityTracker(joinedMidstream, options.serverPort === IMPLICIT_TLS_PORT);
+    this.#tracker = new SecurityTracker(joinedMidstream, options.serverPort);
     this.#client = new ControlFraming("client", joinedMidstream, this, anomalies);
     this.#server = new ControlFraming("server", joinedMidstream, this, anomalies);
     this.#replies = new ReplyAssembler(this, anomalies);
   }
 
   /** How the connection was protected over its whole life so far. */
-  get security(): ControlSecurity {
+  get security(): Security {
     return this.#tracker.security;
   }
 
