@@ -14,9 +14,6 @@ export interface SecretRange {
   readonly to: number;
 }
 
-/** Server lines that are looked through again when a secret becomes known late: packets are written to the file a few places late at most. */
-const RECENT_LINES = 16;
-
 /** How much may follow what is understood; more would reach into other connections of the same endpoints. */
 const REST_BYTES = 1024 * 1024;
 
@@ -35,8 +32,7 @@ export class SecretFinder implements ControlStream, FramingSink {
   /** Offset up to which each direction is understood. */
   readonly #understood: Record<Direction, number> = { client: 0, server: 0 };
   readonly #inTls: Record<Direction, boolean> = { client: false, server: false };
-  readonly #secrets = new SecretMemory();
-  readonly #recent: Line[] = [];
+  readonly #secrets = new SecretMemory<Line>();
 
   /** @param joinedMidstream the connection's first bytes are not in the capture */
   constructor(joinedMidstream: boolean) {
@@ -85,17 +81,14 @@ export class SecretFinder implements ControlStream, FramingSink {
     if (direction === "client") this.#clientLine(line);
     else {
       this.#serverLine(line);
-      this.#recent.push(line);
-      if (this.#recent.length > RECENT_LINES) this.#recent.shift();
+      this.#secrets.keep(line);
     }
   }
 
   #clientLine(line: Line): void {
     const { text, cut } = line;
     const command = parseCommand(text, cut);
-    let isNew = false;
-    for (const secret of secretsOf(text, command)) if (this.#secrets.learn(secret, cut)) isNew = true;
-    if (isNew) for (const recent of this.#recent) this.#serverLine(recent);
+    for (const recent of this.#secrets.learn(secretsOf(text, command), cut)) this.#serverLine(recent);
     if (command === undefined || !isKnownVerb(command.verb)) this.#hide("client", line, 0, text.length);
     else this.#hideDifference("client", line, this.#publicText(text, command));
   }

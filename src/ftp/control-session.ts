@@ -14,9 +14,6 @@ import { SecretMemory } from "./secret-text.ts";
 /** How much of a line that is neither command nor reply is kept. */
 export const MAX_ODD_LINE = 200;
 
-/** Replies that are looked through again when a secret becomes known late: packets are written to the file a few places late at most. */
-const RECENT_REPLIES = 16;
-
 /** What a control connection is read with. */
 export interface ControlSessionOptions {
   /** The server's port: 990 is implicit TLS where the connection's beginning was not captured. */
@@ -39,10 +36,7 @@ export class ControlSession implements ControlStream, FramingSink, ReplySink {
   readonly #replies: ReplyAssembler;
   /** Client stream offset behind the last AUTH: a reply whose segment acknowledges less answers an earlier command. */
   #authEndAt = 0;
-  readonly #secrets = new SecretMemory();
-  /** The latest replies, a ring. */
-  readonly #recent: ReplyEvent[] = [];
-  #replyCount = 0;
+  readonly #secrets = new SecretMemory<ReplyEvent>();
 
   constructor(options: ControlSessionOptions) {
     const { anomalies, joinedMidstream = false } = options;
@@ -113,7 +107,7 @@ export class ControlSession implements ControlStream, FramingSink, ReplySink {
 
   reply(reply: ReplyEvent): void {
     this.#scrub(reply);
-    this.#recent[this.#replyCount++ % RECENT_REPLIES] = reply;
+    this.#secrets.keep(reply);
     const { acknowledged } = reply.firstStamp;
     if (acknowledged < 0 || acknowledged >= this.#authEndAt) this.#tracker.reply(reply.code);
     this.#onEvent(reply);
@@ -127,7 +121,8 @@ export class ControlSession implements ControlStream, FramingSink, ReplySink {
     if (line.text === "") return;
     this.#tracker.line("client");
     const command = parseCommand(line.text, line.cut);
-    this.#learn(line, command);
+    // Out of replies, too, that stand before it in the file.
+    for (const reply of this.#secrets.learn(secretsOf(line.text, command), line.cut)) this.#scrub(reply);
     if (!command) {
       if (line.text.trim() !== "") this.#odd("client", line);
       return;
@@ -142,13 +137,6 @@ export class ControlSession implements ControlStream, FramingSink, ReplySink {
         ? command.argument
         : this.#secrets.scrub(command.argument);
     this.#onEvent({ kind: "command", verb: command.verb, argument, startAt, endAt, stamp, cut });
-  }
-
-  /** Remembers the secrets of a client's line, and takes them out of replies that stand before it in the file. */
-  #learn(line: Line, command: Command | undefined): void {
-    let isNew = false;
-    for (const secret of secretsOf(line.text, command)) if (this.#secrets.learn(secret, line.cut)) isNew = true;
-    if (isNew) for (const reply of this.#recent) this.#scrub(reply);
   }
 
   /** Takes known secrets out of a reply. It is changed in place: nobody else has it yet, or the secret came later than it. */

@@ -87,16 +87,36 @@ interface Secret {
   readonly cut: boolean;
 }
 
+/** What the server said that is looked through again when a secret becomes known late: packets are written to the file a few places late at most. */
+const RECENT = 16;
+
+const NOTHING: readonly never[] = [];
+
 /** What one session's client said in secret, as long as the session is being read, to be found in what the server repeats. */
-export class SecretMemory {
-  #secrets: Secret[] = [];
+export class SecretMemory<Said> {
+  readonly #secrets: Secret[] = [];
+  /** What the server said last, a ring. */
+  readonly #recent: Said[] = [];
+  #count = 0;
+
+  /** Keeps what the server said, for secrets that are still to come. */
+  keep(said: Said): void {
+    this.#recent[this.#count++ % RECENT] = said;
+  }
 
   /**
-   * Learns a secret.
-   * @param cut its end was not seen
-   * @returns whether it is one that can be looked for
+   * Learns the secrets of a client's line.
+   * @param cut the line's end was not seen
+   * @returns what the server said and is to be looked through again; nothing where no secret is new
    */
-  learn(secret: string, cut: boolean): boolean {
+  learn(secrets: readonly string[], cut: boolean): readonly Said[] {
+    let isNew = false;
+    for (const secret of secrets) if (this.#learn(secret, cut)) isNew = true;
+    return isNew ? this.#recent : NOTHING;
+  }
+
+  /** @returns whether it is new, and one that can be looked for */
+  #learn(secret: string, cut: boolean): boolean {
     const text = secret.trim().toLowerCase();
     if (text.length < MIN_SECRET_LENGTH || NO_SECRETS.has(text)) return false;
     const isLong = text.length > MAX_SECRET_LENGTH;
