@@ -1,5 +1,6 @@
 import type { SessionFacts } from "../correlate/session-facts.ts";
 import type { CommandEvent, ReplyEvent } from "../ftp/control-event.ts";
+import type { NegotiationVerb } from "../ftp/negotiation.ts";
 
 /**
  * What servers mean by a negative reply, by its text (code first, text second). One code has many causes; the texts below are
@@ -237,12 +238,12 @@ export function refusesMode(reply: ReplyEvent): boolean {
   return MODE_DISABLED.test(text) && !/\b(host|address|ip)\b.* not allowed/i.test(text);
 }
 
-/** Verbs younger than RFC 959, of which a server may know nothing: EPRT (RFC 2428), and LPRT and LPSV (RFC 1639), which hardly any knows. EPSV has a cause of its own. */
-const YOUNGER_VERBS: ReadonlySet<string> = new Set(["EPRT", "LPRT", "LPSV"]);
-
-/** Whether the server does not know the verb (RFC 959 section 4.2.1; ftp-srv says `502 Command not allowed` of it): it refuses no address and no mode. */
-export function knowsNoSuchVerb({ code, lines }: ReplyEvent, verb: string): boolean {
-  if (!YOUNGER_VERBS.has(verb)) return false;
+/**
+ * Whether the server does not know the verb (RFC 959 section 4.2.1; ftp-srv says `502 Command not allowed` of it): it refuses no address and no mode.
+ * PASV and PORT every server knows (RFC 959), the others (RFC 1639, RFC 2428) not. EPSV has a cause of its own.
+ */
+export function knowsNoSuchVerb({ code, lines }: ReplyEvent, verb: NegotiationVerb): boolean {
+  if (verb === "PASV" || verb === "PORT") return false;
   return (
     code === 502 ||
     (code === 500 &&
