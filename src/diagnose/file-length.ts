@@ -1,34 +1,20 @@
 import type { TransferFacts } from "../correlate/data-channel.ts";
 import type { SessionFacts } from "../correlate/session-facts.ts";
 import { verbFacts } from "../ftp/command.ts";
-import type { ReplyEvent } from "../ftp/control-event.ts";
 import { ANSWER_SECONDS } from "./attempt.ts";
 import { controlBlindness, dataBlindness, missesCommandBefore } from "./blind-spots.ts";
 import type { ChannelContext } from "./context.ts";
 import { type DataProgress, progressOf } from "./data-progress.ts";
 import { acknowledgedBy } from "./packet-origin.ts";
+import { type AnnouncedSize, saysBinary, sizeAnnouncedIn } from "./reply-text.ts";
 
 /** Whether a transfer carried all of its file: what was announced of its length, and how far the data came. */
 
-/** How long a file is, and which reply says so. */
-export interface AnnouncedSize {
-  readonly bytes: number;
-  /** The server rounds: it may be some more. */
-  readonly isLeast: boolean;
-  readonly reply: ReplyEvent;
-}
-
-/** Pure-FTPd's 150 for a file of 1 kB and more, in units of 1024 bytes with one digit behind the point (`146.5 kbytes to download`). */
-const KBYTES = /(?<![\d.])(\d{1,12}\.\d) kbytes to download/;
-
-/** The size that the server announced: in `150 … (N bytes)`, or by SIZE before. */
+/** The size that the server announced: in the transfer's 150, or by SIZE before. */
 export function announcedSize(session: SessionFacts, transfer: TransferFacts): AnnouncedSize | undefined {
   for (const reply of transfer.replies) {
-    // The last: a file may be named "notes (9000 bytes).txt".
-    const match = reply.code < 200 ? [...reply.lines.join(" ").matchAll(/\((\d{1,15}) bytes\)/gi)].at(-1) : undefined;
-    if (match) return { bytes: Number(match[1]), isLeast: false, reply };
-    const rounded = reply.code < 200 ? KBYTES.exec(reply.lines.join(" ")) : null;
-    if (rounded) return { bytes: Math.floor((Number(rounded[1]) - 0.05) * 1024), isLeast: true, reply };
+    const announced = sizeAnnouncedIn(reply);
+    if (announced) return announced;
   }
   return sizeAsked(session, transfer);
 }
@@ -67,7 +53,7 @@ export function isShort({ session, channel }: ChannelContext, bytes: number): bo
   const type = session.exchanges.findLast(
     (exchange) => exchange.command?.verb === "TYPE" && exchange.command.stamp.packet < transfer.command.stamp.packet,
   );
-  return type ? /^\s*[IL]/i.test(type.command?.argument ?? "") : saysBinary(transfer);
+  return type ? /^\s*[IL]/i.test(type.command?.argument ?? "") : transfer.replies.some(saysBinary);
 }
 
 /** MODE Z and BLOCK carry other bytes than the file has, RANG fewer (RFC 959 section 3.4, draft-bryan-ftp-range). */
@@ -77,11 +63,6 @@ function isOtherLength({ exchanges }: SessionFacts, { command }: TransferFacts):
   const mode = told("MODE");
   const range = told("RANG");
   return (mode?.command?.argument ?? "S").trim().toUpperCase() !== "S" || range !== undefined;
-}
-
-/** `150 Opening BINARY mode data connection …`: the type in force, where the TYPE command is not in the capture. */
-function saysBinary({ replies }: TransferFacts): boolean {
-  return replies.some((reply) => reply.code < 200 && /\bbinary mode\b/i.test(reply.lines.join(" ")));
 }
 
 /** The connection lived at some time between the command and its final reply: where a 227 was lost, another transfer's may have been tied to this one. */

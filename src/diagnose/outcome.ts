@@ -19,7 +19,7 @@ import { announcedSize } from "./file-length.ts";
 import { fineBut, type Judgement, judged, wordsUnseen } from "./judgement.ts";
 import type { LimitId } from "./limits.ts";
 import { oncePer } from "./once-per.ts";
-import { announcesOnly, cannotDial, confirmsAbort, isOwnReason } from "./reply-text.ts";
+import { announcesOnly, cannotDial, confirmsAbort, dialErrorOf, isOwnReason } from "./reply-text.ts";
 
 /** What became of a channel, before any rule is asked for the cause. */
 export function judge(context: ChannelContext): Judgement {
@@ -136,15 +136,10 @@ function judgeAttempt(context: ChannelContext): Judgement {
   return judged("trouble");
 }
 
-/**
- * The server names the error that its own SYN met (strerror of ECONNREFUSED, EHOSTUNREACH, ENETUNREACH): the RST or ICMP error that a
- * capture without any answer lacks. "Connection timed out" agrees with silence.
- */
+/** The server names the error that its own SYN met: the RST or ICMP error that a capture without any answer lacks. */
 function saysAnswered({ transfer, negotiation }: ChannelFacts): boolean {
   const reply = transfer?.final ?? negotiation?.reply;
-  return (
-    reply != null && reply.code >= 400 && /connection refused|no route to host|unreachable/i.test(reply.lines.join(" "))
-  );
+  return reply != null && dialErrorOf(reply) !== undefined;
 }
 
 /** A negative reply reports that the connection did not come about. */

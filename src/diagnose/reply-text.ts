@@ -1,6 +1,7 @@
 import type { SessionFacts } from "../correlate/session-facts.ts";
 import type { CommandEvent, ReplyEvent } from "../ftp/control-event.ts";
 import type { NegotiationVerb } from "../ftp/negotiation.ts";
+import type { ServerIdentity } from "../ftp/server-software.ts";
 
 /**
  * What servers mean by a negative reply, by its text (code first, text second). One code has many causes; the texts below are
@@ -206,6 +207,17 @@ export function cannotDial(reply: ReplyEvent, command: CommandEvent): boolean {
   );
 }
 
+/**
+ * The error that the server's own SYN met, as strerror names it: `refused` by a RST (ECONNREFUSED), or `unreachable` (EHOSTUNREACH, ENETUNREACH), which an
+ * ICMP error or its own host says. "Connection timed out" agrees with silence.
+ */
+export function dialErrorOf({ code, lines }: ReplyEvent): "refused" | "unreachable" | undefined {
+  if (code < 400) return undefined;
+  const text = lines.join(" ");
+  if (/connection refused/i.test(text)) return "refused";
+  return /no route to host|unreachable/i.test(text) ? "unreachable" : undefined;
+}
+
 /** ProFTPD's TimeoutSession: the session has lasted long enough, whatever it is at (`421 Session Timeout (15 seconds): closing control connection`). */
 export function endsSession({ code, lines }: ReplyEvent): boolean {
   return code === 421 && /session timeout/i.test(lines.join(" "));
@@ -281,6 +293,57 @@ export function reportsAttempt(reply: ReplyEvent): boolean {
  */
 export function announcesOnly(reply: ReplyEvent): boolean {
   return reply.code === 150 && /about to (open|start)/i.test(reply.lines.join(" "));
+}
+
+/** Whether a refusal of another code than 530 is of the login: linux-ftpd says 550 of a password that is wrong. */
+export function deniesLogin({ code, lines }: ReplyEvent): boolean {
+  return (
+    code >= 500 && /\b(authentication|login|logon)\b.*\b(fail\w*|incorrect|denied|invalid)\b/i.test(lines.join(" "))
+  );
+}
+
+/** Whether a refusal that may demand TLS is of the password: a banner may call the place secure, so nothing may name TLS. */
+export function speaksOfPassword({ lines }: ReplyEvent): boolean {
+  const text = lines.join(" ");
+  if (/\b(ssl|tls|ftps|clear-?text|encrypt\w*)\b/i.test(text)) return false;
+  if (/\bsecured? (connection|session|ftp)|\b(use|required?|must|only)\b.*\bsecured?\b/i.test(text)) return false;
+  return /\b(incorrect|failed|invalid)\b/i.test(text);
+}
+
+/** How long a file is, and which reply says so. */
+export interface AnnouncedSize {
+  readonly bytes: number;
+  /** The server rounds: it may be some more. */
+  readonly isLeast: boolean;
+  readonly reply: ReplyEvent;
+}
+
+/** The file's length in a 150: `(N bytes)`, or Pure-FTPd's units of 1024 bytes for 1 kB and more, rounded (`146.5 kbytes to download`). */
+export function sizeAnnouncedIn(reply: ReplyEvent): AnnouncedSize | undefined {
+  if (reply.code >= 200) return undefined;
+  const text = reply.lines.join(" ");
+  // The last: a file may be named "notes (9000 bytes).txt".
+  const exact = [...text.matchAll(/\((\d{1,15}) bytes\)/gi)].at(-1);
+  if (exact) return { bytes: Number(exact[1]), isLeast: false, reply };
+  const rounded = /(?<![\d.])(\d{1,12}\.\d) kbytes to download/.exec(text);
+  return rounded ? { bytes: Math.floor((Number(rounded[1]) - 0.05) * 1024), isLeast: true, reply } : undefined;
+}
+
+/** `150 Opening BINARY mode data connection …`: the type in force, where the TYPE command is not in the capture. */
+export function saysBinary({ code, lines }: ReplyEvent): boolean {
+  return code < 200 && /\bbinary mode\b/i.test(lines.join(" "));
+}
+
+/**
+ * What a server says of a data connection whose TLS session is not the control connection's, and goes on. It is known by its length alone, so only of a
+ * server that never confirms in so many bytes: elsewhere a confirmation is as long as anybody likes (ftp-srv's 226 is the file's path, FileZilla
+ * Server 0.9 names the file).
+ */
+export function reuseComplaintOf(software: ServerIdentity | null): string | undefined {
+  if (software?.product === "proftpd") return "425 Unable to build data connection: Operation not permitted\r\n";
+  if (software?.product === "filezilla" && software.version?.startsWith("0.") === false)
+    return "425 Unable to build data connection: TLS session of data connection not resumed.\r\n";
+  return undefined;
 }
 
 /** The reply quotes a verb that a device overwrote with X on its way (Cisco PIX and ASA, inspection of commands): `500 'XXXX TLS': …`. */

@@ -1,7 +1,6 @@
-import type { ReplyEvent } from "../../ftp/control-event.ts";
 import type { Cause } from "../cause.ts";
 import type { SessionRule } from "../context.ts";
-import { mayMean, meaningOf } from "../reply-text.ts";
+import { deniesLogin, mayMean, meaningOf, speaksOfPassword } from "../reply-text.ts";
 import { replyText } from "../wording.ts";
 
 export const cause = {
@@ -39,18 +38,3 @@ export const rule: SessionRule = ({ session }) => {
     ],
   };
 };
-
-/** linux-ftpd says 550 of a password that is wrong. */
-function deniesLogin({ code, lines }: ReplyEvent): boolean {
-  return (
-    code >= 500 && /\b(authentication|login|logon)\b.*\b(fail\w*|incorrect|denied|invalid)\b/i.test(lines.join(" "))
-  );
-}
-
-/** A banner may call the place secure; only where nothing names TLS is it the password that was wrong. */
-function speaksOfPassword({ lines }: ReplyEvent): boolean {
-  const text = lines.join(" ");
-  if (/\b(ssl|tls|ftps|clear-?text|encrypt\w*)\b/i.test(text)) return false;
-  if (/\bsecured? (connection|session|ftp)|\b(use|required?|must|only)\b.*\bsecured?\b/i.test(text)) return false;
-  return /\b(incorrect|failed|invalid)\b/i.test(text);
-}

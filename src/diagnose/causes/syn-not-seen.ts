@@ -7,7 +7,7 @@ import type { Cause } from "../cause.ts";
 import type { ChannelContext, ChannelRule } from "../context.ts";
 import { attemptElsewhere, elsewhereFact } from "../elsewhere.ts";
 import { type Situation, THIRD_HOST, THIRD_HOST_OWN } from "../remedy.ts";
-import { mayMean, reportsAttempt, tellsOfTls } from "../reply-text.ts";
+import { dialErrorOf, mayMean, reportsAttempt, tellsOfTls } from "../reply-text.ts";
 import { handedOn, thirdHostOf } from "../third-host.ts";
 import { mayBeDialling } from "../vain-wait.ts";
 import { shareNetwork, vantageOf } from "../vantage.ts";
@@ -120,7 +120,7 @@ function isAtDialler({ context, dialler }: MissingSyn): boolean {
 
 /** By its own words the server sent a SYN and got a RST. (That there is no route its own host may have said.) */
 function wasAnswered({ negotiation, final }: MissingSyn): boolean {
-  return negotiation.mode === "active" && final != null && /connection refused/i.test(final.lines.join(" "));
+  return negotiation.mode === "active" && final !== null && dialErrorOf(final) === "refused";
 }
 
 /** What was negotiated, and with whom. */

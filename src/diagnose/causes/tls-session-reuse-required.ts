@@ -2,7 +2,6 @@ import type { ChannelFacts } from "../../correlate/data-channel.ts";
 import { serverHelloOf } from "../../correlate/sealed-word.ts";
 import type { SessionFacts } from "../../correlate/session-facts.ts";
 import type { TlsRecordEvent } from "../../ftp/control-event.ts";
-import type { ServerIdentity } from "../../ftp/server-software.ts";
 import { wasSentAfter } from "../../tls/data-records.ts";
 import { recordOverhead } from "../../tls/sealing.ts";
 import { controlBlindness } from "../blind-spots.ts";
@@ -17,7 +16,7 @@ import {
   progressOf,
 } from "../data-progress.ts";
 import { oncePer } from "../once-per.ts";
-import { mayMean } from "../reply-text.ts";
+import { mayMean, reuseComplaintOf } from "../reply-text.ts";
 import type { Confidence, Fact, Verdict } from "../verdict.ts";
 import { replyText } from "../wording.ts";
 
@@ -111,17 +110,6 @@ function verdict(confidence: Confidence, facts: readonly Fact[]): Verdict {
 export const REFUSED_TRANSFERS = 2;
 
 /**
- * What a server says that goes on after it. Only the length is seen, so it counts of the server that says this, and never confirms in so many
- * bytes: elsewhere a confirmation is as long as anybody likes (ftp-srv's 226 is the file's path, FileZilla Server 0.9 names the file).
- */
-function complaintOf(software: ServerIdentity | null): string | undefined {
-  if (software?.product === "proftpd") return "425 Unable to build data connection: Operation not permitted\r\n";
-  if (software?.product === "filezilla" && software.version?.startsWith("0.") === false)
-    return "425 Unable to build data connection: TLS session of data connection not resumed.\r\n";
-  return undefined;
-}
-
-/**
  * Every data connection of the session made a full handshake, carried nothing and was closed by the server, whose next words are as long as its
  * complaint, and nothing else.
  */
@@ -172,7 +160,7 @@ function complaint(channel: ChannelFacts, session: SessionFacts): Complaint | un
   const hello = serverHelloOf(session);
   const overhead = hello && recordOverhead(hello);
   if (overhead === undefined) return undefined;
-  const text = complaintOf(session.software);
+  const text = reuseComplaintOf(session.software);
   return text?.length === next.length - overhead ? { packet: next.stamp.packet, text: text.trimEnd() } : undefined;
 }
 
