@@ -148,8 +148,8 @@ function judgeEmptyUnderTls(unanswered: Unanswered): Judgement | undefined {
   const { session, channel, progress, handshake, isOver, recordsUnseen } = unanswered;
   if (!handshake || !isOver) return undefined;
   const isUpload = channel.hidden && progress.sender === progress.client;
-  const product = session.software?.product;
-  const isTerse = product === "vsftpd" || (isUpload && handshake.hasData && product === "proftpd");
+  const server = session.software?.name;
+  const isTerse = server === "vsftpd" || (isUpload && handshake.hasData && server === "ProFTPD");
   const complains = () => isTerse && longWordsAfter(progress, session) !== null;
   if (handshake.hasData && !(isUpload && !handshake.resumed && complains())) return undefined;
   const since = progress.connection.firstPacket;

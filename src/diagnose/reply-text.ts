@@ -340,8 +340,8 @@ export function saysBinary({ code, lines }: ReplyEvent): boolean {
  * Server 0.9 names the file).
  */
 export function reuseComplaintOf(software: ServerIdentity | null): string | undefined {
-  if (software?.product === "proftpd") return "425 Unable to build data connection: Operation not permitted\r\n";
-  if (software?.product === "filezilla" && software.version?.startsWith("0.") === false)
+  if (software?.name === "ProFTPD") return "425 Unable to build data connection: Operation not permitted\r\n";
+  if (software?.name === "FileZilla Server" && software.version?.startsWith("0.") === false)
     return "425 Unable to build data connection: TLS session of data connection not resumed.\r\n";
   return undefined;
 }

@@ -1,3 +1,5 @@
+import type { ServerName } from "../ftp/server-software.ts";
+
 /**
  * How the server products spell the settings that FTP troubles call for: the one table of it. Remedies quote it in a sentence, `advise` fills
  * in what was seen.
@@ -5,8 +7,8 @@
 
 /** How one product spells a setting. */
 export interface ServerSetting {
-  /** As a report names the product; matched against the greeting without regard to case. */
-  readonly product: string;
+  /** Its name, or the part of it that says enough; found in what a report names the software, without regard to case. */
+  readonly product: ServerName | "IIS" | "JSCAPE";
   /** What to write or choose. ADDRESS stands for the public address, FIRST and LAST for the passive range. */
   readonly lines: readonly string[];
   /** What a remedy says in their place, where they do not make a sentence's part. */

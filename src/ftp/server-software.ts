@@ -7,31 +7,11 @@ import { rememberingTexts } from "../text-memory.ts";
  * "Unable to build data connection") are in neither.
  */
 
-/** Products that diagnosis and remedies tell apart; `other` is named but means nothing more to us. */
-export type ServerProduct =
-  | "vsftpd"
-  | "proftpd"
-  | "pure-ftpd"
-  | "pyftpdlib"
-  | "filezilla"
-  | "iis"
-  | "serv-u"
-  | "wu-ftpd"
-  | "ftp-srv"
-  | "inetutils"
-  | "cerberus"
-  | "glftpd"
-  | "jscape"
-  | "titan"
-  | "other";
-
 /** The software of a server. */
 export interface ServerIdentity {
-  /** As its makers write it, e.g. `vsftpd`, `Microsoft FTP Service (IIS)`. */
-  readonly name: string;
+  readonly name: ServerName;
   /** As the server states it, e.g. `3.0.3`; null where it does not. */
   readonly version: string | null;
-  readonly product: ServerProduct;
 }
 
 /** As much of a reply as identification needs. */
@@ -42,7 +22,6 @@ export interface SpokenReply {
 
 interface NameRow {
   readonly name: string;
-  readonly product: ServerProduct;
   /** Matched against the greeting (220), or the reply to SYST (215) where `code` says so; group 1 is the version. */
   readonly pattern: RegExp;
   readonly code?: 215;
@@ -50,297 +29,293 @@ interface NameRow {
   readonly source: string;
 }
 
-const NAMES: readonly NameRow[] = [
+const NAMES = [
   {
     name: "vsftpd",
-    product: "vsftpd",
     pattern: /vsFTPd(?: (\d[\w.+-]*))?/i,
     source: "vsftpd 3.0.3 main.c; recordings 2.3.5 … 3.0.5",
   },
   {
     name: "ProFTPD",
-    product: "proftpd",
     pattern: /\bProFTPD(?: (\d[\w.+-]*))?/i,
     source: "proftpd mod_auth; recording 1.3.8",
   },
   {
     name: "Pure-FTPd",
-    product: "pure-ftpd",
     pattern: /\bPure-FTPd(?: (\d[\w.+-]*))?/i,
     source: "pure-ftpd ftpd.c; recording 1.0.50 (states none)",
   },
   {
     name: "pyftpdlib",
-    product: "pyftpdlib",
     pattern: /\bpyftpdlib(?: (?:based ftpd|(\d[\w.+-]*)))?/i,
     source: "pyftpdlib handlers.py; recording 1.5.7",
   },
   {
     name: "FileZilla Server",
-    product: "filezilla",
     pattern: /\bFileZilla Server(?: (?:version )?(\d[\w.+-]*))?/i,
     source: "FileZilla Server 0.9 and 1.x greetings; public capture 1.9.1",
   },
   {
     name: "FileZilla Server",
-    product: "filezilla",
     code: 215,
     pattern: /\bemulated by FileZilla\b/i,
     source: "FileZilla Server, reply to SYST",
   },
   {
     name: "Microsoft FTP Service (IIS)",
-    product: "iis",
     pattern: /\bMicrosoft FTP Service(?: \(Version (\d[\w.]*)\))?/i,
     source: "IIS greeting; WinSCP FtpFileSystem.cpp",
   },
   {
     name: "Serv-U",
-    product: "serv-u",
     pattern: /\bServ-U FTP(?:[ -]Server)?(?: v(\d[\w.]*))?/i,
     source: "WinSCP FtpFileSystem.cpp: v15.1",
   },
   {
     name: "wu-ftpd",
-    product: "wu-ftpd",
     pattern: /\bwu-(\d[\w.-]*)/i,
     source: "wu-ftpd: FTP server (Version wu-2.6.2(1) …) ready.",
   },
   {
     name: "GNU inetutils ftpd",
-    product: "inetutils",
     pattern: /\(GNU inetutils (\d[\w.]*)\)/i,
     source: "recording 2.4",
   },
   {
     name: "Cerberus FTP Server",
-    product: "cerberus",
     pattern: /\bCerberus FTP Server(?: v?(\d[\w.]*))?/i,
     source: "WinSCP FtpFileSystem.cpp",
   },
-  { name: "glFTPd", product: "glftpd", pattern: /\bglFTPd?(?: v?(\d[\w.]*))/i, source: "glFTPd default greeting" },
+  { name: "glFTPd", pattern: /\bglFTPd?(?: v?(\d[\w.]*))/i, source: "glFTPd default greeting" },
   {
     name: "JSCAPE MFT Server",
-    product: "jscape",
     pattern: /\bJSCAPE\b/i,
     source: "JSCAPE default greeting (own knowledge)",
   },
   {
     name: "Titan FTP Server",
-    product: "titan",
     pattern: /\bTitan FTP Server(?: (\d[\w.]*))?/i,
     source: "WinSCP FtpFileSystem.cpp: 10.47.1892",
   },
   // Named so that a remedy does not offer another product's setting.
   {
     name: "NetBSD ftpd",
-    product: "other",
     pattern: /\(NetBSD-ftpd (\d\w*)/i,
     source: "public capture of ftp.NetBSD.org",
   },
-  { name: "tnftpd", product: "other", pattern: /\btnftpd (\d\w*)/i, source: "tnftpd(8) (own knowledge)" },
+  { name: "tnftpd", pattern: /\btnftpd (\d\w*)/i, source: "tnftpd(8) (own knowledge)" },
   {
     name: "linux-ftpd",
-    product: "other",
     pattern: /\bLinux-ftpd-(\d[\w.]*)/i,
     source: "public captures: Version 6.4/OpenBSD/Linux-ftpd-0.17",
   },
   {
     name: "Apache mod_ftp",
-    product: "other",
     pattern: /\bmod_ftp\/(\d[\w.]*)/i,
     source: "public capture of ftp.ncsa.illinois.edu",
   },
   {
     name: "Apache FtpServer",
-    product: "other",
     code: 215,
     pattern: /\bApache FtpServer\b/i,
     source: "WinSCP FtpFileSystem.cpp",
   },
   {
     name: "DriveHQ FTP Server",
-    product: "other",
     code: 215,
     pattern: /\bemulated by DriveHQ\b/i,
     source: "WinSCP FtpFileSystem.cpp",
   },
   {
     name: "IBM z/OS FTP",
-    product: "other",
     pattern: /\bIBM FTP CS (V\w+)/,
     source: "WinSCP FtpFileSystem.cpp: CS V2R1",
   },
   {
     name: "IBM z/OS FTP",
-    product: "other",
     code: 215,
     pattern: /\brunning on z\/OS\b/i,
     source: "WinSCP FtpFileSystem.cpp",
   },
   {
     name: "GlobalSCAPE EFT Server",
-    product: "other",
     pattern: /\bGlobalSCAPE\b(?:[^(]*\(v\. (\d[\w.]*))?/i,
     source: "WinSCP FtpFileSystem.cpp: (v. 6.0)",
   },
   {
     name: "CompleteFTP",
-    product: "other",
     pattern: /\bCompleteFTP(?: v (\d[\w.]*))?/i,
     source: "WinSCP FtpFileSystem.cpp: v 8.1.3",
   },
   {
     name: "Core FTP Server",
-    product: "other",
     pattern: /\bCore FTP Server(?: Version (\d[\w.]*))?/i,
     source: "WinSCP FtpFileSystem.cpp: Version 1.2",
   },
-  { name: "Syncplify Server", product: "other", pattern: /\bSyncplify\b/i, source: "WinSCP FtpFileSystem.cpp" },
+  { name: "Syncplify Server", pattern: /\bSyncplify\b/i, source: "WinSCP FtpFileSystem.cpp" },
   {
     name: "WS_FTP Server",
-    product: "other",
     pattern: /\bWS_FTP Server(?: (\d[\w.]*))?/i,
     source: "WinSCP FtpFileSystem.cpp",
   },
-  { name: "CrushFTP", product: "other", pattern: /\bCrushFTP\b/i, source: "default greeting (own knowledge)" },
+  { name: "CrushFTP", pattern: /\bCrushFTP\b/i, source: "default greeting (own knowledge)" },
   {
     name: "Wing FTP Server",
-    product: "other",
     pattern: /\bWing FTP Server\b/i,
     source: "default greeting (own knowledge)",
   },
-  { name: "bftpd", product: "other", pattern: /\bbftpd (\d[\w.]*)/i, source: "default greeting (own knowledge)" },
+  { name: "bftpd", pattern: /\bbftpd (\d[\w.]*)/i, source: "default greeting (own knowledge)" },
   {
     name: "SFTPGo",
-    product: "other",
     pattern: /\bSFTPGo(?:[ _](\d[\w.]*))?/i,
     source: "default greeting (own knowledge)",
   },
   {
     name: "INetSim",
-    product: "other",
     pattern: /\bINetSim\b/,
     source: "INetSim's greeting; it answers as vsftpd does",
   },
-  { name: "libunftp", product: "other", pattern: /\blibunftp\b/i, source: "default greeting (own knowledge)" },
-];
+  { name: "libunftp", pattern: /\blibunftp\b/i, source: "default greeting (own knowledge)" },
+] as const satisfies readonly NameRow[];
 
 interface TextRow {
   readonly name: string;
-  readonly product: ServerProduct;
   readonly code: number;
   /** Matched against each line of the reply. */
   readonly pattern: RegExp;
   readonly source: string;
 }
 
-const VSFTPD = { name: "vsftpd", product: "vsftpd" } as const;
-const PROFTPD = { name: "ProFTPD", product: "proftpd" } as const;
-const PURE = { name: "Pure-FTPd", product: "pure-ftpd" } as const;
-const PYFTPDLIB = { name: "pyftpdlib", product: "pyftpdlib" } as const;
-const FILEZILLA = { name: "FileZilla Server", product: "filezilla" } as const;
-const IIS = { name: "Microsoft FTP Service (IIS)", product: "iis" } as const;
-const SERV_U = { name: "Serv-U", product: "serv-u" } as const;
-const FTP_SRV = { name: "ftp-srv", product: "ftp-srv" } as const;
-
-const TEXTS: readonly TextRow[] = [
-  { ...VSFTPD, code: 331, pattern: /^Please specify the password\.$/, source: "vsftpd prelogin.c; recordings" },
-  { ...VSFTPD, code: 234, pattern: /^Proceed with negotiation\.$/, source: "vsftpd ssl.c; recordings" },
+const TEXTS = [
+  { name: "vsftpd", code: 331, pattern: /^Please specify the password\.$/, source: "vsftpd prelogin.c; recordings" },
+  { name: "vsftpd", code: 234, pattern: /^Proceed with negotiation\.$/, source: "vsftpd ssl.c; recordings" },
   {
-    ...VSFTPD,
+    name: "vsftpd",
     code: 200,
     pattern: /^(?:PORT|EPRT) command successful\. Consider using (?:PASV|EPSV)\.$/,
     source: "vsftpd postlogin.c",
   },
   {
-    ...VSFTPD,
+    name: "vsftpd",
     code: 150,
     pattern: /^(?:Here comes the directory listing|Ok to send data)\.$/,
     source: "vsftpd postlogin.c",
   },
-  { ...VSFTPD, code: 226, pattern: /^Directory send OK\.$/, source: "vsftpd postlogin.c" },
-  { ...VSFTPD, code: 500, pattern: /^OOPS: /, source: "vsftpd die()" },
-  { ...VSFTPD, code: 522, pattern: /session reuse required/, source: "vsftpd ssl.c" },
-  { ...PROFTPD, code: 234, pattern: /^AUTH (?:TLS|SSL|TLS-[CP]) successful$/, source: "proftpd mod_tls; recordings" },
-  { ...PROFTPD, code: 426, pattern: /^Transfer aborted\. Data connection closed$/, source: "proftpd data.c" },
-  { ...PROFTPD, code: 200, pattern: /^Clearing control channel protection$/, source: "proftpd mod_tls" },
+  { name: "vsftpd", code: 226, pattern: /^Directory send OK\.$/, source: "vsftpd postlogin.c" },
+  { name: "vsftpd", code: 500, pattern: /^OOPS: /, source: "vsftpd die()" },
+  { name: "vsftpd", code: 522, pattern: /session reuse required/, source: "vsftpd ssl.c" },
   {
-    ...PROFTPD,
+    name: "ProFTPD",
+    code: 234,
+    pattern: /^AUTH (?:TLS|SSL|TLS-[CP]) successful$/,
+    source: "proftpd mod_tls; recordings",
+  },
+  { name: "ProFTPD", code: 426, pattern: /^Transfer aborted\. Data connection closed$/, source: "proftpd data.c" },
+  { name: "ProFTPD", code: 200, pattern: /^Clearing control channel protection$/, source: "proftpd mod_tls" },
+  {
+    name: "ProFTPD",
     code: 501,
     pattern: /^(?:PASV|EPSV|PORT|EPRT): Operation not permitted$/,
     source: "proftpd mod_core; recordings",
   },
-  { ...PROFTPD, code: 211, pattern: /^ SITE SYMLINK$/, source: "proftpd mod_site_misc, FEAT" },
-  { ...PURE, code: 234, pattern: /^AUTH TLS OK\.$/, source: "pure-ftpd tls.c; recordings" },
-  { ...PURE, code: 229, pattern: /^Extended Passive mode OK /, source: "pure-ftpd ftpd.c; recordings" },
-  { ...PURE, code: 226, pattern: /^File successfully transferred$/, source: "pure-ftpd ftpd.c; recordings" },
-  { ...PURE, code: 331, pattern: /^User .* OK\. Password required$/, source: "pure-ftpd ftpd.c; recordings" },
+  { name: "ProFTPD", code: 211, pattern: /^ SITE SYMLINK$/, source: "proftpd mod_site_misc, FEAT" },
+  { name: "Pure-FTPd", code: 234, pattern: /^AUTH TLS OK\.$/, source: "pure-ftpd tls.c; recordings" },
+  { name: "Pure-FTPd", code: 229, pattern: /^Extended Passive mode OK /, source: "pure-ftpd ftpd.c; recordings" },
+  { name: "Pure-FTPd", code: 226, pattern: /^File successfully transferred$/, source: "pure-ftpd ftpd.c; recordings" },
+  { name: "Pure-FTPd", code: 331, pattern: /^User .* OK\. Password required$/, source: "pure-ftpd ftpd.c; recordings" },
   {
-    ...PURE,
+    name: "Pure-FTPd",
     code: 150,
     pattern: /^(?:Accepted data connection|Connecting to port \d+)$/,
     source: "pure-ftpd ftpd.c; recordings",
   },
   {
-    ...PURE,
+    name: "Pure-FTPd",
     code: 221,
     pattern: /^Goodbye\. You uploaded \d+ and downloaded \d+ kbytes\.$/,
     source: "pure-ftpd; recordings",
   },
   {
-    ...PYFTPDLIB,
+    name: "pyftpdlib",
     code: 229,
     pattern: /^Entering extended passive mode \(/,
     source: "pyftpdlib handlers.py (small letters)",
   },
-  { ...PYFTPDLIB, code: 331, pattern: /^Username ok, send password\.$/, source: "pyftpdlib handlers.py; recordings" },
-  { ...PYFTPDLIB, code: 200, pattern: /^Active data connection established\.$/, source: "pyftpdlib handlers.py" },
   {
-    ...FILEZILLA,
+    name: "pyftpdlib",
+    code: 331,
+    pattern: /^Username ok, send password\.$/,
+    source: "pyftpdlib handlers.py; recordings",
+  },
+  { name: "pyftpdlib", code: 200, pattern: /^Active data connection established\.$/, source: "pyftpdlib handlers.py" },
+  {
+    name: "FileZilla Server",
     code: 234,
     pattern: /^Using authentication type (?:TLS|SSL)\.?$/,
     source: "FileZilla Server 0.9 and 1.x",
   },
-  { ...FILEZILLA, code: 150, pattern: /^About to start data transfer\.$/, source: "FileZilla Server 1.x" },
-  { ...FILEZILLA, code: 425, pattern: /TLS session of data connection not resumed/, source: "FileZilla Server 1.x" },
-  { ...IIS, code: 234, pattern: /^AUTH command ok\. Expecting TLS Negotiation\.$/, source: "IIS 7+" },
+  { name: "FileZilla Server", code: 150, pattern: /^About to start data transfer\.$/, source: "FileZilla Server 1.x" },
   {
-    ...IIS,
+    name: "FileZilla Server",
+    code: 425,
+    pattern: /TLS session of data connection not resumed/,
+    source: "FileZilla Server 1.x",
+  },
+  {
+    name: "Microsoft FTP Service (IIS)",
+    code: 234,
+    pattern: /^AUTH command ok\. Expecting TLS Negotiation\.$/,
+    source: "IIS 7+",
+  },
+  {
+    name: "Microsoft FTP Service (IIS)",
     code: 125,
     pattern: /^Data connection already open; Transfer starting\.$/,
     source: "IIS (pyftpdlib has a full stop there)",
   },
-  { ...IIS, code: 215, pattern: /^Windows_NT$/, source: "IIS, reply to SYST; WinSCP FtpFileSystem.cpp" },
-  { ...SERV_U, code: 234, pattern: /^AUTH command OK\. Initializing SSL connection\.$/, source: "Serv-U message list" },
-  { ...SERV_U, code: 200, pattern: /^Command channel switched to clear-text\.$/, source: "Serv-U message list" },
-  { ...FTP_SRV, code: 227, pattern: /^PASV OK \(/, source: "ftp-srv pasv.js; recordings" },
-  { ...FTP_SRV, code: 502, pattern: /^Command blacklisted: /, source: "ftp-srv commands; recordings" },
-  { ...FTP_SRV, code: 331, pattern: /^Username okay, awaiting password$/, source: "ftp-srv user.js; recordings" },
-];
+  {
+    name: "Microsoft FTP Service (IIS)",
+    code: 215,
+    pattern: /^Windows_NT$/,
+    source: "IIS, reply to SYST; WinSCP FtpFileSystem.cpp",
+  },
+  {
+    name: "Serv-U",
+    code: 234,
+    pattern: /^AUTH command OK\. Initializing SSL connection\.$/,
+    source: "Serv-U message list",
+  },
+  { name: "Serv-U", code: 200, pattern: /^Command channel switched to clear-text\.$/, source: "Serv-U message list" },
+  { name: "ftp-srv", code: 227, pattern: /^PASV OK \(/, source: "ftp-srv pasv.js; recordings" },
+  { name: "ftp-srv", code: 502, pattern: /^Command blacklisted: /, source: "ftp-srv commands; recordings" },
+  { name: "ftp-srv", code: 331, pattern: /^Username okay, awaiting password$/, source: "ftp-srv user.js; recordings" },
+] as const satisfies readonly TextRow[];
 
-const TEXTS_OF_CODE: ReadonlyMap<number, readonly TextRow[]> = byCode(TEXTS);
+/** A product as its makers write it, e.g. `vsftpd`, `Microsoft FTP Service (IIS)`. */
+export type ServerName = (typeof NAMES | typeof TEXTS)[number]["name"];
+
+const TEXTS_OF_CODE = byCode(TEXTS);
 
 /**
  * The software of a server by its replies, in the order in which they came.
  * @returns undefined where no reply tells, or where they contradict each other
  */
 export function identifyServer(replies: Iterable<SpokenReply>): ServerIdentity | undefined {
-  let saidBy: Map<ServerProduct, TextRow> | undefined;
+  let saidBy: Set<ServerName> | undefined;
   for (const reply of replies) {
     if (reply.code === 220 || reply.code === 215) {
       const identity = byName(reply);
       if (identity) return identity;
     }
     for (const row of TEXTS_OF_CODE.get(reply.code) ?? []) {
-      if (saidBy?.has(row.product) || !reply.lines.some((line) => row.pattern.test(line))) continue;
-      saidBy ??= new Map();
-      saidBy.set(row.product, row);
+      if (saidBy?.has(row.name) || !reply.lines.some((line) => row.pattern.test(line))) continue;
+      saidBy ??= new Set();
+      saidBy.add(row.name);
     }
   }
   if (saidBy?.size !== 1) return undefined;
-  const [{ name, product }] = saidBy.values();
-  return { name, version: null, product };
+  const [name] = saidBy;
+  return { name, version: null };
 }
 
 /** By a name in the greeting or in the reply to SYST; a greeting that names several products (a joke, a gateway) names none. */
@@ -354,12 +329,12 @@ const byGreeting = rememberingTexts((text) => nameIn(text, 220));
 
 function nameIn(text: string, replyCode: number): ServerIdentity | undefined {
   let found: ServerIdentity | undefined;
-  for (const { name, product, pattern, code } of NAMES) {
-    if ((code ?? 220) !== replyCode) continue;
-    const match = pattern.exec(text);
+  for (const row of NAMES) {
+    if (("code" in row ? row.code : 220) !== replyCode) continue;
+    const match = row.pattern.exec(text);
     if (!match) continue;
-    if (found && found.name !== name) return undefined;
-    found ??= { name, version: match[1] === undefined ? null : versionText(match[1]), product };
+    if (found && found.name !== row.name) return undefined;
+    found ??= { name: row.name, version: match[1] === undefined ? null : versionText(match[1]) };
   }
   return found;
 }
@@ -372,8 +347,8 @@ function versionText(text: string): string {
   return text.slice(0, MAX_VERSION_LENGTH).replace(/[.-]+$/, "");
 }
 
-function byCode(rows: readonly TextRow[]): ReadonlyMap<number, readonly TextRow[]> {
-  const map = new Map<number, TextRow[]>();
+function byCode<Row extends TextRow>(rows: readonly Row[]): ReadonlyMap<number, readonly Row[]> {
+  const map = new Map<number, Row[]>();
   for (const row of rows) {
     const list = map.get(row.code);
     if (list) list.push(row);

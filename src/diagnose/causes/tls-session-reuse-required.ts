@@ -74,8 +74,7 @@ export const rule: ChannelRule = (context) => {
 
 /** vsftpd takes what is uploaded off the wire before it complains; after an upload it has no other reason for so many words. */
 function uploadUnread({ channel, session }: ChannelContext, progress: DataProgress): Verdict | undefined {
-  if (!channel.hidden || progress.sender !== progress.client || session.software?.product !== "vsftpd")
-    return undefined;
+  if (!channel.hidden || progress.sender !== progress.client || session.software?.name !== "vsftpd") return undefined;
   const words = longWordsAfter(progress, session);
   // The answer to PASV is as long.
   if (words === null || words.askedMore) return undefined;
