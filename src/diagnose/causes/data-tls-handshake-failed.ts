@@ -4,8 +4,14 @@ import type { ReplyEvent } from "../../ftp/control-event.ts";
 import { alertName } from "../../tls/alert.ts";
 import { recordBlindness } from "../blind-spots.ts";
 import type { Cause } from "../cause.ts";
-import type { ChannelRule } from "../context.ts";
-import { type DataProgress, handshakeOf, isRetransmittingInVain, progressOf } from "../data-progress.ts";
+import type { ChannelContext, ChannelRule } from "../context.ts";
+import {
+  type DataHandshake,
+  type DataProgress,
+  handshakeOf,
+  isRetransmittingInVain,
+  progressOf,
+} from "../data-progress.ts";
 import { isForged } from "../packet-origin.ts";
 import { tellsOfTls } from "../reply-text.ts";
 import { isSilent } from "../silence.ts";
@@ -37,86 +43,86 @@ export const rule: ChannelRule = (context) => {
   const progress = progressOf(channel, session);
   // No connection in the capture (filtered to the control port, say): the server's word is all there is.
   if (!progress) return saysSo && channel.connection === null ? verdict([], final, "likely") : undefined;
-  const { records, connection, client, server } = progress;
   const handshake = handshakeOf(progress);
-  const walk = (half: typeof client) => (half === connection.originator ? records.originator : records.responder);
-  if (records.clientHello !== null && walk(server).state === "cleartext" && server.bytes > 0)
-    return verdict(
-      [
-        {
-          packet: server.firstPayloadPacket,
-          says: "the client begins TLS on the data connection, the server sends cleartext: no PROT P on its side",
-        },
-      ],
-      final,
-    );
-  if (handshake?.alert) {
-    const { record, fromClient } = handshake.alert;
-    const who = fromClient ? "client" : "server";
-    return verdict(
-      [
-        {
-          packet: record.packet,
-          says: `fatal alert ${alertName(record.alert)} from the ${who}${handshake.clientHello ? "" : "; the client never began TLS"}`,
-        },
-      ],
-      final,
-    );
-  }
+  const shown = cleartextFact(progress) ?? alertFact(handshake);
+  if (shown) return verdict([shown], final);
   // A device that neither end is cut it off (`data-connection-reset`).
   const { cutBy } = progress;
   if (cutBy && isForged(cutBy.reset, cutBy.half)) return undefined;
   // How a handshake ended whose records are not all in the capture only the server can tell.
   if (recordBlindness(progress)) return saysSo ? verdict([], final, "likely") : undefined;
-  if (handshake && !handshake.finished) {
-    const last = records.records.at(-1)!;
-    const stuck = isRetransmittingInVain(client) || isRetransmittingInVain(server);
-    // Repeated in vain: the path's, whatever ended it (`mtu-blackhole`, `data-stalled`).
-    if (stuck && !saysSo) return undefined;
-    const silent = !stuck && isSilent(context);
-    // Under an encrypted control connection a ClientHello may find the server saying 550 and closing: only its answer, or a long wait for
-    // one, shows that TLS was wanted.
-    const wanted = !channel.hidden || handshake.serverHello || silent;
-    if (!(connection.closed || saysSo || silent) || !wanted) return undefined;
-    const judged = verdict(
-      [
-        {
-          packet: last.packet,
-          says: `${handshake.serverHello ? "the handshake stops after the server's hello" : "a ClientHello that is never answered"}; ${ending(progress, session)}`,
-        },
-      ],
-      final,
-      connection.closed || saysSo ? "certain" : "likely",
-    );
-    // What would have come next may be as large as the path lets nothing pass. A server that does not even answer the hello is seen to be silent
-    // where the capture is its own.
-    const side = vantageOf(session).side;
-    if (connection.closed || saysSo || (side === "server" && !handshake.serverHello)) return judged;
-    const sender = side === "client" ? "server" : side === "server" ? "client" : null;
-    return {
-      ...judged,
-      alternatives: [
-        {
-          cause: "mtu-blackhole",
-          missing: `a capture at ${sender ? `the ${sender}` : "either end"}: whether it repeats full-size segments`,
-        },
-      ],
-    };
-  }
+  if (handshake && !handshake.finished) return unfinished(context, progress, handshake, saysSo);
   if (!saysSo || handshake?.hasData) return undefined;
-  const bytes = client.bytes + server.bytes;
-  const follows =
-    bytes > 0 && !progress.tls ? `what follows is no TLS (${bytes} bytes)` : "no application data follows";
-  return verdict(
-    [
+  return verdict([nothingSealedFact(progress)], final);
+};
+
+function cleartextFact({ records, connection, server }: DataProgress): Fact | undefined {
+  const walk = server === connection.originator ? records.originator : records.responder;
+  if (records.clientHello === null || walk.state !== "cleartext" || server.bytes === 0) return undefined;
+  return {
+    packet: server.firstPayloadPacket,
+    says: "the client begins TLS on the data connection, the server sends cleartext: no PROT P on its side",
+  };
+}
+
+function alertFact(handshake: DataHandshake | undefined): Fact | undefined {
+  if (!handshake?.alert) return undefined;
+  const { record, fromClient } = handshake.alert;
+  const who = fromClient ? "client" : "server";
+  return {
+    packet: record.packet,
+    says: `fatal alert ${alertName(record.alert)} from the ${who}${handshake.clientHello ? "" : "; the client never began TLS"}`,
+  };
+}
+
+/** It began, and stops before both ends have finished it. */
+function unfinished(
+  context: ChannelContext,
+  progress: DataProgress,
+  handshake: DataHandshake,
+  saysSo: boolean,
+): Verdict | undefined {
+  const { channel, session } = context;
+  const { records, connection, client, server } = progress;
+  const stuck = isRetransmittingInVain(client) || isRetransmittingInVain(server);
+  // Repeated in vain: the path's, whatever ended it (`mtu-blackhole`, `data-stalled`).
+  if (stuck && !saysSo) return undefined;
+  const silent = !stuck && isSilent(context);
+  // Under an encrypted control connection a ClientHello may find the server saying 550 and closing: only its answer, or a long wait for
+  // one, shows that TLS was wanted.
+  const wanted = !channel.hidden || handshake.serverHello || silent;
+  if (!(connection.closed || saysSo || silent) || !wanted) return undefined;
+  const fact = {
+    packet: records.records.at(-1)!.packet,
+    says: `${handshake.serverHello ? "the handshake stops after the server's hello" : "a ClientHello that is never answered"}; ${ending(progress, session)}`,
+  };
+  const final = channel.transfer?.final ?? null;
+  if (connection.closed || saysSo) return verdict([fact], final);
+  const judged = verdict([fact], final, "likely");
+  // What would have come next may be as large as the path lets nothing pass. A server that does not even answer the hello is seen to be silent
+  // where the capture is its own.
+  const side = vantageOf(session).side;
+  if (side === "server" && !handshake.serverHello) return judged;
+  const sender = side === "client" ? "server" : side === "server" ? "client" : null;
+  return {
+    ...judged,
+    alternatives: [
       {
-        packet: connection.firstPacket,
-        says: `the TCP connection to ${endpointText(connection.responder)} is established; ${follows}`,
+        cause: "mtu-blackhole",
+        missing: `a capture at ${sender ? `the ${sender}` : "either end"}: whether it repeats full-size segments`,
       },
     ],
-    final,
-  );
-};
+  };
+}
+
+function nothingSealedFact({ connection, client, server, tls }: DataProgress): Fact {
+  const bytes = client.bytes + server.bytes;
+  const follows = bytes > 0 && !tls ? `what follows is no TLS (${bytes} bytes)` : "no application data follows";
+  return {
+    packet: connection.firstPacket,
+    says: `the TCP connection to ${endpointText(connection.responder)} is established; ${follows}`,
+  };
+}
 
 function verdict(facts: readonly Fact[], final: ReplyEvent | null, confidence: Confidence = "certain"): Verdict {
   return {

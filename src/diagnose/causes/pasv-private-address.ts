@@ -34,7 +34,7 @@ export const rule: ChannelRule = (context) => {
 
 /** The negotiation can be read. */
 function readVerdict(context: ChannelContext): Verdict | undefined {
-  const { channel, session, capture } = context;
+  const { channel, session } = context;
   const { negotiation, connection } = channel;
   if (negotiation?.mode !== "passive" || !negotiation.granted || connection?.match === "port-differs") return undefined;
   const attempt = attemptOf(context, "passive");
@@ -56,69 +56,83 @@ function readVerdict(context: ChannelContext): Verdict | undefined {
   const kind = classifyAddress(address);
   const target = formatEndpoint({ address, port });
   const { code, stamp } = negotiation.reply!;
-  const contributing: ContributingCauseId[] = [];
   // Readable, and it crossed the NAT as it was; seen at the server it has yet to cross, and only an odd port tells that nobody will read it.
-  if (!own || (session.security === "cleartext" && session.server.port !== 21)) contributing.push("helper-absent");
-  const facts: Fact[] = [
-    {
-      packet: stamp.packet,
-      says: own
-        ? `${code} advertises ${target}, the server's own ${kind} address, to the client ${client} outside`
-        : `${code} ${read ? "advertises" : "is cut short; the client dials"} ${target}, a ${kind} address; the control connection's server is ${server}`,
-    },
-  ];
-  if (attempt) {
-    contributing.push("client-obeys-private-address");
-    facts.push(...attemptFacts(attempt));
-    // Between private networks, or in the client's own, the address may be right and its port closed.
-    const reachable = isPrivateUse(client) && (isPrivateUse(server) || shareNetwork(address, client));
-    const instead = dialledInstead(context);
-    if (instead) facts.push(...attemptFacts(instead));
-    const alternatives: Alternative[] = [];
-    if (reachable)
-      alternatives.push({
-        cause: "data-port-filtered",
-        missing: "a capture at the server: whether the SYN to its private address arrives",
-      });
-    else if (instead)
-      alternatives.push({
-        cause: attemptState(instead) === "rejected" ? "data-port-rejected" : "data-port-filtered",
-        missing: `whether ${server} lets connections to that port through: the client tried it too`,
-      });
-    return {
-      outcome: "failed",
-      cause: "pasv-private-address",
-      confidence: read && alternatives.length === 0 ? "certain" : "likely",
-      facts,
-      contributing,
-      alternatives,
-    };
-  }
+  const contributing: readonly ContributingCauseId[] =
+    !own || (session.security === "cleartext" && session.server.port !== 21) ? ["helper-absent"] : [];
+  const fact = {
+    packet: stamp.packet,
+    says: own
+      ? `${code} advertises ${target}, the server's own ${kind} address, to the client ${client} outside`
+      : `${code} ${read ? "advertises" : "is cut short; the client dials"} ${target}, a ${kind} address; the control connection's server is ${server}`,
+  };
+  const named: PrivateAddress = { address, own, read, fact, contributing };
+  return attempt ? dialledVerdict(context, named, attempt) : undialledVerdict(context, named);
+}
+
+/** A private address that was granted. */
+interface PrivateAddress {
+  readonly address: string;
+  /** It is the server's own. */
+  readonly own: boolean;
+  /** It was read; else it is what the client dials. */
+  readonly read: boolean;
+  /** The grant. */
+  readonly fact: Fact;
+  readonly contributing: readonly ContributingCauseId[];
+}
+
+/** The client dials it, and gets no connection. */
+function dialledVerdict(context: ChannelContext, named: PrivateAddress, attempt: Connection): Verdict {
+  const { client, server } = context.session;
+  const facts = [named.fact, ...attemptFacts(attempt)];
+  const alternatives: Alternative[] = [];
+  const instead = dialledInstead(context);
+  if (instead) facts.push(...attemptFacts(instead));
+  // Between private networks, or in the client's own, the address may be right and its port closed.
+  if (isPrivateUse(client.address) && (isPrivateUse(server.address) || shareNetwork(named.address, client.address)))
+    alternatives.push({
+      cause: "data-port-filtered",
+      missing: "a capture at the server: whether the SYN to its private address arrives",
+    });
+  else if (instead)
+    alternatives.push({
+      cause: attemptState(instead) === "rejected" ? "data-port-rejected" : "data-port-filtered",
+      missing: `whether ${server.address} lets connections to that port through: the client tried it too`,
+    });
+  return {
+    outcome: "failed",
+    cause: "pasv-private-address",
+    confidence: named.read && alternatives.length === 0 ? "certain" : "likely",
+    facts,
+    contributing: [...named.contributing, "client-obeys-private-address"],
+    alternatives,
+  };
+}
+
+/** Nobody is seen to dial it here. */
+function undialledVerdict(context: ChannelContext, named: PrivateAddress): Verdict | undefined {
   const elsewhere = attemptElsewhere(context);
   // The client dialled, and not this address.
-  if (elsewhere && elsewhere.responder.address !== address) return undefined;
+  if (elsewhere && elsewhere.responder.address !== named.address) return undefined;
   if (elsewhere)
     return {
       outcome: "failed",
       cause: "pasv-private-address",
       confidence: "likely",
-      facts: [...facts, elsewhereFact(elsewhere)],
-      contributing: [...contributing, "client-obeys-private-address"],
+      facts: [named.fact, elsewhereFact(elsewhere)],
+      contributing: [...named.contributing, "client-obeys-private-address"],
     };
-  facts.push({
-    packet: stamp.packet,
-    says: `no SYN to it is in this capture${capture.sawOtherTcp ? "" : ", which holds no connection but control connections"}`,
-  });
+  const filtered = context.capture.sawOtherTcp ? "" : ", which holds no connection but control connections";
   return {
     outcome: "failed",
     cause: "pasv-private-address",
     confidence: "likely",
-    facts,
-    contributing,
+    facts: [named.fact, { packet: named.fact.packet, says: `no SYN to it is in this capture${filtered}` }],
+    contributing: named.contributing,
     alternatives: [
       {
         cause: "syn-not-seen",
-        missing: own
+        missing: named.own
           ? "a capture at the client: whether a NAT helper rewrites the address further on, and where the SYN went"
           : "a capture at the client, to see where its SYN went",
       },
