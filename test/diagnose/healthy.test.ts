@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { applicationRecord, sealed } from "../support/tls-records.ts";
+import type { Connection } from "../support/capture-builder.ts";
+import { applicationRecord, JSSE_ZEROS, sealed } from "../support/tls-records.ts";
 import { concatBytes } from "../support/wire.ts";
 import {
   CLIENT6,
@@ -347,6 +348,38 @@ test("a TLS transfer with a segment that comes late is whole, however many came 
     judges(channel, "ok");
     assert.deepEqual(channel.limits, [], `${places} segments late`);
   }
+});
+
+test("who sends under TLS, where an end pads its records: a longer close_notify is no data", () => {
+  const padding = { client: JSSE_ZEROS, server: JSSE_ZEROS };
+  const transfer = (command: string, carry: (data: Connection) => void) => {
+    const ftp = new Dialogue({ software: "pyftpdlib" }).secureLogin();
+    ftp.askSealed("EPSV", [ftp.texts.epsv(50000)]);
+    const data = ftp.dial(50000);
+    ftp.askSealed(command, [ftp.texts.list]);
+    data.tls({ padding });
+    carry(data);
+    ftp.control.sealed("server", `${ftp.texts.sent}\r\n`);
+    return ftp.quitSealed().channel();
+  };
+  // An empty listing: all that the server sent is acknowledged. An upload would lack its FIN.
+  const listing = transfer("LIST", (data) => {
+    data.closeNotify("server", "1.3", JSSE_ZEROS);
+    data.fin("server");
+    data.ack("client");
+    data.closeNotify("client", "1.3", JSSE_ZEROS);
+    data.reset("client");
+  });
+  judges(listing, "ok");
+  // A small file sent up: all that the client sent is acknowledged. A download would lack its FIN.
+  const upload = transfer("STOR small.txt", (data) => {
+    data.sealed("client", 100 + JSSE_ZEROS);
+    data.closeNotify("client", "1.3", JSSE_ZEROS);
+    data.fin("client");
+    data.ack("server");
+    data.closeNotify("server", "1.3", JSSE_ZEROS);
+  });
+  judges(upload, "ok");
 });
 
 test("an empty TLS upload: the client closes at once, and a late session ticket draws a RST; what is larger is a download given up", () => {

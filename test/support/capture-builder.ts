@@ -670,8 +670,8 @@ export class Connection {
   }
 
   /** A side sends an encrypted close_notify. */
-  closeNotify(side: Side, version: TlsVersion = "1.3"): PacketNumber {
-    return this.say(side, sealedAlert(version));
+  closeNotify(side: Side, version: TlsVersion = "1.3", padding = 0): PacketNumber {
+    return this.say(side, sealedAlert(version, padding));
   }
 
   // ── within ───────────────────────────────────────────────────────────────────────────────────────────────────────

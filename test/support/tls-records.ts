@@ -64,9 +64,9 @@ export function alertRecord(level: number, description: number): Uint8Array {
   return tlsRecord(TLS_ALERT, [level, description]);
 }
 
-/** An encrypted alert: type 21 and 26 bytes in TLS 1.2, disguised as 19 bytes of application data in 1.3. */
-export function sealedAlert(version: TlsVersion = "1.3"): Uint8Array {
-  return version === "1.3" ? applicationRecord(19) : tlsRecord(TLS_ALERT, noise(26));
+/** An encrypted alert: type 21 and 26 bytes in TLS 1.2, disguised as 19 bytes of application data and its padding in 1.3. */
+export function sealedAlert(version: TlsVersion = "1.3", padding = 0): Uint8Array {
+  return version === "1.3" ? applicationRecord(19 + padding) : tlsRecord(TLS_ALERT, noise(26));
 }
 
 /** What a ClientHello offers. */
@@ -194,8 +194,13 @@ export interface TlsHandshakeOptions {
   /** Least number of bytes of the server's certificate flight. */
   readonly certificateLength?: number;
   readonly serverName?: string;
+  /** Zeros that each side adds to every record that it seals under TLS 1.3 (RFC 8446 section 5.4). */
+  readonly padding?: { readonly client?: number; readonly server?: number };
   readonly seed?: number;
 }
+
+/** Zeros that Java (JSSE) adds to every record. */
+export const JSSE_ZEROS = 16;
 
 /** The flights of a handshake in turn; each is sent in one go. */
 export function tlsFlights(
@@ -216,16 +221,17 @@ export function tlsFlights(
   const records = TLS12_RECORDS;
   if (version === "1.3") {
     const resumed = resumption === "psk";
+    const { client: clientZeros = 0, server: serverZeros = 0 } = options.padding ?? {};
+    const fromServer = (length: number) => applicationRecord(length + serverZeros);
     const flight = [serverHello({ version, sessionId, psk: resumed, seed: seed + 1 }), records.changeCipherSpec];
-    flight.push(applicationRecord(27));
-    if (!resumed)
-      flight.push(applicationRecord(Math.max(CERTIFICATE.length, certificateLength) + 30), applicationRecord(97));
-    flight.push(applicationRecord(69));
+    flight.push(fromServer(27));
+    if (!resumed) flight.push(fromServer(Math.max(CERTIFICATE.length, certificateLength) + 30), fromServer(97));
+    flight.push(fromServer(69));
     return [
       { side: "client", bytes: hello },
       { side: "server", bytes: concatBytes(...flight) },
-      { side: "client", bytes: concatBytes(records.changeCipherSpec, applicationRecord(69)) },
-      { side: "server", bytes: concatBytes(applicationRecord(250), applicationRecord(250)) },
+      { side: "client", bytes: concatBytes(records.changeCipherSpec, applicationRecord(69 + clientZeros)) },
+      { side: "server", bytes: concatBytes(fromServer(250), fromServer(250)) },
     ];
   }
   if (resumption !== "none") {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { DataChannel } from "../../../src/analysis.ts";
 import type { BuiltPacket, SegmentOptions } from "../../support/capture-builder.ts";
-import { applicationRecord } from "../../support/tls-records.ts";
+import { applicationRecord, JSSE_ZEROS } from "../../support/tls-records.ts";
 import { CLIENT6, Dialogue, FORGED, judges, SERVER6, shows } from "../dialogue.ts";
 import { HIDDEN_SILENCE_SECONDS, ZERO_WINDOW_SECONDS } from "../thresholds.ts";
 
@@ -110,17 +110,19 @@ test("silent: a RST after the last byte with 226, after close_notify, after both
   ftp.quit();
   judges(ftp.channel(), "ok");
 
-  const tls = new Dialogue().secureLogin();
-  tls.askSealed("EPSV", ["229 Entering Extended Passive Mode (|||50002|)"]);
-  const sealed = tls.dial(50002);
-  tls.askSealed("LIST", ["150 Here comes the directory listing."]);
-  sealed.tls({ resumption: "psk" });
-  sealed.sealed("server", 900);
-  sealed.closeNotify("server");
-  sealed.reset("client");
-  tls.control.sealed("server", "226 Directory send OK.\r\n");
-  tls.quitSealed();
-  judges(tls.channel(), "ok");
+  for (const padding of [0, JSSE_ZEROS]) {
+    const tls = new Dialogue().secureLogin();
+    tls.askSealed("EPSV", ["229 Entering Extended Passive Mode (|||50002|)"]);
+    const sealed = tls.dial(50002);
+    tls.askSealed("LIST", ["150 Here comes the directory listing."]);
+    sealed.tls({ resumption: "psk", padding: { server: padding } });
+    sealed.sealed("server", 900);
+    sealed.closeNotify("server", "1.3", padding);
+    sealed.reset("client");
+    tls.control.sealed("server", "226 Directory send OK.\r\n");
+    tls.quitSealed();
+    judges(tls.channel(), "ok");
+  }
 });
 
 test("silent: ABOR, with the resets and replies that follow it", () => {

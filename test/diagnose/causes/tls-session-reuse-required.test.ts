@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Connection } from "../../support/capture-builder.ts";
-import type { TlsVersion } from "../../support/tls-records.ts";
+import { JSSE_ZEROS, type TlsHandshakeOptions, type TlsVersion } from "../../support/tls-records.ts";
 import { Dialogue, judges, type ServerName, shows, tlsListing } from "../dialogue.ts";
 import { AT_ONCE_SECONDS, COMPLAINT_BYTES, REFUSED_TRANSFERS } from "../thresholds.ts";
 
@@ -89,6 +89,7 @@ interface RepeatedOptions {
   readonly ends?: (data: Connection) => void;
   readonly software?: ServerName;
   readonly greeting?: string;
+  readonly padding?: TlsHandshakeOptions["padding"];
 }
 
 /** Transfers of a server that goes on: each with a full handshake, nothing on it, and last words of so many bytes, in a record each. */
@@ -101,6 +102,7 @@ function repeated(
     ends = (data) => void data.finish("server"),
     software = "proftpd",
     greeting,
+    padding = {},
   }: RepeatedOptions = {},
 ) {
   const ftp = new Dialogue({ software }).secureLogin(version, greeting);
@@ -110,7 +112,7 @@ function repeated(
     ftp.askSealed("EPSV", [`229 Entering Extended Passive Mode (|||${50002 + i}|)`], version);
     const data = ftp.dial(50002 + i);
     ftp.askSealed("LIST", ["150 Opening ASCII mode data connection for file list"], version);
-    handshakes.push(data.tls({ version }).at(-1)!);
+    handshakes.push(data.tls({ version, padding }).at(-1)!);
     if (listing > 0) data.sealed("server", listing, version);
     ends(data);
     said.push(lastWords.map((length) => ftp.control.sealed("server", length, version))[0]);
@@ -152,6 +154,22 @@ test("who ends TLS first counts, whoever closes TCP first", () => {
     }).channels[0];
   judges(closing("server"), "failed", CAUSE);
   judges(closing("client"), "ok");
+});
+
+test("a close_notify is as much longer as its sender pads, which its Finished tells", () => {
+  const closing = (pads: "client" | "server" | "neither") =>
+    repeated(2, [PROFTPD_BYTES], {
+      padding: pads === "neither" ? {} : { [pads]: JSSE_ZEROS },
+      ends: (data) => {
+        data.closeNotify("server", "1.3", pads === "server" ? JSSE_ZEROS : 0);
+        data.closeNotify("client", "1.3", pads === "server" ? 0 : JSSE_ZEROS);
+        data.finish("client");
+      },
+    }).channels[0];
+  judges(closing("client"), "failed", CAUSE);
+  judges(closing("server"), "failed", CAUSE);
+  // Of a client that does not pad so long a record is an upload, of which ProFTPD may complain for other reasons.
+  judges(closing("neither"), "undetermined");
 });
 
 test("silent: once, words of another length, or one listing that is not empty", () => {
