@@ -45,17 +45,17 @@ function hostHash(key: number): number {
   return (mixed ^ (mixed >>> 16)) & 0xffff;
 }
 
-/** Index of watchers under text keys; an empty list is removed. */
-class WatcherIndex {
-  readonly #watchers = new Map<string, Watcher[]>();
+/** Watchers under keys; an empty list is removed. */
+class WatcherIndex<Key> {
+  readonly #watchers = new Map<Key, Watcher[]>();
 
-  add(key: string, watcher: Watcher): void {
+  add(key: Key, watcher: Watcher): void {
     const list = this.#watchers.get(key);
     if (list) list.push(watcher);
     else this.#watchers.set(key, [watcher]);
   }
 
-  remove(key: string, watcher: Watcher): void {
+  remove(key: Key, watcher: Watcher): void {
     const list = this.#watchers.get(key);
     if (!list) return;
     const at = list.indexOf(watcher);
@@ -63,7 +63,7 @@ class WatcherIndex {
     if (list.length === 0) this.#watchers.delete(key);
   }
 
-  get(key: string): readonly Watcher[] {
+  get(key: Key): readonly Watcher[] {
     return this.#watchers.get(key) ?? NOBODY;
   }
 }
@@ -80,9 +80,9 @@ export class Watchlist {
   readonly #portCounts = new Uint16Array(65_536);
   /** Times that a host is watched: asked for every SYN. */
   #watchedHosts = 0;
-  readonly #pairs = new WatcherIndex();
-  readonly #hosts = new WatcherIndex();
-  readonly #ports = new Map<number, Watcher[]>();
+  readonly #pairs = new WatcherIndex<string>();
+  readonly #hosts = new WatcherIndex<string>();
+  readonly #ports = new WatcherIndex<number>();
 
   /** @param endBits a bit for each host hash, all 0; the prefilter reads them as well */
   constructor(endBits: Uint8Array) {
@@ -120,18 +120,12 @@ export class Watchlist {
   /** Look at SYNs to this port, whatever their addresses: it was negotiated. */
   expectPort(port: number, watcher: Watcher): void {
     this.#portCounts[port]++;
-    const list = this.#ports.get(port);
-    if (list) list.push(watcher);
-    else this.#ports.set(port, [watcher]);
+    this.#ports.add(port, watcher);
   }
 
   unexpectPort(port: number, watcher: Watcher): void {
     this.#portCounts[port]--;
-    const list = this.#ports.get(port);
-    if (!list) return;
-    const at = list.indexOf(watcher);
-    if (at >= 0) list.splice(at, 1);
-    if (list.length === 0) this.#ports.delete(port);
+    this.#ports.remove(port, watcher);
   }
 
   /** Whether any host is watched for what it opens to others: some control connection cannot be read. */
@@ -167,7 +161,7 @@ export class Watchlist {
 
   /** Watchers that negotiated this port. */
   expecting(port: number): readonly Watcher[] {
-    return this.#ports.get(port) ?? NOBODY;
+    return this.#ports.get(port);
   }
 
   /** Watchers of everything between two hosts. */

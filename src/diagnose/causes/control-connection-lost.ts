@@ -45,18 +45,19 @@ export const cause = {
  * no better cause has its proof.
  */
 export const rule: SessionRule = ({ session }) => {
-  const unheard = neverBegins(session);
-  if (unheard) return unheard;
-  const unwelcome = endsBeforeGreeting(session);
-  if (unwelcome) return unwelcome;
-  const starved = neverArrives(session);
-  if (starved) return starved;
-  const silent = fallsSilent(session);
-  if (silent) return silent;
-  const expelled = endedByDevice(session);
-  if (expelled) return expelled;
-  const broken = endsInHandshake(session);
-  if (broken) return broken;
+  return (
+    neverBegins(session) ??
+    endsBeforeGreeting(session) ??
+    neverArrives(session) ??
+    fallsSilent(session) ??
+    endedByDevice(session) ??
+    endsInHandshake(session) ??
+    breaksOff(session)
+  );
+};
+
+/** In mid-dialogue. */
+function breaksOff(session: SessionFacts): Verdict | undefined {
   const goodbye = session.exchanges.some((exchange) => exchange.final?.code === 221 || exchange.final?.code === 421);
   if (goodbye || !session.hasDialogue) return undefined;
   const encrypted = session.hidden.some(({ to }) => to === Number.POSITIVE_INFINITY);
@@ -100,7 +101,7 @@ export const rule: SessionRule = ({ session }) => {
       },
     ],
   };
-};
+}
 
 /** The server closes in order instead of answering. */
 function closedByServer({ server, client }: SessionFacts, command: CommandEvent): Verdict | undefined {
