@@ -7,12 +7,12 @@ import { rememberingTexts } from "./text-memory.ts";
  */
 
 /** Dotted decimal of the 4 bytes at `at`, network byte order. */
-export function formatIpv4(bytes: Uint8Array, at: number): string {
+function formatIpv4(bytes: Uint8Array, at: number): string {
   return `${bytes[at]}.${bytes[at + 1]}.${bytes[at + 2]}.${bytes[at + 3]}`;
 }
 
 /** RFC 5952 text of the 16 bytes at `at`: lower case, longest run of two or more zero groups as `::`, IPv4-mapped dotted. */
-export function formatIpv6(bytes: Uint8Array, at: number): string {
+function formatIpv6(bytes: Uint8Array, at: number): string {
   const groups: number[] = [];
   for (let i = 0; i < 16; i += 2) groups.push((bytes[at + i] << 8) | bytes[at + i + 1]);
   if (groups.slice(0, 5).every((group) => group === 0) && groups[5] === 0xffff)

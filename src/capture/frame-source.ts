@@ -62,7 +62,7 @@ export const SEARCH_BYTES = 4096;
 export const MAX_FRAME_BYTES = LIMITS.frameBytes.most;
 
 /** The same for link types that do not carry packets of a network: they may have far larger records. */
-export const MAX_OTHER_FRAME_BYTES = LIMITS.otherFrameBytes.most;
+const MAX_OTHER_FRAME_BYTES = LIMITS.otherFrameBytes.most;
 
 /** DBUS, USBPCAP, EBHSCR, ETW (libpcap's max_snaplen_for_dlt, Wireshark's wtap_max_snaplen_for_encap). */
 const LARGE_FRAME_LINK_TYPES: readonly number[] = [231, 249, 279, 290];

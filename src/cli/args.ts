@@ -39,7 +39,7 @@ export interface AnalyzeRequest {
 }
 
 /** Readers of captures, the default first. */
-export const READER_NAMES = ["own", "pcap-parser"] as const;
+const READER_NAMES = ["own", "pcap-parser"] as const;
 export type ReaderName = (typeof READER_NAMES)[number];
 
 /** What `ftptrace extract` was asked for. */

@@ -5,18 +5,18 @@ import type { SessionFacts } from "./session-facts.ts";
  * More targets than this from one source within {@link SCAN_SECONDS} are a scan, not sessions; so many are one where all were tried from one port: stacks
  * take another for each connection, and scanners that make their own SYNs (nmap, masscan) do not.
  */
-export const SCAN_TARGETS = 3;
-export const SCAN_SECONDS = 60;
+const SCAN_TARGETS = 3;
+const SCAN_SECONDS = 60;
 /**
  * More attempts than this at one target within {@link FLOOD_SECONDS}, each a single SYN that its sender never came back to, are a SYN flood: a
  * stack that wants a connection repeats its SYN after a second (RFC 6298 section 2) and acknowledges a SYN-ACK.
  */
 export const FLOOD_ATTEMPTS = 256;
-export const FLOOD_SECONDS = 60;
+const FLOOD_SECONDS = 60;
 /** Sources whose attempts are held at once; beyond it the oldest is let go. */
-export const MAX_SOURCES = 65_536;
+const MAX_SOURCES = 65_536;
 /** Attempts of one source that are held for sessions while it is not a scanner. */
-export const MAX_HELD_ATTEMPTS = 64;
+const MAX_HELD_ATTEMPTS = 64;
 /** Targets that are watched for floods, and sources of attempts that nobody follows that are watched for scans. */
 const MAX_WATCHED = 4096;
 

@@ -6,7 +6,7 @@ import type { SessionFacts } from "./session-facts.ts";
 /** Bytes of the shortest transfer command, `LIST`, with its line end. */
 const SHORTEST_COMMAND_BYTES = 6;
 /** A client that has its port dials or asks at once; one that says nothing for so long after it was dialling in vain (seconds). */
-export const DIALLING_SECONDS = 5;
+const DIALLING_SECONDS = 5;
 
 /**
  * Bytes of the replies that grant PORT, line end included: `200 PORT command successful` (ProFTPD, Pure-FTPd), the same with a full stop

@@ -33,15 +33,15 @@ export const DATA_IDLE_SECONDS = 120;
 /** A control connection that says nothing for so long is over: RFC 5382 asks NATs to keep one for 2 h 4 min. */
 export const CONTROL_IDLE_SECONDS = 3 * 3600;
 /** Events of one session that are kept; later ones are counted, not kept. */
-export const MAX_SESSION_EVENTS = LIMITS.sessionEvents.most;
+const MAX_SESSION_EVENTS = LIMITS.sessionEvents.most;
 /** Connections of one session that are followed. */
-export const MAX_CANDIDATES = LIMITS.candidates.most;
+const MAX_CANDIDATES = LIMITS.candidates.most;
 /** Connections to hosts other than the server, kept for one session whose control connection cannot be read. */
-export const MAX_FOREIGN = LIMITS.foreignCandidates.most;
+const MAX_FOREIGN = LIMITS.foreignCandidates.most;
 /** Ports of one session that its client handed on to other servers (FXP) and that are remembered. */
 const MAX_HANDED_ON = 1024;
 /** A client dials what it was told at once: a SYN to a foreign host counts only so soon after something the server said. */
-export const FOREIGN_SECONDS = 2;
+const FOREIGN_SECONDS = 2;
 
 /** Who keeps the sessions, for what one of them cannot know. */
 export interface SessionKeeper {

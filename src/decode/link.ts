@@ -85,7 +85,7 @@ export function isReadableLinkType(linkType: number): boolean {
 }
 
 /** Ethernet II and IEEE 802.3, without preamble. */
-export function readEthernet(cursor: LayerCursor): number {
+function readEthernet(cursor: LayerCursor): number {
   if (cursor.end - cursor.at < 14) return stopForShort(cursor, 14);
   const typeOrLength = uint16(cursor.bytes, cursor.at + 12);
   cursor.at += 14;

@@ -12,7 +12,7 @@ import { ReplyAssembler, type ReplySink } from "./reply.ts";
 import { SecretMemory } from "./secret-text.ts";
 
 /** How much of a line that is neither command nor reply is kept. */
-export const MAX_ODD_LINE = 200;
+const MAX_ODD_LINE = 200;
 
 /** What a control connection is read with. */
 export interface ControlSessionOptions {

@@ -22,7 +22,7 @@ import { withoutCredentials } from "./secret-text.ts";
 export const MAX_REPLY_LINES = LIMITS.replyLines.most;
 
 /** How many characters of a reply's lines are kept in all, the last line besides. */
-export const MAX_REPLY_CHARACTERS = LIMITS.replyCharacters.most;
+const MAX_REPLY_CHARACTERS = LIMITS.replyCharacters.most;
 
 /** After so many lines a line with another code is no longer believed to be inside: the end was never sent, or not captured. */
 export const RESYNCHRONISE_AFTER_LINES = 500;

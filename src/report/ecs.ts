@@ -57,7 +57,7 @@ export function createEcsWriter(options: FormatOptions): ReportWriter {
 }
 
 /** The version of ECS that the events follow. */
-export const ECS_VERSION = "9.4.0";
+const ECS_VERSION = "9.4.0";
 
 interface EcsEvent {
   readonly "@timestamp": string;

@@ -68,7 +68,7 @@ export function channelWindow(control: Control, { start, end }: DataChannel): Ti
 }
 
 /** When a finding was seen: from the first to the last packet of the captures that hold its evidence, else of all. */
-export function findingWindow(finding: Finding, captures: readonly CaptureSummary[]): TimeWindow {
+function findingWindow(finding: Finding, captures: readonly CaptureSummary[]): TimeWindow {
   const shown = captures.filter((_capture, i) => finding.evidence.some(({ capture }) => capture === i));
   const timed = [shown, captures].map((list) => list.filter(({ start }) => start !== null)).find((list) => list.length);
   // Times of one length in UTC sort as text.

@@ -56,7 +56,7 @@ export function createOcsfWriter(options: FormatOptions): ReportWriter {
 }
 
 /** The version of OCSF that the events follow. */
-export const OCSF_VERSION = "1.8.0";
+const OCSF_VERSION = "1.8.0";
 
 interface OcsfEvent {
   readonly metadata: object;

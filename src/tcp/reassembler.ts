@@ -6,7 +6,7 @@ import type { ControlStream, Direction, GapReason, Stamp } from "./stream-sink.t
 /** Out-of-order bytes held for one direction; beyond it the hole before them is given up as lost. */
 export const MAX_PENDING_BYTES = LIMITS.outOfOrderBytes.most;
 /** Out-of-order segments held for one direction. */
-export const MAX_PENDING_SEGMENTS = LIMITS.outOfOrderSegments.most;
+const MAX_PENDING_SEGMENTS = LIMITS.outOfOrderSegments.most;
 /**
  * After the other end has acknowledged a hole, so many more segments of the connection may pass before the hole counts as
  * lost by the capture: packets are often written to the file a few places late.
@@ -15,7 +15,7 @@ export const LATE_SEGMENTS = 16;
 /** A hole that nobody filled for so long (seconds of capture time) is lost. */
 export const HOLE_SECONDS = 10;
 /** Joined midstream: so many segments are looked at before the lowest of them is taken for the start. */
-export const MIDSTREAM_SEGMENTS = 4;
+const MIDSTREAM_SEGMENTS = 4;
 /**
  * Bytes delivered last, of all control connections together: a ring, to compare retransmissions with the first copy. What has been
  * overwritten cannot be compared any more.

@@ -28,7 +28,7 @@ export function wasSentAfter(record: DataRecord, other: DataRecord): boolean {
 }
 
 /** How many record headers of a data connection are kept. */
-export const MAX_DATA_RECORDS = 48;
+const MAX_DATA_RECORDS = 48;
 /**
  * Out-of-order segments of one direction that are held while a record header is missing, and their bytes: more than a sender has under way before
  * it has heard of the other end's Finished (RFC 6928: ten segments), and what it may add to that in a few round trips.

@@ -20,7 +20,7 @@ export const RECORD_HEADER_LENGTH = 5;
 export const MAX_RECORD_LENGTH = 16384 + 2048;
 
 /** How much of a hello is put together; what is longer is read as far as it got. */
-export const MAX_HELLO_LENGTH = 16 * 1024;
+const MAX_HELLO_LENGTH = 16 * 1024;
 
 /** Content types (RFC 8446 appendix B.1, RFC 6520 for heartbeat). */
 export const CONTENT_TYPE = {
