@@ -14,6 +14,7 @@ import type { Connection, IcmpError } from "./tcp/connection.ts";
 import type { HalfConnection } from "./tcp/half-connection.ts";
 import { alertName } from "./tls/alert.ts";
 import type { DataRecord, DataRecords } from "./tls/data-records.ts";
+import { CONTENT_TYPE } from "./tls/record.ts";
 
 /** Events that a conversation keeps: of a longer one the first, the last, and those about channels with a verdict. */
 export const MAX_CONVERSATION_EVENTS = 500;
@@ -272,7 +273,7 @@ function payload(
 
 /** @param alert its two bytes; -1 where they are encrypted. TLS 1.3 hides even that it is one, but not how long it is. */
 function alertText(contentType: number, alert: number): string {
-  if (alert < 0) return contentType === 21 ? "TLS alert, encrypted" : "alert-sized TLS record";
+  if (alert < 0) return contentType === CONTENT_TYPE.alert ? "TLS alert, encrypted" : "alert-sized TLS record";
   return `TLS alert: ${alert >> 8 === 2 ? "fatal" : "warning"} ${alertName(alert)}`;
 }
 

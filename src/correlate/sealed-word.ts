@@ -1,5 +1,6 @@
 import type { TlsRecordEvent } from "../ftp/control-event.ts";
 import type { TlsHello } from "../tls/hello.ts";
+import { CONTENT_TYPE } from "../tls/record.ts";
 import { recordOverhead } from "../tls/sealing.ts";
 import type { SessionFacts } from "./session-facts.ts";
 
@@ -39,7 +40,7 @@ export function sealedWords(session: SessionFacts): SealedWord[] | undefined {
   const overhead = hello && recordOverhead(hello);
   if (overhead === undefined) return undefined;
   return session.events.flatMap((event) =>
-    event.kind === "tls-record" && event.contentType === 23 ? [wordOf(event, overhead)] : [],
+    event.kind === "tls-record" && event.contentType === CONTENT_TYPE.applicationData ? [wordOf(event, overhead)] : [],
   );
 }
 

@@ -15,6 +15,7 @@ import type { ControlStream, Direction, GapReason, Stamp } from "../tcp/stream-s
 import { ANY_POINT } from "../tcp/vantage-points.ts";
 import { hostsOf, type Watcher } from "../tcp/watchlist.ts";
 import type { DataRecords } from "../tls/data-records.ts";
+import { CONTENT_TYPE } from "../tls/record.ts";
 import { recordOverhead } from "../tls/sealing.ts";
 import { OpenGrant } from "./sealed-grants.ts";
 import type { Candidate, HandedOn, SessionFacts } from "./session-facts.ts";
@@ -231,10 +232,11 @@ export class TrackedSession implements ControlStream, Watcher {
         this.#expectFrom(event);
         break;
       case "tls-record":
-        if (this.#hiddenFrom < 0 && event.contentType === 23) this.#beginHidden(time);
-        if (event.contentType === 23) this.#openGrant?.record(event);
+        if (this.#hiddenFrom < 0 && event.contentType === CONTENT_TYPE.applicationData) this.#beginHidden(time);
+        if (event.contentType === CONTENT_TYPE.applicationData) this.#openGrant?.record(event);
         // Those of a handshake are no words.
-        if (event.direction === "server" && event.contentType === 23) this.#lastServerTime = time;
+        if (event.direction === "server" && event.contentType === CONTENT_TYPE.applicationData)
+          this.#lastServerTime = time;
         break;
       case "tls-hello":
         if (event.hello.role === "server") {

@@ -1,5 +1,7 @@
 import type { SessionFacts } from "../correlate/session-facts.ts";
 import type { CommandEvent } from "../ftp/control-event.ts";
+import { TLS_1_3 } from "../tls/hello.ts";
+import { CONTENT_TYPE } from "../tls/record.ts";
 import { spokeUnseen } from "./blind-spots.ts";
 import { secondsText } from "./wording.ts";
 
@@ -25,11 +27,12 @@ export function isInHandshake({ events }: SessionFacts): boolean {
   let began = false;
   let isSealedByServer = false;
   for (const event of events) {
-    if (event.kind === "tls-hello" && event.hello.role === "server") isSealedByServer = event.hello.version >= 0x0304;
+    if (event.kind === "tls-hello" && event.hello.role === "server") isSealedByServer = event.hello.version >= TLS_1_3;
     if (event.kind === "gap" && began) return false;
     if (event.kind !== "tls-record") continue;
     // In TLS 1.3 what follows the server's hello is application data by its type too (RFC 8446 section 5.1), and so is the client's Finished.
-    if (event.contentType === 23 && (event.direction === "client" || !isSealedByServer)) return false;
+    if (event.contentType === CONTENT_TYPE.applicationData && (event.direction === "client" || !isSealedByServer))
+      return false;
     began = true;
   }
   return began;

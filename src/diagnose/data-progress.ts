@@ -6,6 +6,8 @@ import type { Connection } from "../tcp/connection.ts";
 import { earliestReset, type HalfConnection, type Reset } from "../tcp/half-connection.ts";
 import type { Stamp } from "../tcp/stream-sink.ts";
 import { type DataRecord, type DataRecords, type RecordWalk, wasSentAfter } from "../tls/data-records.ts";
+import { TLS_1_3 } from "../tls/hello.ts";
+import { CONTENT_TYPE } from "../tls/record.ts";
 import { mostOverhead, paddingOfFinished } from "../tls/sealing.ts";
 import { type LostBytes, lostOnTheWay, oneSided } from "./blind-spots.ts";
 import { oncePer } from "./once-per.ts";
@@ -102,7 +104,7 @@ function clientSendsUnderTls(
 ): boolean | undefined {
   const { records, originator, responder, clientHello, serverHello } = data.records;
   const [own, others] = clientOriginates ? [originator, responder] : [responder, originator];
-  if ((serverHello?.version ?? clientHello?.version ?? 0) < 0x0304)
+  if ((serverHello?.version ?? clientHello?.version ?? 0) < TLS_1_3)
     return own.applicationBytes + others.applicationBytes > 0
       ? own.applicationBytes > others.applicationBytes
       : undefined;
@@ -142,8 +144,8 @@ export function endedByCloseNotify(records: DataRecords, half: HalfConnection, c
  * @param padding what its sender adds to each record, as its Finished tells
  */
 export function isCloseNotify(record: Pick<DataRecord, "contentType" | "length">, padding = 0): boolean {
-  if (record.contentType === 21) return true;
-  return record.contentType === 23 && record.length === 2 + 1 + 16 + padding;
+  if (record.contentType === CONTENT_TYPE.alert) return true;
+  return record.contentType === CONTENT_TYPE.applicationData && record.length === 2 + 1 + 16 + padding;
 }
 
 /** The record with an end's Finished under TLS 1.3, and how much that end pads; undefined where it is not known. */
@@ -152,7 +154,7 @@ export function finishedBy(
   byOriginator: boolean,
 ): { readonly record: DataRecord; readonly padding: number } | undefined {
   for (const record of records) {
-    if (record.fromOriginator !== byOriginator || record.contentType !== 23) continue;
+    if (record.fromOriginator !== byOriginator || record.contentType !== CONTENT_TYPE.applicationData) continue;
     const padding = paddingOfFinished(record.length, serverHello?.cipherSuite ?? -1);
     if (padding !== undefined) return { record, padding };
   }
@@ -224,14 +226,15 @@ export function handshakeOf(progress: DataProgress): DataHandshake | undefined {
   const answer = records.serverHello;
   const version = answer?.version ?? hello?.version ?? 0;
   const alertRecord =
-    all.find((record) => record.contentType === 21 && record.alert >= 0 && record.alert >> 8 === 2) ?? null;
+    all.find((record) => record.contentType === CONTENT_TYPE.alert && record.alert >= 0 && record.alert >> 8 === 2) ??
+    null;
   const clientRecords = all.filter(fromClient);
   const serverRecords = all.filter((record) => !fromClient(record));
   let finished: boolean;
   let resumed: boolean;
   let hasData: boolean;
-  if (version >= 0x0304) {
-    const clientSealed = clientRecords.filter((record) => record.contentType === 23);
+  if (version >= TLS_1_3) {
+    const clientSealed = clientRecords.filter((record) => record.contentType === CONTENT_TYPE.applicationData);
     const finish = finishedBy(records, clientIsOriginator);
     const padding = finishedBy(records, !clientIsOriginator)?.padding;
     finished = finish !== undefined;
@@ -241,20 +244,23 @@ export function handshakeOf(progress: DataProgress): DataHandshake | undefined {
       .some((record) => !isCloseNotify(record, finish?.padding));
     const serverAfter = serverRecords.filter(
       (record) =>
-        record.contentType === 23 && finish && wasSentAfter(record, finish.record) && !isCloseNotify(record, padding),
+        record.contentType === CONTENT_TYPE.applicationData &&
+        finish &&
+        wasSentAfter(record, finish.record) &&
+        !isCloseNotify(record, padding),
     );
     hasData = finished && (clientData || !areTickets(serverAfter));
   } else {
     finished =
-      clientRecords.some((record) => record.contentType === 20) &&
-      serverRecords.some((record) => record.contentType === 20);
-    const clientChange = clientRecords.find((record) => record.contentType === 20);
-    const serverChange = serverRecords.find((record) => record.contentType === 20);
+      clientRecords.some((record) => record.contentType === CONTENT_TYPE.changeCipherSpec) &&
+      serverRecords.some((record) => record.contentType === CONTENT_TYPE.changeCipherSpec);
+    const clientChange = clientRecords.find((record) => record.contentType === CONTENT_TYPE.changeCipherSpec);
+    const serverChange = serverRecords.find((record) => record.contentType === CONTENT_TYPE.changeCipherSpec);
     // The server changes its cipher first only in an abbreviated handshake (RFC 5246 section 7.3).
     resumed =
       (serverChange !== undefined && (clientChange === undefined || !wasSentAfter(serverChange, clientChange))) ||
       (hello !== null && answer !== null && hello.sessionId !== "" && hello.sessionId === answer.sessionId);
-    hasData = all.some((record) => record.contentType === 23);
+    hasData = all.some((record) => record.contentType === CONTENT_TYPE.applicationData);
   }
   if (
     finished &&
@@ -293,7 +299,8 @@ export function longWordsAfter(progress: DataProgress, session: SessionFacts): W
   // These servers begin the handshake when they have been told what to transfer, and have said 150, which may be long too.
   const begun = records.find(({ fromOriginator }) => fromOriginator === serverOriginates);
   const said = session.events.filter(
-    (event) => event.kind === "tls-record" && event.contentType === 23 && !isCloseNotify(event),
+    (event) =>
+      event.kind === "tls-record" && event.contentType === CONTENT_TYPE.applicationData && !isCloseNotify(event),
   );
   // The turn in which the data connection ended: from the transfer command to the client's next words.
   const asked = said.findLastIndex(

@@ -1,4 +1,6 @@
 import type { Direction } from "../tcp/stream-sink.ts";
+import { TLS_1_3 } from "../tls/hello.ts";
+import { CONTENT_TYPE } from "../tls/record.ts";
 
 /**
  * How a control connection is protected: the joint state of its two directions.
@@ -81,13 +83,8 @@ export function nextSecurityState(state: ControlSecurityState, input: SecurityIn
   return row[input] ?? state;
 }
 
-/** Content type of application data, RFC 8446 section 5.1; in TLS 1.3 encrypted alerts and handshake messages bear it too. */
-const APPLICATION_DATA = 23;
-
 /** Length of an alert in TLS 1.3: level, description, content type, and 16 bytes of AEAD tag (RFC 8446 sections 5.2 and 6). */
 const SEALED_ALERT_LENGTH = 19;
-
-const TLS_1_3 = 0x0304;
 
 /** Runs the table over one control connection and remembers what {@link Security} needs. */
 export class SecurityTracker {
@@ -167,7 +164,7 @@ export class SecurityTracker {
 
   /** A TLS record, by the fields of its header. */
   record(direction: Direction, contentType: number, length: number): void {
-    if (direction === "server" || contentType !== APPLICATION_DATA || length <= SEALED_ALERT_LENGTH) return;
+    if (direction === "server" || contentType !== CONTENT_TYPE.applicationData || length <= SEALED_ALERT_LENGTH) return;
     if (this.#beforeCommand > 0) this.#beforeCommand--;
     else this.#move("tls-command");
   }

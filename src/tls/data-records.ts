@@ -1,6 +1,6 @@
 import type { PayloadTap, Stamp } from "../tcp/stream-sink.ts";
-import { helloFromFirstBytes, type TlsHello } from "./hello.ts";
-import { looksLikeRecordHeader } from "./record.ts";
+import type { TlsHello } from "./hello.ts";
+import { CONTENT_TYPE, helloFromFirstBytes, looksLikeRecordHeader } from "./record.ts";
 
 /** One TLS record header seen on a data connection. */
 export interface DataRecord {
@@ -192,9 +192,9 @@ export class RecordWalk {
           return;
         }
         this.state = "tls";
-        if (contentType === 21 && length === 2) continue; // an alert in the clear: its two bytes are wanted too
+        if (contentType === CONTENT_TYPE.alert && length === 2) continue; // an alert in the clear: its two bytes are wanted too
       } else if (this.#headerLength === 6) continue;
-      if (contentType === 23) this.applicationBytes += length;
+      if (contentType === CONTENT_TYPE.applicationData) this.applicationBytes += length;
       if (this.last === null) this.last = { contentType, length };
       else {
         this.last.contentType = contentType;

@@ -14,6 +14,9 @@ export interface TlsHello {
   readonly preSharedKey: boolean;
 }
 
+/** TLS 1.3 as {@link TlsHello.version} has it. */
+export const TLS_1_3 = 0x0304;
+
 /** Bytes of a handshake message header: type and 24-bit length (RFC 8446 section 4). */
 export const HANDSHAKE_HEADER_LENGTH = 4;
 
@@ -90,38 +93,6 @@ export function isHelloRetryRequest(bytes: Uint8Array, from: number, to: number)
   const randomAt = from + HANDSHAKE_HEADER_LENGTH + 2;
   if (bytes[from] !== SERVER_HELLO || to - randomAt < HELLO_RETRY_RANDOM.length) return false;
   return HELLO_RETRY_RANDOM.every((byte, i) => bytes[randomAt + i] === byte);
-}
-
-/**
- * The hello in the first TLS record or records of a stream, e.g. of a data connection of which only the first bytes were kept.
- * @param bytes the stream's bytes `from` … `to`, possibly cut
- * @returns undefined when the stream does not begin with a hello in TLS records
- */
-export function helloFromFirstBytes(bytes: Uint8Array, from: number, to: number): TlsHello | undefined {
-  // A handshake message may be cut into several records, so their fragments are joined; at most 16 KiB.
-  const joined = new Uint8Array(Math.min(Math.max(to - from, 0), 16 * 1024));
-  let length = 0;
-  let last: TlsHello | undefined;
-  for (let at = from; at + 5 <= to; ) {
-    const contentType = bytes[at];
-    if (bytes[at + 1] !== 3 || bytes[at + 2] > 4) break;
-    const recordLength = (bytes[at + 3] << 8) | bytes[at + 4];
-    const end = Math.min(at + 5 + recordLength, to);
-    if (contentType === 22) {
-      const part = bytes.subarray(at + 5, Math.min(end, at + 5 + joined.length - length));
-      joined.set(part, length);
-      length += part.length;
-      const needed = length < 4 ? 4 : 4 + ((joined[1] << 16) | (joined[2] << 8) | joined[3]);
-      if (length >= needed) {
-        last = parseHello(joined, 0, needed);
-        if (!isHelloRetryRequest(joined, 0, needed)) return last;
-        joined.copyWithin(0, needed, length);
-        length -= needed;
-      }
-    } else if (contentType !== 20) break; // change_cipher_spec may stand between (RFC 8446 D.4)
-    at += 5 + recordLength;
-  }
-  return (length > 0 ? parseHello(joined, 0, length) : undefined) ?? last;
 }
 
 /** Client: the highest version of the list, GREASE values (RFC 8701, 0x?A?A) left out. Server: the one chosen. */

@@ -22,7 +22,7 @@ export const MAX_RECORD_LENGTH = 16384 + 2048;
 /** How much of a hello is put together; what is longer is read as far as it got. */
 const MAX_HELLO_LENGTH = 16 * 1024;
 
-/** Content types (RFC 8446 appendix B.1, RFC 6520 for heartbeat). */
+/** Content types (RFC 8446 appendix B.1, RFC 6520 for heartbeat). In TLS 1.3 encrypted alerts and handshake messages bear that of application data. */
 export const CONTENT_TYPE = {
   changeCipherSpec: 20,
   alert: 21,
@@ -257,4 +257,40 @@ class HelloCollector {
     larger.set(this.#bytes.subarray(0, this.#length));
     this.#bytes = larger;
   }
+}
+
+/**
+ * The hello in the first TLS record or records of a stream, e.g. of a data connection of which only the first bytes were kept.
+ * @param bytes the stream's bytes `from` … `to`, possibly cut
+ * @returns undefined when the stream does not begin with a hello in TLS records
+ */
+export function helloFromFirstBytes(bytes: Uint8Array, from: number, to: number): TlsHello | undefined {
+  // A handshake message may be cut into several records, so their fragments are joined.
+  const joined = new Uint8Array(Math.min(Math.max(to - from, 0), MAX_HELLO_LENGTH));
+  let length = 0;
+  let last: TlsHello | undefined;
+  for (let at = from; at + RECORD_HEADER_LENGTH <= to; ) {
+    const contentType = bytes[at];
+    if (bytes[at + 1] !== 3 || bytes[at + 2] > 4) break;
+    const recordLength = (bytes[at + 3] << 8) | bytes[at + 4];
+    const end = Math.min(at + RECORD_HEADER_LENGTH + recordLength, to);
+    if (contentType === CONTENT_TYPE.handshake) {
+      const part = bytes.subarray(
+        at + RECORD_HEADER_LENGTH,
+        Math.min(end, at + RECORD_HEADER_LENGTH + joined.length - length),
+      );
+      joined.set(part, length);
+      length += part.length;
+      const body = (joined[1] << 16) | (joined[2] << 8) | joined[3];
+      const needed = HANDSHAKE_HEADER_LENGTH + (length < HANDSHAKE_HEADER_LENGTH ? 0 : body);
+      if (length >= needed) {
+        last = parseHello(joined, 0, needed);
+        if (!isHelloRetryRequest(joined, 0, needed)) return last;
+        joined.copyWithin(0, needed, length);
+        length -= needed;
+      }
+    } else if (contentType !== CONTENT_TYPE.changeCipherSpec) break; // it may stand between (RFC 8446 D.4)
+    at += RECORD_HEADER_LENGTH + recordLength;
+  }
+  return (length > 0 ? parseHello(joined, 0, length) : undefined) ?? last;
 }

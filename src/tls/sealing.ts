@@ -1,4 +1,5 @@
 import type { TlsHello } from "./hello.ts";
+import { TLS_1_3 } from "./hello.ts";
 
 /** What the lengths of sealed TLS records tell, by the cipher suite that a ServerHello chose. */
 
@@ -16,7 +17,7 @@ export const JSSE_PADDING = 16;
 
 /** What the cipher adds to the plaintext of a record (bytes); undefined where it depends on padding (CBC). Not what a library pads by itself. */
 export function recordOverhead({ version, cipherSuite }: TlsHello): number | undefined {
-  if (version >= 0x0304) return TLS13_OVERHEAD;
+  if (version >= TLS_1_3) return TLS13_OVERHEAD;
   if (CHACHA20_SUITES.has(cipherSuite)) return 16; // tag, RFC 7905
   if (GCM_SUITES.has(cipherSuite)) return 8 + 16; // explicit nonce and tag, RFC 5288
   return undefined;

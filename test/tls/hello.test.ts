@@ -4,7 +4,8 @@ import { Duplex } from "node:stream";
 import { test } from "node:test";
 import tls from "node:tls";
 import fc from "fast-check";
-import { helloFromFirstBytes, parseHello } from "../../src/tls/hello.ts";
+import { parseHello } from "../../src/tls/hello.ts";
+import { helloFromFirstBytes } from "../../src/tls/record.ts";
 import { helloMessage, join, record } from "./hello-bytes.ts";
 
 const HELLO_RETRY = [...Buffer.from("cf21ad74e59a6111be1d8c021e65b891c2a211167abb8c5e079e09e2c8a8339c", "hex")];

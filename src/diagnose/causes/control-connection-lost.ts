@@ -1,5 +1,6 @@
 import type { SessionFacts } from "../../correlate/session-facts.ts";
 import type { CommandEvent } from "../../ftp/control-event.ts";
+import { CONTENT_TYPE } from "../../tls/record.ts";
 import { answerLostFact, isAnswerLost, REPEATED_SYNS } from "../attempt.ts";
 import { isInHandshake } from "../auth.ts";
 import { losesTail } from "../blind-spots.ts";
@@ -242,7 +243,7 @@ function isSinceCcc({ security, events, exchanges }: SessionFacts, command: Comm
 function endsInHandshake(session: SessionFacts): Verdict | undefined {
   const { server, client, events } = session;
   if (!isInHandshake(session)) return undefined;
-  const alert = events.find((event) => event.kind === "tls-record" && event.contentType === 21);
+  const alert = events.find((event) => event.kind === "tls-record" && event.contentType === CONTENT_TYPE.alert);
   if (alert?.kind === "tls-record") {
     const leaves = client.finPacket || client.resets[0]?.packet;
     if (alert.direction === "client" || (leaves && leaves < alert.stamp.packet)) return undefined;

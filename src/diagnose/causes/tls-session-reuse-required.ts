@@ -3,6 +3,7 @@ import { serverHelloOf } from "../../correlate/sealed-word.ts";
 import type { SessionFacts } from "../../correlate/session-facts.ts";
 import type { TlsRecordEvent } from "../../ftp/control-event.ts";
 import { wasSentAfter } from "../../tls/data-records.ts";
+import { CONTENT_TYPE } from "../../tls/record.ts";
 import { recordOverhead } from "../../tls/sealing.ts";
 import { controlBlindness } from "../blind-spots.ts";
 import type { Cause } from "../cause.ts";
@@ -152,7 +153,10 @@ function complaint(channel: ChannelFacts, session: SessionFacts): Complaint | un
   if (ended === undefined) return undefined;
   const [next, second] = session.events.filter(
     (event): event is TlsRecordEvent =>
-      event.kind === "tls-record" && event.contentType === 23 && !isCloseNotify(event) && event.stamp.packet > ended,
+      event.kind === "tls-record" &&
+      event.contentType === CONTENT_TYPE.applicationData &&
+      !isCloseNotify(event) &&
+      event.stamp.packet > ended,
   );
   // A confirmation with a message of the host's own comes in two records (ProFTPD's DisplayFileTransfer).
   if (next?.direction !== "server" || second?.direction === "server") return undefined;
