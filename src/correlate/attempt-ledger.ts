@@ -94,7 +94,7 @@ export class AttemptLedger {
       this.#sources.set(address, source);
     }
     const { firstTime, firstPacket, lastPacket } = facts.control;
-    const target = formatEndpoint({ address: facts.server.address, port: facts.server.port });
+    const target = formatEndpoint(facts.server);
     const attempts = { attempts: 1, firstPacket, lastPacket };
     if (isOfScan(source, target, { time: firstTime, port: facts.client.port }, attempts)) return;
     if (isLoneSyn(facts) && this.#isOfFlood(target, firstTime, attempts)) return;
@@ -211,7 +211,7 @@ function isOfScan(source: Source, target: string, from: { time: number; port: nu
     for (const { server, control } of source.held) {
       const { firstPacket, lastPacket } = control;
       addTo(source.scan, { attempts: 1, firstPacket, lastPacket });
-      source.scan.targets.add(formatEndpoint({ address: server.address, port: server.port }));
+      source.scan.targets.add(formatEndpoint(server));
     }
     source.held = [];
   }

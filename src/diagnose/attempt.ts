@@ -124,12 +124,13 @@ export function prohibition({ icmpErrors, originator }: Connection): IcmpError |
 }
 
 /** `ICMP type 3 code 13 from the router 198.51.100.1 (TTL 60): communication administratively prohibited` */
-export function prohibitionFact(error: IcmpError, attempt: Connection): string {
+export function prohibitionFact(error: IcmpError, attempt: Connection): Fact {
   const by =
     error.from === attempt.responder.address
       ? `the target ${error.from} itself (or a device that answers in its name)`
       : `the router ${error.from}`;
-  return `ICMP${error.ipVersion === 6 ? "v6" : ""} type ${error.type} code ${error.code} from ${by}, TTL ${error.ttl}: ${prohibitionText(error)}`;
+  const message = `ICMP${error.ipVersion === 6 ? "v6" : ""} type ${error.type} code ${error.code}`;
+  return { packet: error.packet, says: `${message} from ${by}, TTL ${error.ttl}: ${prohibitionText(error)}` };
 }
 
 /**

@@ -7,7 +7,7 @@ import type { HalfConnection } from "../tcp/half-connection.ts";
 
 /** `192.0.2.1:21` of one end of a connection. */
 export function endpointText(half: HalfConnection): string {
-  return formatEndpoint({ address: half.address, port: half.port });
+  return formatEndpoint(half);
 }
 
 /** `4.1 s`, `230 ms`. */

@@ -31,7 +31,7 @@ export const rule: ChannelRule = (context) => {
     packet: attempt.firstPacket,
     says: `the server's SYN from ${endpointText(attempt.originator)} to ${endpointText(attempt.responder)}${third ? `, ${NAMED_BY_PORT}` : ""}`,
   };
-  const answer = state === "rejected" ? resetFact() : icmpFact();
+  const answer = state === "rejected" ? resetFact() : prohibitionFact(prohibition(attempt)!, attempt);
   return {
     outcome: "failed",
     cause: "active-inbound-rejected",
@@ -53,10 +53,5 @@ export const rule: ChannelRule = (context) => {
         ? resetOrigin(reset, session.client).text
         : `TTL ${reset.ttl}; ${address} is not the control connection's client`;
     return { packet: reset.packet, says: `RST in answer: ${origin}` };
-  }
-
-  function icmpFact(): Fact {
-    const error = prohibition(attempt!)!;
-    return { packet: error.packet, says: prohibitionFact(error, attempt!) };
   }
 };

@@ -23,7 +23,7 @@ export const rule: SessionRule = ({ session }) => {
     confidence: "certain",
     facts: [
       { packet: control.firstPacket, says: `SYN to ${endpointText(control.responder)}, ${synText(control)}` },
-      { packet: error.packet, says: prohibitionFact(error, control) },
+      prohibitionFact(error, control),
     ],
   };
 };

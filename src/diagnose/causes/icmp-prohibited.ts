@@ -37,7 +37,7 @@ export const rule: ChannelRule = (context) => {
     confidence: "certain",
     facts: [
       { packet: attempt.firstPacket, says: `SYN to ${endpointText(attempt.responder)}, ${synText(attempt)}` },
-      { packet: error.packet, says: prohibitionFact(error, attempt) },
+      prohibitionFact(error, attempt),
     ],
     situation: isTimeExceeded(error)
       ? "routing-loop"

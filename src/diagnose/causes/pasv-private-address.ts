@@ -181,5 +181,5 @@ function attemptFacts(attempt: Connection): Fact[] {
       },
     ];
   const icmp = prohibition(attempt);
-  return icmp ? [silent, { packet: icmp.packet, says: prohibitionFact(icmp, attempt) }] : [silent];
+  return icmp ? [silent, prohibitionFact(icmp, attempt)] : [silent];
 }

@@ -48,7 +48,7 @@ export const rule: ChannelRule = (context) => {
   const reset = attempt.responder.resets[0];
   const icmp = prohibition(attempt);
   if (reset) facts.push({ packet: reset.packet, says: `RST in answer, TTL ${reset.ttl}` });
-  else if (icmp) facts.push({ packet: icmp.packet, says: prohibitionFact(icmp, attempt) });
+  else if (icmp) facts.push(prohibitionFact(icmp, attempt));
   return {
     outcome: "failed",
     cause: "pasv-wrong-address",
