@@ -250,6 +250,14 @@ export function refusesMode(reply: ReplyEvent): boolean {
   return MODE_DISABLED.test(text) && !/\b(host|address|ip)\b.* not allowed/i.test(text);
 }
 
+/** Codes that may turn down the address of PORT or EPRT (RFC 959, RFC 2577; 500: vsftpd, Pure-FTPd; 530: Serv-U, wu-ftpd). */
+const ADDRESS_REFUSALS: ReadonlySet<number> = new Set([500, 501, 504, 530]);
+
+/** Whether a refusal of PORT or EPRT may be about the address. */
+export function mayRefuseAddress(reply: ReplyEvent): boolean {
+  return ADDRESS_REFUSALS.has(reply.code) && !refusesMode(reply);
+}
+
 /**
  * Whether the server does not know the verb (RFC 959 section 4.2.1; ftp-srv says `502 Command not allowed` of it): it refuses no address and no mode.
  * PASV and PORT every server knows (RFC 959), the others (RFC 1639, RFC 2428) not. EPSV has a cause of its own.

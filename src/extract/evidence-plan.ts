@@ -57,10 +57,8 @@ export class EvidencePlan {
     const { control, dataChannels } = session;
     const since = secondsOf(control.start);
     const connections = dataChannels.flatMap(({ connection }) => connection ?? []);
-    this.#use(connectionKey(control.client.address, control.client.port, control.server.address, control.server.port), {
-      since,
-      wanted,
-    });
+    const key = connectionKey(control.client.address, control.client.port, control.server.address, control.server.port);
+    this.#use(key, { since, wanted });
     for (const { originator, responder } of connections)
       this.#use(connectionKey(originator.address, originator.port, responder.address, responder.port), {
         since,
@@ -68,9 +66,7 @@ export class EvidencePlan {
       });
     if (!wanted) return;
     this.sessions++;
-    this.controlConnections.add(
-      connectionKey(control.client.address, control.client.port, control.server.address, control.server.port),
-    );
+    this.controlConnections.add(key);
     const span = { from: since - 1, to: secondsOf(control.end) + TAIL_SECONDS };
     const pair = (a: string, b: string) => this.#watch(a, b, span);
     pair(control.client.address, control.server.address);

@@ -4,7 +4,7 @@ import { isUnheard, unheardFacts } from "../attempt.ts";
 import type { Cause } from "../cause.ts";
 import type { ChannelContext, ChannelRule } from "../context.ts";
 import { USE_PASSIVE } from "../remedy.ts";
-import { refusesMode, refusesSession, reportsAttempt, UNPRIVILEGED_PORT } from "../reply-text.ts";
+import { mayRefuseAddress, refusesSession, reportsAttempt, UNPRIVILEGED_PORT } from "../reply-text.ts";
 import { shareNetwork } from "../vantage.ts";
 import type { Fact } from "../verdict.ts";
 import { endpointText, replyText, synText } from "../wording.ts";
@@ -21,9 +21,6 @@ export const cause = {
     "If active mode is needed, the NAT device of the client must run an FTP helper, and the helper must be able to read the control connection (no TLS, control port known to it).",
   ],
 } as const satisfies Cause;
-
-/** Refusals of PORT and EPRT that may be about the address (RFC 959, RFC 2577; 500: vsftpd, Pure-FTPd; 530: Serv-U, wu-ftpd). */
-const ADDRESS_REFUSALS: ReadonlySet<number> = new Set([500, 501, 504, 530]);
 
 /**
  * PORT or EPRT names an address that the server cannot reach. Server side and middle: another than the control client's as seen here.
@@ -51,7 +48,7 @@ export const rule: ChannelRule = (context) => {
   if (refusal !== null && refusesSession(refusal)) return undefined;
   // A refusal that reports no attempt must be about the address.
   const dialled = refusal !== null && reportsAttempt(refusal);
-  if (refusal !== null && !dialled && (!ADDRESS_REFUSALS.has(refusal.code) || refusesMode(refusal))) return undefined;
+  if (refusal !== null && !dialled && !mayRefuseAddress(refusal)) return undefined;
   if (port < UNPRIVILEGED_PORT && refusal !== null) return undefined; // refused for the port (RFC 2577), whatever the address
   const target = formatEndpoint({ address, port });
   const facts: Fact[] = [
