@@ -1,5 +1,5 @@
 import { formatEndpoint } from "./address.ts";
-import { captureIndexOf, type PacketReference, packetNumberOf } from "./capture/frame.ts";
+import type { PacketReference } from "./capture/frame.ts";
 import type { Conversation, ConversationEvent, Party } from "./conversation.ts";
 import type { ChannelFacts } from "./correlate/data-channel.ts";
 import type { SessionFacts } from "./correlate/session-facts.ts";
@@ -10,6 +10,7 @@ import { resetOrigin } from "./diagnose/packet-origin.ts";
 import { secondsText, timesText } from "./diagnose/wording.ts";
 import type { ControlEvent } from "./ftp/control-event.ts";
 import { countOf } from "./report/phrases.ts";
+import { placeOf } from "./session-record.ts";
 import type { Connection, IcmpError } from "./tcp/connection.ts";
 import type { HalfConnection } from "./tcp/half-connection.ts";
 import { alertName } from "./tls/alert.ts";
@@ -55,7 +56,7 @@ export function conversationOf({ facts, channels }: SessionDiagnosis): Conversat
     .map(
       ({ time, packet, ...event }): ConversationEvent => ({
         at: Math.round((time - control.firstTime) * 1e6) / 1e6,
-        place: { capture: captureIndexOf(packet), packet: packetNumberOf(packet) },
+        place: placeOf(packet),
         ...event,
       }),
     );

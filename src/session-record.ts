@@ -38,7 +38,7 @@ function controlRecord({ facts, outcome, verdict, limits }: SessionDiagnosis, so
     cause: verdict?.cause ?? null,
     confidence: verdict?.confidence ?? null,
     alternatives: verdict?.alternatives ?? [],
-    evidence: evidence(verdict?.facts ?? []),
+    evidence: evidenceOf(verdict?.facts ?? []),
     remedy: verdict ? remedyFor(CAUSE_TEXT[verdict.cause], software, verdict.situation) : [],
     start: formatInstant({ seconds: control.firstSeconds, nanoseconds: control.firstNanoseconds }),
     end: formatInstant({ seconds: control.lastSeconds, nanoseconds: control.lastNanoseconds }),
@@ -47,8 +47,8 @@ function controlRecord({ facts, outcome, verdict, limits }: SessionDiagnosis, so
     user: facts.user,
     limits,
     sameAs: facts.sameAs,
-    firstPacket: place(control.firstPacket),
-    lastPacket: place(control.lastPacket),
+    firstPacket: placeOf(control.firstPacket),
+    lastPacket: placeOf(control.lastPacket),
   };
 }
 
@@ -71,7 +71,7 @@ function channelRecord(
     contributing: verdict?.contributing ?? [],
     confidence,
     alternatives: verdict?.alternatives ?? [],
-    evidence: evidence(verdict?.facts ?? []),
+    evidence: evidenceOf(verdict?.facts ?? []),
     limits,
     remedy: verdict ? remedyFor(CAUSE_TEXT[verdict.cause], software, verdict.situation) : [],
   };
@@ -152,10 +152,12 @@ function endpoint(half: HalfConnection): Endpoint {
   return { address: half.address, port: half.port };
 }
 
-function evidence(facts: readonly Fact[]): Evidence[] {
-  return facts.map(({ packet, says }) => ({ ...place(packet), says }));
+/** Facts as the report has them. */
+export function evidenceOf(facts: readonly Fact[]): Evidence[] {
+  return facts.map(({ packet, says }) => ({ ...placeOf(packet), says }));
 }
 
-function place(packet: PacketReference): PacketPlace {
+/** A packet by its capture and its number there. */
+export function placeOf(packet: PacketReference): PacketPlace {
   return { capture: captureIndexOf(packet), packet: packetNumberOf(packet) };
 }

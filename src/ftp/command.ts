@@ -230,7 +230,7 @@ export function isNegotiation(verb: string): boolean {
 /** Unknown verbs that are taken for PASS misspelt, or for the login of another protocol. */
 const SECRET_UNKNOWN_VERB = /PAS|PSW|PWD|LOG[IO]N/;
 
-/** Whether the argument of the verb (in capitals) is a secret. Unknown verbs that hold `PAS` are taken for PASS misspelt. */
+/** Whether the argument of the verb (in capitals) is a secret, by the table or, of an unknown verb, by {@link SECRET_UNKNOWN_VERB}. */
 export function hasSecret(verb: string): boolean {
   const known = KNOWN.get(verb);
   return known ? known.facts.secret === true : SECRET_UNKNOWN_VERB.test(verb);
