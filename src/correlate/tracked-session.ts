@@ -487,8 +487,9 @@ export class TrackedSession implements ControlStream, Watcher {
   }
 }
 
-/** The endpoint that a command or reply negotiates, if it is one that does. */
+/** The endpoint that a command or reply negotiates, if it is one that does. Of a port that the snaplen cut the first digits are another port's. */
 function negotiatedEndpoint(event: ControlEvent): ParsedEndpoint | undefined {
-  if (event.kind === "command" && event.argument !== null) return endpointOfCommand(event.verb, event.argument);
-  return event.kind === "reply" ? endpointOfReply(event.code, event.lines) : undefined;
+  if ((event.kind !== "command" && event.kind !== "reply") || event.cut) return undefined;
+  if (event.kind === "reply") return endpointOfReply(event.code, event.lines);
+  return event.argument === null ? undefined : endpointOfCommand(event.verb, event.argument);
 }
