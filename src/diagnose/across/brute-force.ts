@@ -14,6 +14,8 @@ export const GUESSING_SESSIONS = 5;
 /** Someone who is let in once in so many times mistypes. */
 export const REFUSALS_PER_LOGIN = 4;
 
+/** Clients that were refused and are no guessers yet. */
+const MAX_REFUSED = 1024;
 /** Counters of logins, a power of two: pairs of hosts that share one only make the rule more silent. */
 const MAX_LOGIN_COUNTERS = 65_536;
 const MAX_LOGINS = 0xffff;
@@ -28,7 +30,7 @@ interface Refused {
 
 /**
  * Many sessions from one client to one server, each with a login that is turned down and none that is let in. Most clients are let
- * in, and many are refused once: of the former only a count is kept, of the latter the last few thousand.
+ * in, and many are refused once: of the former only a count is kept, of the latter the last thousand.
  */
 export class BruteForce implements AcrossRule {
   readonly #logins = new Uint16Array(MAX_LOGIN_COUNTERS);
@@ -58,7 +60,7 @@ export class BruteForce implements AcrossRule {
       this.#refused.delete(pair);
       this.#guessing.set(pair, refused);
     } else if (!known) {
-      if (this.#refused.size === MAX_KEPT_KEYS) this.#refused.delete(this.#refused.keys().next().value!);
+      if (this.#refused.size === MAX_REFUSED) this.#refused.delete(this.#refused.keys().next().value!);
       this.#refused.set(pair, refused);
     }
     return refused;
