@@ -1,5 +1,5 @@
 import type { AnomalyLog } from "../anomaly.ts";
-import { LIMITS } from "../limits.ts";
+import { BOUNDS } from "../bounds.ts";
 import type { CapturePrefilter } from "../prefilter/prefilter.ts";
 import type { ByteFeed } from "./byte-feed.ts";
 import type { Frame } from "./frame.ts";
@@ -59,10 +59,10 @@ export const SEARCH_BYTES = 4096;
  * The largest captured length of a packet, in bytes: libpcap's MAXIMUM_SNAPLEN, and Wireshark's limit too. Writers keep to it
  * even where the stack hands over more (BIG TCP on loopback); a greater length means that the capture is damaged.
  */
-export const MAX_FRAME_BYTES = LIMITS.frameBytes.most;
+export const MAX_FRAME_BYTES = BOUNDS.frameBytes.most;
 
 /** The same for link types that do not carry packets of a network: they may have far larger records. */
-const MAX_OTHER_FRAME_BYTES = LIMITS.otherFrameBytes.most;
+const MAX_OTHER_FRAME_BYTES = BOUNDS.otherFrameBytes.most;
 
 /** DBUS, USBPCAP, EBHSCR, ETW (libpcap's max_snaplen_for_dlt, Wireshark's wtap_max_snaplen_for_encap). */
 const LARGE_FRAME_LINK_TYPES: readonly number[] = [231, 249, 279, 290];

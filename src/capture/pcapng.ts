@@ -1,5 +1,5 @@
 import type { AnomalyCode } from "../anomaly.ts";
-import { LIMITS } from "../limits.ts";
+import { BOUNDS } from "../bounds.ts";
 import type { CapturePrefilter } from "../prefilter/prefilter.ts";
 import type { ByteFeed } from "./byte-feed.ts";
 import { CaptureFormatError } from "./capture-format-error.ts";
@@ -60,10 +60,10 @@ const BYTE_ORDER_MAGIC = 0x1a2b3c4d;
 const OPTION = { end: 0, interfaceName: 2, packetFlags: 2, timeResolution: 9, fcsLength: 13, timeOffset: 14 } as const;
 
 /** Largest block that is put together in memory, in bytes. */
-const MAX_BLOCK_BYTES = LIMITS.blockBytes.most;
+const MAX_BLOCK_BYTES = BOUNDS.blockBytes.most;
 
 /** Largest block that is only stepped over, in bytes; costs no memory. About Wireshark's MAX_BLOCK_SIZE. */
-const MAX_SKIPPED_BLOCK_BYTES = LIMITS.skippedBlockBytes.most;
+const MAX_SKIPPED_BLOCK_BYTES = BOUNDS.skippedBlockBytes.most;
 
 /** Blocks that reading may go on with behind damage: those of the draft, and custom blocks. */
 const KNOWN_BLOCKS: readonly number[] = [1, 2, 3, 4, 5, 6, 10, 0x00000bad, 0x40000bad];
@@ -72,7 +72,7 @@ const KNOWN_BLOCKS: readonly number[] = [1, 2, 3, 4, 5, 6, 10, 0x00000bad, 0x400
 const MAX_RESUMED_BLOCK_BYTES = MAX_FRAME_BYTES + 65_536;
 
 /** Interfaces remembered per capture: a file of nothing but Interface Description Blocks must not fill the memory. */
-const MAX_INTERFACES = LIMITS.interfaces.most;
+const MAX_INTERFACES = BOUNDS.interfaces.most;
 
 /** Characters of an interface's name that are kept; Windows' `\Device\NPF_{…}` has 50. */
 const MAX_NAME_LENGTH = 128;

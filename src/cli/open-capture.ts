@@ -2,10 +2,10 @@ import { closeSync, createReadStream, fstatSync, openSync, readSync } from "node
 import type { Readable } from "node:stream";
 import { createGunzip, type Gunzip } from "node:zlib";
 import { AnomalyLog } from "../anomaly.ts";
+import { EXPANSION } from "../bounds.ts";
 import { createCaptureReader } from "../capture/capture-reader.ts";
 import { emptyFrame } from "../capture/frame.ts";
 import type { Instant } from "../instant.ts";
-import { EXPANSION } from "../limits.ts";
 import { ROOM_BYTES } from "../prefilter/layout.ts";
 import { displayName, isStandardInput } from "../report/capture-name.ts";
 

@@ -1,7 +1,7 @@
 import type { AnomalyLog } from "../anomaly.ts";
+import { BOUNDS } from "../bounds.ts";
 import { captureIndexOf } from "../capture/frame.ts";
 import { DialogueMemory } from "../ftp/deferred-dialogue.ts";
-import { LIMITS } from "../limits.ts";
 import type { Connection } from "../tcp/connection.ts";
 import type { ConnectionObserver, ConnectionTable } from "../tcp/connection-table.ts";
 import { REORDER_SECONDS } from "../tcp/early-packets.ts";
@@ -14,7 +14,7 @@ import type { SessionFacts } from "./session-facts.ts";
 import { ORDERLY_SECONDS, type SessionKeeper, TrackedSession } from "./tracked-session.ts";
 
 /** Sessions followed at once; beyond it one is settled early. */
-export const MAX_SESSIONS = LIMITS.sessions.most;
+export const MAX_SESSIONS = BOUNDS.sessions.most;
 /** So many of those that began first are looked at, and the one silent for longest is the one. */
 const EVICTION_CHOICE = 64;
 /** Data connections that began last, which a session may claim late. */

@@ -1,4 +1,5 @@
 import type { AnomalyLog } from "../anomaly.ts";
+import { BOUNDS } from "../bounds.ts";
 import type { ControlEvent, ReplyEvent } from "../ftp/control-event.ts";
 import { type Security, unspokenSecurity } from "../ftp/control-security.ts";
 import { ControlSession } from "../ftp/control-session.ts";
@@ -8,7 +9,6 @@ import { pairExchanges } from "../ftp/exchange.ts";
 import { endpointOfCommand, endpointOfReply, type ParsedEndpoint, passiveVerbOf } from "../ftp/negotiation.ts";
 import { identifyServer } from "../ftp/server-software.ts";
 import { isFtpEvidence, isOtherProtocol } from "../ftp/signature.ts";
-import { LIMITS } from "../limits.ts";
 import type { Connection } from "../tcp/connection.ts";
 import type { ConnectionTable } from "../tcp/connection-table.ts";
 import type { ControlStream, Direction, GapReason, Stamp } from "../tcp/stream-sink.ts";
@@ -34,11 +34,11 @@ export const DATA_IDLE_SECONDS = 120;
 /** A control connection that says nothing for so long is over: RFC 5382 asks NATs to keep one for 2 h 4 min. */
 export const CONTROL_IDLE_SECONDS = 3 * 3600;
 /** Events of one session that are kept; later ones are counted, not kept. */
-const MAX_SESSION_EVENTS = LIMITS.sessionEvents.most;
+const MAX_SESSION_EVENTS = BOUNDS.sessionEvents.most;
 /** Connections of one session that are followed. */
-const MAX_CANDIDATES = LIMITS.candidates.most;
+const MAX_CANDIDATES = BOUNDS.candidates.most;
 /** Connections to hosts other than the server, kept for one session whose control connection cannot be read. */
-const MAX_FOREIGN = LIMITS.foreignCandidates.most;
+const MAX_FOREIGN = BOUNDS.foreignCandidates.most;
 /** Ports of one session that its client handed on to other servers (FXP) and that are remembered. */
 const MAX_HANDED_ON = 1024;
 /** A client dials what it was told at once: a SYN to a foreign host counts only so soon after something the server said. */
@@ -158,7 +158,7 @@ export class TrackedSession implements ControlStream, Watcher {
     if (!unread || time - this.#lastServerTime > FOREIGN_SECONDS) return false;
     if (this.#foreignCount < MAX_FOREIGN) return true;
     this.#anomalies.note(
-      LIMITS.foreignCandidates.code,
+      BOUNDS.foreignCandidates.code,
       "correlate",
       this.connection.firstPacket,
       `while a session could not be read its client opened more than ${MAX_FOREIGN} connections to other hosts; later ones are not tied to it`,

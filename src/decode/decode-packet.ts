@@ -1,6 +1,6 @@
 import type { AnomalyLog } from "../anomaly.ts";
+import { BOUNDS } from "../bounds.ts";
 import { type Frame, packetReference } from "../capture/frame.ts";
-import { LIMITS } from "../limits.ts";
 import { ETHERTYPE_PLACES } from "../prefilter/ethertype-place.ts";
 import { wrongChecksum } from "./checksum.ts";
 import { FragmentTable } from "./fragments.ts";
@@ -32,7 +32,7 @@ import { isTunnelPort, readGre, readL2tpSession, readUdpTunnel } from "./tunnel.
  * the layers read one header each. Most of what nobody follows does not come here at all (`prefilter/`).
  */
 
-const maxNesting = LIMITS.nesting.most;
+const maxNesting = BOUNDS.nesting.most;
 
 const MAX_FAST_LINK = Math.max(...ETHERTYPE_PLACES.map(({ linkType }) => linkType));
 const typeAtOf = new Uint8Array(MAX_FAST_LINK + 1);

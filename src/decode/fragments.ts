@@ -1,6 +1,6 @@
 import type { AnomalyCode, AnomalyLog } from "../anomaly.ts";
+import { BOUNDS } from "../bounds.ts";
 import { captureIndexOf } from "../capture/frame.ts";
-import { LIMITS } from "../limits.ts";
 import { type LayerCursor, Stop } from "./layer-cursor.ts";
 import type { PacketView } from "./packet-view.ts";
 
@@ -16,14 +16,14 @@ import type { PacketView } from "./packet-view.ts";
 
 /** Limits of the table, so that neither a flood of fragments nor a lossy capture makes memory grow. */
 export const fragmentLimits = {
-  trains: LIMITS.fragmentTrains.most,
+  trains: BOUNDS.fragmentTrains.most,
   /** Bytes of all buffers together. */
-  bytes: LIMITS.fragmentBytes.most,
+  bytes: BOUNDS.fragmentBytes.most,
   /** Capture time after which a train is given up: RFC 791 advises 15 s, RFC 8200 60 s, Linux waits 30 s. */
   timeoutSeconds: 30,
 } as const;
 
-const maxPayloadLength = LIMITS.datagramBytes.most;
+const maxPayloadLength = BOUNDS.datagramBytes.most;
 const firstCapacity = 4096;
 /** How many completed trains are remembered, to tell the copies of a mirrored port from fragments that lack their train. */
 const rememberedTrains = 64;

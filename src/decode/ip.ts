@@ -1,4 +1,4 @@
-import { LIMITS } from "../limits.ts";
+import { BOUNDS } from "../bounds.ts";
 import { type LayerCursor, Stop, stopForShort, uint16, uint32 } from "./layer-cursor.ts";
 import type { PacketView } from "./packet-view.ts";
 
@@ -49,7 +49,7 @@ export const IpProtocol = {
   shim6: 140,
 } as const;
 
-const maxExtensionHeaders = LIMITS.extensionHeaders.most;
+const maxExtensionHeaders = BOUNDS.extensionHeaders.most;
 
 /**
  * Reads an IPv4 header (RFC 791 section 3.1) into the view's address, TTL, identification and length fields and narrows the

@@ -1,4 +1,4 @@
-import { LIMITS } from "../limits.ts";
+import { BOUNDS } from "../bounds.ts";
 import { type LayerCursor, Stop, stopForShort, uint16 } from "./layer-cursor.ts";
 
 /**
@@ -40,7 +40,7 @@ export const EtherType = {
  */
 export type LinkDecoder = (cursor: LayerCursor) => number;
 
-const maxShims = LIMITS.shims.most;
+const maxShims = BOUNDS.shims.most;
 
 /** Every link type that is read, by its LINKTYPE_ value. Source: www.tcpdump.org/linktypes.html, and what a row adds. */
 const linkTypes = {

@@ -1,3 +1,4 @@
+import { formatEndpoint } from "../address.ts";
 import type { ChannelFacts, MatchedConnection } from "../correlate/data-channel.ts";
 import type { SessionFacts } from "../correlate/session-facts.ts";
 import type { ReplyEvent } from "../ftp/control-event.ts";
@@ -10,7 +11,7 @@ import { isForged } from "./packet-origin.ts";
 import { mayMean } from "./reply-text.ts";
 import { vantageOf } from "./vantage.ts";
 import type { Fact } from "./verdict.ts";
-import { endpointText, secondsText, synText, timesText } from "./wording.ts";
+import { secondsText, synText, timesText } from "./wording.ts";
 
 /** ICMP codes that end a connection attempt, with what they say (RFC 792, RFC 1812 section 5.2.7.1, RFC 4443 section 3.1). */
 const UNREACHABLE_V4: Readonly<Record<number, string>> = {
@@ -250,8 +251,8 @@ export function answerLostFact(connection: Connection, session: SessionFacts): F
   const { originator, responder } = connection;
   const repeated =
     responder.synCount > 1
-      ? `${endpointText(responder)} repeats its SYN-ACK ${timesText(responder.synCount - 1)} over ${secondsText(responder.lastSynTime - responder.synTime)}, never acknowledged`
-      : `${endpointText(originator)} repeats its SYN although ${endpointText(responder)} has answered it`;
+      ? `${formatEndpoint(responder)} repeats its SYN-ACK ${timesText(responder.synCount - 1)} over ${secondsText(responder.lastSynTime - responder.synTime)}, never acknowledged`
+      : `${formatEndpoint(originator)} repeats its SYN although ${formatEndpoint(responder)} has answered it`;
   const end = originator.address === session.client.address ? "client" : "server";
   const where =
     vantageOf(session).side === end

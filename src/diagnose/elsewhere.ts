@@ -1,9 +1,10 @@
+import { formatEndpoint } from "../address.ts";
 import type { SessionFacts } from "../correlate/session-facts.ts";
 import type { Connection } from "../tcp/connection.ts";
 import { attemptState, isAnswerLost } from "./attempt.ts";
 import type { ChannelContext } from "./context.ts";
 import type { Fact } from "./verdict.ts";
-import { endpointText, synText } from "./wording.ts";
+import { synText } from "./wording.ts";
 
 /**
  * What another point of the network shows of the same session (`-i any` on a NAT, or a second capture): a SYN that is here and not there, or there
@@ -34,7 +35,7 @@ export function sameAttemptElsewhere(attempt: Connection, { elsewhere }: Session
 
 /** What became of an attempt at the other point. */
 export function elsewhereFact(attempt: Connection): Fact {
-  const syn = `at another point of the network: SYN to ${endpointText(attempt.responder)}, ${synText(attempt)}`;
+  const syn = `at another point of the network: SYN to ${formatEndpoint(attempt.responder)}, ${synText(attempt)}`;
   const told = (text: string, packet = attempt.firstPacket) => ({ packet, says: `${syn}, ${text}` });
   switch (attemptState(attempt)) {
     case "rejected":

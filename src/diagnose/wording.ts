@@ -1,14 +1,7 @@
-import { formatEndpoint } from "../address.ts";
 import type { ReplyEvent } from "../ftp/control-event.ts";
 import type { Connection } from "../tcp/connection.ts";
-import type { HalfConnection } from "../tcp/half-connection.ts";
 
 /** Phrases that several causes use when they say what a packet shows. */
-
-/** `192.0.2.1:21` of one end of a connection. */
-export function endpointText(half: HalfConnection): string {
-  return formatEndpoint(half);
-}
 
 /** `4.1 s`, `230 ms`. */
 export function secondsText(seconds: number): string {

@@ -21,7 +21,7 @@ const MAX_TEXT = BLOCK_BYTES - BLOCK_HEADER - RECORD_HEADER;
 /** Blocks at once (64 MiB); what is beyond is read at once. */
 const MAX_BLOCKS = 131_072;
 /**
- * Lines of one session: fewer than a reply may have, so that no limit on replies (`LIMITS.replyLines`) can bite later than it would have. A session
+ * Lines of one session: fewer than a reply may have, so that no limit on replies (`BOUNDS.replyLines`) can bite later than it would have. A session
  * that says more will go on for a while, and is read as it comes.
  */
 export const MAX_DEFERRED_LINES = 60;

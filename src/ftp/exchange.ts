@@ -1,5 +1,5 @@
 import type { AnomalyLog } from "../anomaly.ts";
-import { LIMITS } from "../limits.ts";
+import { BOUNDS } from "../bounds.ts";
 import { isNegotiation, isTransfer, negotiationOf, VERBS, verbFacts } from "./command.ts";
 import type { CommandEvent, ControlEvent, ReplyEvent } from "./control-event.ts";
 import { NEGOTIATIONS } from "./negotiation.ts";
@@ -14,7 +14,7 @@ export interface Exchange {
   /** The completing reply (2xx … 6xx); null while there is none. */
   readonly final: ReplyEvent | null;
   /**
-   * Its reply may have been lost by the capture, or came when the command was waited for no more (`LIMITS.pendingCommands`): absence proves
+   * Its reply may have been lost by the capture, or came when the command was waited for no more (`BOUNDS.pendingCommands`): absence proves
    * nothing, and a negative reply that stands here may answer a command that was lost.
    */
   readonly replyLost: boolean;
@@ -256,13 +256,13 @@ class WaitingCommands {
   #behindHole = 0;
 
   add(exchange: WaitingExchange, anomalies: AnomalyLog): void {
-    if (this.#waiting.length >= LIMITS.pendingCommands.most) {
+    if (this.#waiting.length >= BOUNDS.pendingCommands.most) {
       const oldest = this.#waiting[0];
       this.#remove(0);
       oldest.replyLost = true;
       const detail = () =>
-        `more than ${LIMITS.pendingCommands.most} commands without a reply; the oldest is not waited for any more`;
-      anomalies.note(LIMITS.pendingCommands.code, "ftp", exchange.command.stamp.packet, detail);
+        `more than ${BOUNDS.pendingCommands.most} commands without a reply; the oldest is not waited for any more`;
+      anomalies.note(BOUNDS.pendingCommands.code, "ftp", exchange.command.stamp.packet, detail);
     }
     this.#waiting.push(exchange);
     this.#verbs?.add(exchange.command.verb, 1);

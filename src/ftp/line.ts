@@ -1,5 +1,5 @@
 import type { AnomalyLog } from "../anomaly.ts";
-import { LIMITS } from "../limits.ts";
+import { BOUNDS } from "../bounds.ts";
 import type { Direction, GapReason, Stamp } from "../tcp/stream-sink.ts";
 import { rememberingTexts } from "../text-memory.ts";
 
@@ -9,7 +9,7 @@ import { rememberingTexts } from "../text-memory.ts";
  */
 
 /** Longest line kept, in bytes of text; the rest is skipped up to the line's end. Zeek and Suricata both needed such a cap. */
-export const MAX_LINE_BYTES = LIMITS.lineBytes.most;
+export const MAX_LINE_BYTES = BOUNDS.lineBytes.most;
 
 const LF = 0x0a;
 const CR = 0x0d;

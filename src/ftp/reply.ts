@@ -1,5 +1,5 @@
 import type { AnomalyLog } from "../anomaly.ts";
-import { LIMITS } from "../limits.ts";
+import { BOUNDS } from "../bounds.ts";
 import type { Stamp } from "../tcp/stream-sink.ts";
 import { rememberingTexts } from "../text-memory.ts";
 import type { ReplyEvent } from "./control-event.ts";
@@ -19,10 +19,10 @@ import { withoutCredentials } from "./secret-text.ts";
  */
 
 /** How many lines of a reply are kept, the last one besides: FEAT of a server with all modules has about forty. */
-export const MAX_REPLY_LINES = LIMITS.replyLines.most;
+export const MAX_REPLY_LINES = BOUNDS.replyLines.most;
 
 /** How many characters of a reply's lines are kept in all, the last line besides. */
-const MAX_REPLY_CHARACTERS = LIMITS.replyCharacters.most;
+const MAX_REPLY_CHARACTERS = BOUNDS.replyCharacters.most;
 
 /** After so many lines a line with another code is no longer believed to be inside: the end was never sent, or not captured. */
 export const RESYNCHRONISE_AFTER_LINES = 500;

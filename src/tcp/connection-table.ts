@@ -1,8 +1,8 @@
 import { type Endpoint, formatAddress } from "../address.ts";
 import type { AnomalyLog } from "../anomaly.ts";
+import { BOUNDS } from "../bounds.ts";
 import { captureIndexOf } from "../capture/frame.ts";
 import { type PacketView, TcpFlag } from "../decode/packet-view.ts";
-import { LIMITS } from "../limits.ts";
 import { ALL, BUCKET_COUNT, FOLLOWED, SEVERAL_CAPTURES, SOME } from "../prefilter/layout.ts";
 import { asLoaded, Prefilter, type PrefilterTables, plainSynTables } from "../prefilter/prefilter.ts";
 import { ClosedMemory } from "./closed-memory.ts";
@@ -73,7 +73,7 @@ export class ConnectionTable {
   readonly watchlist: Watchlist;
   readonly synMemory: SynMemory;
   /** SYNs to control ports that are not followed yet. */
-  readonly #waiting = new SynMemory(plainSynTables(LIMITS.waitingSyns.most));
+  readonly #waiting = new SynMemory(plainSynTables(BOUNDS.waitingSyns.most));
   readonly #halfOpen = new HalfOpenCount();
   readonly #lent: LentConnections;
   readonly #arrival: SegmentArrival;
@@ -382,7 +382,7 @@ export class ConnectionTable {
   #letWait(view: PacketView, { hash, originator, responder }: ConnectionEnds): void {
     this.#waiting.remember(hash, originator.key, responder.key, view);
     this.#anomalies.note(
-      LIMITS.halfOpen.code,
+      BOUNDS.halfOpen.code,
       "tcp",
       view.packet,
       `more than ${MAX_HALF_OPEN} control connections on which nothing was said; a further one is followed only once its SYN is repeated or something is said`,
@@ -431,7 +431,7 @@ export class ConnectionTable {
       if (found.includes(watcher) || !this.#points.isHere(watcher, view)) return;
       if (watcher.room <= 0) {
         this.#anomalies.note(
-          LIMITS.candidates.code,
+          BOUNDS.candidates.code,
           "correlate",
           view.packet,
           "a session opened more connections than are followed; later ones are not tied to it",
@@ -481,7 +481,7 @@ export class ConnectionTable {
       adoptSyn(connection.originator, syn);
     } else {
       connection.midstream = true;
-      const limit = recognised ? LIMITS.synMemory : LIMITS.waitingSyns;
+      const limit = recognised ? BOUNDS.synMemory : BOUNDS.waitingSyns;
       const memory = recognised ? this.synMemory : this.#waiting;
       if (memory.mayHaveLost(ends.hash))
         this.#anomalies.note(

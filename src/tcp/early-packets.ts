@@ -1,6 +1,6 @@
 import type { AnomalyLog } from "../anomaly.ts";
+import { BOUNDS } from "../bounds.ts";
 import { emptyPacketView, type PacketView } from "../decode/packet-view.ts";
-import { LIMITS } from "../limits.ts";
 
 /**
  * Capture points with several queues write packets a few places away from where they belong: a RST before the SYN that it answers, a SYN
@@ -11,7 +11,7 @@ import { LIMITS } from "../limits.ts";
 /** So much earlier than what explains it (seconds) may a packet stand in the file: queues hold a packet no longer. */
 export const REORDER_SECONDS = 0.05;
 /** Packets kept of each kind. */
-const KEPT = LIMITS.earlyPackets.most;
+const KEPT = BOUNDS.earlyPackets.most;
 /** Longest options of a TCP header. */
 const MAX_OPTIONS = 40;
 /** Where the payload stands in a kept packet: behind four addresses and the options. */
@@ -42,7 +42,7 @@ export class EarlyPackets {
     const slot = this.#slots[this.#next];
     if (slot.view.packet !== 0 && isNear(slot.view, view.seconds + view.nanoseconds / 1e9)) {
       this.#anomalies.note(
-        LIMITS.earlyPackets.code,
+        BOUNDS.earlyPackets.code,
         "tcp",
         slot.view.packet,
         `more than ${KEPT} packets of one kind that nobody knew within ${REORDER_SECONDS * 1000} ms; the first is not looked at again if its session stands behind it in the file`,

@@ -1,11 +1,11 @@
-import { LIMITS } from "../limits.ts";
+import { BOUNDS } from "../bounds.ts";
 import type { Connection } from "./connection.ts";
 
 /**
  * Control connections, followed from their SYN on, on which nothing has been said yet. A server whose greeting takes a second can have 4,000 new
  * clients a second; what goes beyond is a flood or a scan, and waits in a memory of SYNs until it shows that it is not.
  */
-export const MAX_HALF_OPEN = LIMITS.halfOpen.most;
+export const MAX_HALF_OPEN = BOUNDS.halfOpen.most;
 
 /** How many control connections there are on which nothing has been said. */
 export class HalfOpenCount {

@@ -1,12 +1,12 @@
 import type { AnomalyLog } from "../anomaly.ts";
-import { LIMITS } from "../limits.ts";
+import { BOUNDS } from "../bounds.ts";
 import type { HalfConnection } from "./half-connection.ts";
 import type { ControlStream, Direction, GapReason, Stamp } from "./stream-sink.ts";
 
 /** Out-of-order bytes held for one direction; beyond it the hole before them is given up as lost. */
-export const MAX_PENDING_BYTES = LIMITS.outOfOrderBytes.most;
+export const MAX_PENDING_BYTES = BOUNDS.outOfOrderBytes.most;
 /** Out-of-order segments held for one direction. */
-const MAX_PENDING_SEGMENTS = LIMITS.outOfOrderSegments.most;
+const MAX_PENDING_SEGMENTS = BOUNDS.outOfOrderSegments.most;
 /**
  * After the other end has acknowledged a hole, so many more segments of the connection may pass before the hole counts as
  * lost by the capture: packets are often written to the file a few places late.
@@ -83,7 +83,7 @@ export class ControlReassembler {
       this.#hold(stream, at, bytes, from, to, length, stamp);
       if (stream.pendingBytes > MAX_PENDING_BYTES || stream.pending.length > MAX_PENDING_SEGMENTS) {
         const detail = `more than ${MAX_PENDING_BYTES} bytes or ${MAX_PENDING_SEGMENTS} segments behind a hole; it counts as lost`;
-        this.#anomalies.note(LIMITS.outOfOrderBytes.code, "tcp", stamp.packet, detail);
+        this.#anomalies.note(BOUNDS.outOfOrderBytes.code, "tcp", stamp.packet, detail);
         this.#giveUpHole(stream, "lost");
       }
       return;

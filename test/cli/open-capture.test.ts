@@ -6,8 +6,8 @@ import { join } from "node:path";
 import { Readable } from "node:stream";
 import { after, before, describe, it } from "node:test";
 import { gzipSync } from "node:zlib";
+import { EXPANSION } from "../../src/bounds.ts";
 import { CaptureOpenError, firstInstant, type OpenCapture, openCapture } from "../../src/cli/open-capture.ts";
-import { EXPANSION } from "../../src/limits.ts";
 import { concat, PcapngWriter, payload, pcapHeader, pcapRecord } from "../capture/capture-bytes.ts";
 
 const RECORDS = 3000;

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { AnomalyLog } from "../../src/anomaly.ts";
+import { BOUNDS } from "../../src/bounds.ts";
 import type { ControlEvent } from "../../src/ftp/control-event.ts";
 import { type Exchange, pairExchanges } from "../../src/ftp/exchange.ts";
-import { LIMITS } from "../../src/limits.ts";
 
 /**
  * A dialogue in which nothing was lost: `verb` of a command, or a reply's code (below 0: it acknowledges nothing); `-` is a hole in the server's
@@ -129,12 +129,12 @@ test("what is behind a hole is asked last", () => {
 });
 
 test("the oldest of too many commands is not waited for any more, and nothing is concluded from its silence", () => {
-  const flood = Array.from({ length: LIMITS.pendingCommands.most }, () => "NOOP");
+  const flood = Array.from({ length: BOUNDS.pendingCommands.most }, () => "NOOP");
   const { exchanges, anomalies } = paired("SIZE", "LIST", ...flood, 213, "QUIT", 221);
   const [size, list, ...rest] = told(exchanges);
   assert.deepEqual([size, list], ["SIZE ?", "LIST ?"]);
   // The 213 answers none of those that wait, so it is taken for the oldest one's.
   assert.equal(rest[0], "NOOP 213");
   assert.equal(rest.at(-1), "QUIT 221");
-  assert.equal(anomalies.count(LIMITS.pendingCommands.code), 2);
+  assert.equal(anomalies.count(BOUNDS.pendingCommands.code), 2);
 });

@@ -10,12 +10,12 @@ import type { KindName } from "../../bench/kinds.ts";
 import type { Analysis } from "../../src/analysis.ts";
 import { analyzeCapture, createAnalyzer } from "../../src/analyze.ts";
 import { AnomalyLog } from "../../src/anomaly.ts";
+import { BOUNDS } from "../../src/bounds.ts";
 import { createCaptureReader } from "../../src/capture/capture-reader.ts";
 import { emptyFrame } from "../../src/capture/frame.ts";
 import { PacketDecoder } from "../../src/decode/decode-packet.ts";
 import { emptyPacketView, PacketKind } from "../../src/decode/packet-view.ts";
 import { CONTROL_SIGNATURE } from "../../src/ftp/signature.ts";
-import { LIMITS } from "../../src/limits.ts";
 import {
   ALL,
   LARGER_LENGTH,
@@ -296,7 +296,7 @@ describe("the prefilter", () => {
   });
 
   it("remembers as many SYNs, and takes as many for a flood, as the table", () => {
-    assert.equal(MAX_SYNS, LIMITS.synMemory.most);
+    assert.equal(MAX_SYNS, BOUNDS.synMemory.most);
     const syn = ethernet(0x0800, ipv4({}, tcp({ ...OF_NOBODY, flags: SYN })));
     for (const [before, isFlood] of [
       [FLOOD_SYNS - 1, false],

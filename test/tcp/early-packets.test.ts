@@ -2,13 +2,13 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { analyzeCapture } from "../../src/analyze.ts";
 import { AnomalyLog } from "../../src/anomaly.ts";
+import { BOUNDS } from "../../src/bounds.ts";
 import { emptyPacketView, type PacketView } from "../../src/decode/packet-view.ts";
-import { LIMITS } from "../../src/limits.ts";
 import { EarlyPackets, REORDER_SECONDS } from "../../src/tcp/early-packets.ts";
 import { CaptureBuilder } from "../support/capture-builder.ts";
 import { tlsFlights } from "../support/tls-records.ts";
 
-const KEPT = LIMITS.earlyPackets.most;
+const KEPT = BOUNDS.earlyPackets.most;
 
 /** Packet `packet` at so many milliseconds, IPv4, with `payload` behind two bytes of options. */
 function packet(number: number, milliseconds: number, payload = ""): PacketView {
@@ -75,7 +75,7 @@ test("the oldest goes first, and is taken first", () => {
     taken,
     Array.from({ length: KEPT }, (_, i) => i + 4),
   );
-  assert.equal(anomalies.count(LIMITS.earlyPackets.code), 3);
+  assert.equal(anomalies.count(BOUNDS.earlyPackets.code), 3);
 });
 
 test("it is no loss to overwrite what has been taken, or is too old to be early", () => {

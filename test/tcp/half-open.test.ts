@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { analyzeCapture } from "../../src/analyze.ts";
-import { LIMITS } from "../../src/limits.ts";
+import { BOUNDS } from "../../src/bounds.ts";
 import { MAX_HALF_OPEN } from "../../src/tcp/half-open.ts";
 import { CaptureBuilder } from "../support/capture-builder.ts";
 
@@ -83,7 +83,7 @@ test("a flood elsewhere does not drive the SYNs of sessions on odd ports out of 
   }));
   const opened = ends.map((each) => net.connect(each));
   const other = { from: "198.51.100.66:1024", flags: "S" };
-  for (let i = 0; i < LIMITS.synMemory.most; i++) {
+  for (let i = 0; i < BOUNDS.synMemory.most; i++) {
     net.segment({ ...other, to: `203.0.113.80:${i | 4096}` });
     net.wait(0.01);
   }

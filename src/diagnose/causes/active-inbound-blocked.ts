@@ -1,10 +1,11 @@
+import { formatEndpoint } from "../../address.ts";
 import { attemptOf, cameAbout, isUnheard, REPEATED_SYNS, unheardFacts } from "../attempt.ts";
 import type { Cause } from "../cause.ts";
 import type { ChannelRule } from "../context.ts";
 import { elsewhereFact, sameAttemptElsewhere } from "../elsewhere.ts";
 import { ANSWER_LOST, THIRD_HOST, THIRD_HOST_OWN, USE_PASSIVE } from "../remedy.ts";
 import { NAMED_BY_PORT, thirdHostOf } from "../third-host.ts";
-import { endpointText, replyText } from "../wording.ts";
+import { replyText } from "../wording.ts";
 
 export const cause = {
   id: "active-inbound-blocked",
@@ -32,7 +33,7 @@ export const rule: ChannelRule = (context) => {
   // At another point it comes about: this one only lacks the answer.
   if (elsewhere && cameAbout(elsewhere)) return undefined;
   const third = thirdHostOf(channel, session) === attempt.responder.address;
-  const ends = `${endpointText(attempt.originator)} to ${endpointText(attempt.responder)}`;
+  const ends = `${formatEndpoint(attempt.originator)} to ${formatEndpoint(attempt.responder)}`;
   const facts = unheardFacts(attempt, `the server's SYN from ${ends}${third ? `, ${NAMED_BY_PORT}` : ""}`);
   const reply = channel.transfer?.final ?? (channel.negotiation?.granted === false ? channel.negotiation.reply : null);
   if (reply) facts.push({ packet: reply.stamp.packet, says: replyText(reply) });

@@ -1,3 +1,4 @@
+import { formatEndpoint } from "../../address.ts";
 import { attemptOf, attemptState, cameTooLate, prohibition, prohibitionFact } from "../attempt.ts";
 import type { Cause } from "../cause.ts";
 import type { ChannelRule } from "../context.ts";
@@ -5,7 +6,6 @@ import { resetOrigin } from "../packet-origin.ts";
 import { THIRD_HOST, THIRD_HOST_OWN, USE_PASSIVE } from "../remedy.ts";
 import { NAMED_BY_PORT, thirdHostOf } from "../third-host.ts";
 import type { Fact } from "../verdict.ts";
-import { endpointText } from "../wording.ts";
 
 export const cause = {
   id: "active-inbound-rejected",
@@ -29,7 +29,7 @@ export const rule: ChannelRule = (context) => {
   const third = thirdHostOf(channel, session) === attempt.responder.address;
   const syn = {
     packet: attempt.firstPacket,
-    says: `the server's SYN from ${endpointText(attempt.originator)} to ${endpointText(attempt.responder)}${third ? `, ${NAMED_BY_PORT}` : ""}`,
+    says: `the server's SYN from ${formatEndpoint(attempt.originator)} to ${formatEndpoint(attempt.responder)}${third ? `, ${NAMED_BY_PORT}` : ""}`,
   };
   const answer = state === "rejected" ? resetFact() : prohibitionFact(prohibition(attempt)!, attempt);
   return {

@@ -1,7 +1,8 @@
+import { formatEndpoint } from "../../address.ts";
 import { attemptState, prohibition, prohibitionFact } from "../attempt.ts";
 import type { Cause } from "../cause.ts";
 import type { SessionRule } from "../context.ts";
-import { endpointText, synText } from "../wording.ts";
+import { synText } from "../wording.ts";
 
 export const cause = {
   id: "control-icmp-prohibited",
@@ -22,7 +23,7 @@ export const rule: SessionRule = ({ session }) => {
     cause: "control-icmp-prohibited",
     confidence: "certain",
     facts: [
-      { packet: control.firstPacket, says: `SYN to ${endpointText(control.responder)}, ${synText(control)}` },
+      { packet: control.firstPacket, says: `SYN to ${formatEndpoint(control.responder)}, ${synText(control)}` },
       prohibitionFact(error, control),
     ],
   };

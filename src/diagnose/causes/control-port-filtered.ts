@@ -1,7 +1,7 @@
+import { formatEndpoint } from "../../address.ts";
 import { ANSWER_SECONDS, isUnheard, REPEATED_SYNS, unheardFacts } from "../attempt.ts";
 import type { Cause } from "../cause.ts";
 import type { SessionRule } from "../context.ts";
-import { endpointText } from "../wording.ts";
 
 export const cause = {
   id: "control-port-filtered",
@@ -29,6 +29,6 @@ export const rule: SessionRule = ({ session, capture }) => {
     outcome: "failed",
     cause: "control-port-filtered",
     confidence: "likely",
-    facts: unheardFacts(control, `SYN to ${endpointText(control.responder)}`),
+    facts: unheardFacts(control, `SYN to ${formatEndpoint(control.responder)}`),
   };
 };

@@ -1,7 +1,8 @@
+import { formatEndpoint } from "../../address.ts";
 import { attemptState } from "../attempt.ts";
 import type { Cause } from "../cause.ts";
 import type { SessionRule } from "../context.ts";
-import { endpointText, millisecondsText } from "../wording.ts";
+import { millisecondsText } from "../wording.ts";
 
 export const cause = {
   id: "control-port-rejected",
@@ -22,7 +23,7 @@ export const rule: SessionRule = ({ session }) => {
     cause: "control-port-rejected",
     confidence: "certain",
     facts: [
-      { packet: control.firstPacket, says: `SYN to ${endpointText(control.responder)}` },
+      { packet: control.firstPacket, says: `SYN to ${formatEndpoint(control.responder)}` },
       {
         packet: reset.packet,
         says: `RST in answer after ${millisecondsText(reset.time - control.originator.synTime)}, TTL ${reset.ttl}`,

@@ -1,3 +1,4 @@
+import { formatEndpoint } from "../../address.ts";
 import { turnedAway } from "../attempt.ts";
 import type { Cause } from "../cause.ts";
 import type { ChannelContext, ChannelRule } from "../context.ts";
@@ -6,7 +7,7 @@ import { answererOrigin } from "../packet-origin.ts";
 import { mayMean } from "../reply-text.ts";
 import { VAIN_WAIT_SECONDS, waitForAnswer } from "../vain-wait.ts";
 import type { Fact, Verdict } from "../verdict.ts";
-import { endpointText, replyText, secondsText } from "../wording.ts";
+import { replyText, secondsText } from "../wording.ts";
 
 export const cause = {
   id: "data-peer-mismatch",
@@ -43,7 +44,7 @@ export const rule: ChannelRule = (context) => {
     ? [
         {
           packet: connection.firstPacket,
-          says: `data connection from ${endpointText(connection.originator)}; the control connection's peer is ${peer}`,
+          says: `data connection from ${formatEndpoint(connection.originator)}; the control connection's peer is ${peer}`,
         },
       ]
     : [];

@@ -1,3 +1,4 @@
+import { formatEndpoint } from "../../address.ts";
 import { attemptOf, cameAbout, isUnheard, REPEATED_SYNS, unheardFacts } from "../attempt.ts";
 import type { Cause } from "../cause.ts";
 import type { ChannelRule } from "../context.ts";
@@ -6,7 +7,7 @@ import { elsewhereFact, sameAttemptElsewhere } from "../elsewhere.ts";
 import { ANSWER_LOST, FORWARD_RANGE } from "../remedy.ts";
 import { vantageOf } from "../vantage.ts";
 import type { Fact } from "../verdict.ts";
-import { endpointText, secondsText } from "../wording.ts";
+import { secondsText } from "../wording.ts";
 
 export const cause = {
   id: "data-port-filtered",
@@ -40,7 +41,7 @@ export const rule: ChannelRule = (context) => {
       packet: channel.negotiation.reply.stamp.packet,
       says: `${channel.negotiation.reply.code} grants port ${attempt.responder.port}`,
     });
-  facts.push(...unheardFacts(attempt, `SYN to ${endpointText(attempt.responder)}`));
+  facts.push(...unheardFacts(attempt, `SYN to ${formatEndpoint(attempt.responder)}`));
   if (heard)
     facts.push({
       packet: session.server.lastPacket,

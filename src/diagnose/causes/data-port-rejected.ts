@@ -1,10 +1,11 @@
+import { formatEndpoint } from "../../address.ts";
 import { attemptOf, attemptState, cameTooLate } from "../attempt.ts";
 import type { Cause } from "../cause.ts";
 import type { ChannelRule } from "../context.ts";
 import { resetOrigin } from "../packet-origin.ts";
 import { FORWARD_RANGE, OPEN_AT_CLIENT } from "../remedy.ts";
 import { standsNearClient } from "../vantage.ts";
-import { endpointText, millisecondsText } from "../wording.ts";
+import { millisecondsText } from "../wording.ts";
 
 export const cause = {
   id: "data-port-rejected",
@@ -51,7 +52,7 @@ export const rule: ChannelRule = (context) => {
     cause: "data-port-rejected",
     confidence: "certain",
     facts: [
-      { packet: attempt.firstPacket, says: `SYN to ${endpointText(attempt.responder)}` },
+      { packet: attempt.firstPacket, says: `SYN to ${formatEndpoint(attempt.responder)}` },
       {
         packet: reset.packet,
         says: `RST in answer after ${millisecondsText(reset.time - attempt.originator.synTime)}${compared}: ${origin?.text ?? `TTL ${reset.ttl}; ${attempt.responder.address} is not the control connection's server`}`,

@@ -1,7 +1,7 @@
+import { formatEndpoint } from "../../address.ts";
 import type { Cause } from "../cause.ts";
 import type { ChannelRule } from "../context.ts";
 import { progressOf } from "../data-progress.ts";
-import { endpointText } from "../wording.ts";
 
 export const cause = {
   id: "data-port-translated",
@@ -29,7 +29,7 @@ export const rule: ChannelRule = ({ channel }) => {
       },
       {
         packet: connection.connection.firstPacket,
-        says: `the connection that follows goes to ${endpointText(connection.connection.responder)}`,
+        says: `the connection that follows goes to ${formatEndpoint(connection.connection.responder)}`,
       },
     ],
   };
@@ -52,7 +52,7 @@ export const greetingRule: ChannelRule = ({ channel, session }) => {
     facts: [
       {
         packet: server.firstPayloadPacket,
-        says: `what ${endpointText(server)} says first is a 220 greeting, as on a control connection: the port leads to another service`,
+        says: `what ${formatEndpoint(server)} says first is a 220 greeting, as on a control connection: the port leads to another service`,
       },
     ],
   };

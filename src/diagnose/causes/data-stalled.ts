@@ -1,3 +1,4 @@
+import { formatEndpoint } from "../../address.ts";
 import type { HalfConnection } from "../../tcp/half-connection.ts";
 import { answerLostFact, isAnswerLost } from "../attempt.ts";
 import { neverArrived } from "../blind-spots.ts";
@@ -16,7 +17,7 @@ import { resetOrigin } from "../packet-origin.ts";
 import { ANSWER_LOST, type Situation } from "../remedy.ts";
 import { isSilent } from "../silence.ts";
 import type { Alternative, Fact } from "../verdict.ts";
-import { endpointText, replyText, secondsText } from "../wording.ts";
+import { replyText, secondsText } from "../wording.ts";
 
 export const cause = {
   id: "data-stalled",
@@ -124,7 +125,7 @@ function stallOf(context: ChannelContext, progress: DataProgress): Stall | undef
     return by(
       {
         packet: receiver.zeroWindowPacket,
-        says: `${endpointText(receiver)} keeps its receive window at zero for ${secondsText(shut)}: the receiver stopped reading`,
+        says: `${formatEndpoint(receiver)} keeps its receive window at zero for ${secondsText(shut)}: the receiver stopped reading`,
       },
       { situation: "window-closed", isLost, isProven: unarrived?.proven === true },
     );
@@ -142,7 +143,7 @@ function stallOf(context: ChannelContext, progress: DataProgress): Stall | undef
 function repetitionFact(half: HalfConnection): Fact {
   return {
     packet: half.stalledFirstPacket,
-    says: `${endpointText(half)} repeats the same data ${half.stalledRetransmissions} times over ${secondsText(half.stalledLastTime - half.stalledFirstTime)}, never acknowledged`,
+    says: `${formatEndpoint(half)} repeats the same data ${half.stalledRetransmissions} times over ${secondsText(half.stalledLastTime - half.stalledFirstTime)}, never acknowledged`,
   };
 }
 
@@ -155,7 +156,7 @@ function windowShutFor({ receiver, connection }: DataProgress): number {
 function lossFact(unarrived: Starved, { sender, receiver }: DataProgress): Fact {
   return {
     packet: unarrived.packet,
-    says: `${endpointText(sender)} has sent ${unarrived.bytes} bytes before this packet that never arrived; ${unarrived.proven ? `${endpointText(receiver)} closes without them` : "the client leaves"} after ${secondsText(unarrived.seconds)}`,
+    says: `${formatEndpoint(sender)} has sent ${unarrived.bytes} bytes before this packet that never arrived; ${unarrived.proven ? `${formatEndpoint(receiver)} closes without them` : "the client leaves"} after ${secondsText(unarrived.seconds)}`,
   };
 }
 

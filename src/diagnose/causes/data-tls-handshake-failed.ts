@@ -1,3 +1,4 @@
+import { formatEndpoint } from "../../address.ts";
 import { packetNumberOf } from "../../capture/frame.ts";
 import type { SessionFacts } from "../../correlate/session-facts.ts";
 import type { ReplyEvent } from "../../ftp/control-event.ts";
@@ -17,7 +18,7 @@ import { tellsOfTls } from "../reply-text.ts";
 import { isSilent } from "../silence.ts";
 import { vantageOf } from "../vantage.ts";
 import type { Confidence, Fact, Verdict } from "../verdict.ts";
-import { endpointText, replyText, secondsText } from "../wording.ts";
+import { replyText, secondsText } from "../wording.ts";
 
 export const cause = {
   id: "data-tls-handshake-failed",
@@ -120,7 +121,7 @@ function nothingSealedFact({ connection, client, server, tls }: DataProgress): F
   const follows = bytes > 0 && !tls ? `what follows is no TLS (${bytes} bytes)` : "no application data follows";
   return {
     packet: connection.firstPacket,
-    says: `the TCP connection to ${endpointText(connection.responder)} is established; ${follows}`,
+    says: `the TCP connection to ${formatEndpoint(connection.responder)} is established; ${follows}`,
   };
 }
 

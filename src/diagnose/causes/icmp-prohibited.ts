@@ -1,9 +1,10 @@
+import { formatEndpoint } from "../../address.ts";
 import { attemptOf, attemptState, isTimeExceeded, prohibition, prohibitionFact } from "../attempt.ts";
 import type { Cause } from "../cause.ts";
 import type { ChannelRule } from "../context.ts";
 import { FORWARD_RANGE, OPEN_AT_CLIENT } from "../remedy.ts";
 import { standsNearClient } from "../vantage.ts";
-import { endpointText, synText } from "../wording.ts";
+import { synText } from "../wording.ts";
 
 export const cause = {
   id: "icmp-prohibited",
@@ -36,7 +37,7 @@ export const rule: ChannelRule = (context) => {
     cause: "icmp-prohibited",
     confidence: "certain",
     facts: [
-      { packet: attempt.firstPacket, says: `SYN to ${endpointText(attempt.responder)}, ${synText(attempt)}` },
+      { packet: attempt.firstPacket, says: `SYN to ${formatEndpoint(attempt.responder)}, ${synText(attempt)}` },
       prohibitionFact(error, attempt),
     ],
     situation: isTimeExceeded(error)

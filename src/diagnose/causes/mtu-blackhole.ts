@@ -1,8 +1,9 @@
+import { formatEndpoint } from "../../address.ts";
 import type { Cause } from "../cause.ts";
 import type { ChannelRule } from "../context.ts";
 import { DEAD_RETRANSMISSIONS } from "../control-end.ts";
 import { isRetransmittingInVain, progressOf, SMALL_SEGMENT } from "../data-progress.ts";
-import { endpointText, secondsText } from "../wording.ts";
+import { secondsText } from "../wording.ts";
 
 export const cause = {
   id: "mtu-blackhole",
@@ -34,7 +35,7 @@ export const rule: ChannelRule = ({ channel, session }) => {
   const facts = [
     {
       packet: half.stalledFirstPacket,
-      says: `${half.stalledLargest} bytes from ${endpointText(half)} repeated ${half.stalledRetransmissions} times over ${secondsText(half.stalledLastTime - half.stalledFirstTime)}, never acknowledged`,
+      says: `${half.stalledLargest} bytes from ${formatEndpoint(half)} repeated ${half.stalledRetransmissions} times over ${secondsText(half.stalledLastTime - half.stalledFirstTime)}, never acknowledged`,
     },
     {
       packet: other.lastPacket,

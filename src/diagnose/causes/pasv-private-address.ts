@@ -9,7 +9,7 @@ import { attemptElsewhere, elsewhereFact } from "../elsewhere.ts";
 import { USE_EPSV } from "../remedy.ts";
 import { shareNetwork } from "../vantage.ts";
 import type { Alternative, Fact, Verdict } from "../verdict.ts";
-import { endpointText, synText } from "../wording.ts";
+import { synText } from "../wording.ts";
 
 export const cause = {
   id: "pasv-private-address",
@@ -169,7 +169,7 @@ function hiddenVerdict(context: ChannelContext): Verdict | undefined {
 
 function attemptFacts(attempt: Connection): Fact[] {
   const state = attemptState(attempt);
-  const target = `SYN to ${endpointText(attempt.responder)}, ${synText(attempt)}`;
+  const target = `SYN to ${formatEndpoint(attempt.responder)}, ${synText(attempt)}`;
   const silent = { packet: attempt.firstPacket, says: state === "unanswered" ? `${target}, never answered` : target };
   const reset = attempt.responder.resets[0];
   if (reset)

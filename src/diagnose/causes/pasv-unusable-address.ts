@@ -6,7 +6,6 @@ import { attemptElsewhere } from "../elsewhere.ts";
 import { EPSV_FOR_IPV6 } from "../remedy.ts";
 import { vantageOf } from "../vantage.ts";
 import type { Fact, Verdict } from "../verdict.ts";
-import { endpointText } from "../wording.ts";
 
 export const cause = {
   id: "pasv-unusable-address",
@@ -60,7 +59,7 @@ export const rule: ChannelRule = (context) => {
   if (dialled) {
     facts.push({
       packet: dialled.firstPacket,
-      says: `the client's SYN to ${endpointText(dialled.responder)} leads nowhere`,
+      says: `the client's SYN to ${formatEndpoint(dialled.responder)} leads nowhere`,
     });
     return verdict;
   }

@@ -5,7 +5,7 @@ import type { ChannelRule } from "../context.ts";
 import { USE_EPSV } from "../remedy.ts";
 import { shareNetwork } from "../vantage.ts";
 import type { Fact } from "../verdict.ts";
-import { endpointText, synText } from "../wording.ts";
+import { synText } from "../wording.ts";
 
 export const cause = {
   id: "pasv-wrong-address",
@@ -37,7 +37,7 @@ export const rule: ChannelRule = (context) => {
   if (isPrivateUse(address) && !shareNetwork(address, server)) return undefined;
   if (attempt.responder.address !== address) return undefined;
   const state = attemptState(attempt);
-  const target = `SYN to ${endpointText(attempt.responder)}, ${synText(attempt)}`;
+  const target = `SYN to ${formatEndpoint(attempt.responder)}, ${synText(attempt)}`;
   const facts: Fact[] = [
     {
       packet: negotiation.reply!.stamp.packet,

@@ -7,7 +7,7 @@ import { USE_PASSIVE } from "../remedy.ts";
 import { mayRefuseAddress, refusesSession, reportsAttempt, UNPRIVILEGED_PORT } from "../reply-text.ts";
 import { shareNetwork } from "../vantage.ts";
 import type { Fact } from "../verdict.ts";
-import { endpointText, replyText, synText } from "../wording.ts";
+import { replyText, synText } from "../wording.ts";
 
 export const cause = {
   id: "port-private-address",
@@ -62,7 +62,7 @@ export const rule: ChannelRule = (context) => {
   if (connection) {
     const attempt = connection.connection;
     const replaced = attempt.responder.address === client ? ", the control connection's client instead" : "";
-    const syn = `the server's SYN to ${endpointText(attempt.responder)}${replaced}`;
+    const syn = `the server's SYN to ${formatEndpoint(attempt.responder)}${replaced}`;
     if (isUnheard(attempt)) facts.push(...unheardFacts(attempt, syn));
     else facts.push({ packet: attempt.firstPacket, says: `${syn}, ${synText(attempt)}, turned away` });
   }

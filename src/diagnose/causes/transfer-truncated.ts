@@ -1,10 +1,11 @@
+import { formatEndpoint } from "../../address.ts";
 import { isPositive } from "../../correlate/data-channel.ts";
 import type { Cause } from "../cause.ts";
 import type { ChannelRule } from "../context.ts";
 import { progressOf } from "../data-progress.ts";
 import { announcedSize, isCutShort, isTruncated } from "../file-length.ts";
 import type { Fact } from "../verdict.ts";
-import { endpointText, replyText } from "../wording.ts";
+import { replyText } from "../wording.ts";
 
 export const cause = {
   id: "transfer-truncated",
@@ -35,7 +36,7 @@ export const rule: ChannelRule = (context) => {
     { packet: announced.reply.stamp.packet, says: `${bySize ? "SIZE: " : ""}${replyText(announced.reply)}` },
     {
       packet: sender.finPacket,
-      says: `FIN from ${endpointText(sender)}: the data ends after ${sender.finAt} of ${announced.isLeast ? "at least " : ""}${announced.bytes} bytes`,
+      says: `FIN from ${formatEndpoint(sender)}: the data ends after ${sender.finAt} of ${announced.isLeast ? "at least " : ""}${announced.bytes} bytes`,
     },
   ];
   if (transfer.final && transfer.final !== announced.reply)

@@ -2,16 +2,16 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { analyzeCapture } from "../src/analyze.ts";
 import { type Anomaly, AnomalyLog } from "../src/anomaly.ts";
+import { BOUNDS } from "../src/bounds.ts";
 import { SessionTracker } from "../src/correlate/session-tracker.ts";
 import { CONTROL_SIGNATURE } from "../src/ftp/signature.ts";
-import { LIMITS } from "../src/limits.ts";
 import { Connection } from "../src/tcp/connection.ts";
 import { ConnectionTable } from "../src/tcp/connection-table.ts";
 import { ByteWriter, concat, PcapngWriter, pcapHeader, pcapRecord, readCapture } from "./capture/capture-bytes.ts";
 import { decodeFrames, ethernet, extension, frameOf, ipv4, ipv6, tcp, u16, zeros } from "./decode/frame-bytes.ts";
 import { CaptureBuilder } from "./support/capture-builder.ts";
 
-/** For each limit the least that makes it bite, and that one less does not. */
+/** For each bound the least that makes it bite, and that one less does not. */
 
 const CLIENT = "192.0.2.10:40000";
 const SERVER = "203.0.113.5:21";
@@ -119,14 +119,14 @@ const rememberedBehind = (port: number, others: number, before: number) => {
   return flood(before + others + 2, packets, port === 21 ? Number.POSITIVE_INFINITY : 100);
 };
 
-const BITES: Readonly<Record<keyof typeof LIMITS, Bite>> = {
-  frameBytes: (over) => recordOf(1, LIMITS.frameBytes.most + Number(over)),
-  otherFrameBytes: (over) => recordOf(231, LIMITS.otherFrameBytes.most + Number(over)),
-  blockBytes: (over) => blockOf(6, LIMITS.blockBytes.most + 4 * Number(over)),
-  skippedBlockBytes: (over) => blockOf(0x77, LIMITS.skippedBlockBytes.most + 4 * Number(over)),
+const BITES: Readonly<Record<keyof typeof BOUNDS, Bite>> = {
+  frameBytes: (over) => recordOf(1, BOUNDS.frameBytes.most + Number(over)),
+  otherFrameBytes: (over) => recordOf(231, BOUNDS.otherFrameBytes.most + Number(over)),
+  blockBytes: (over) => blockOf(6, BOUNDS.blockBytes.most + 4 * Number(over)),
+  skippedBlockBytes: (over) => blockOf(0x77, BOUNDS.skippedBlockBytes.most + 4 * Number(over)),
   interfaces: (over) => {
     const one = pcapng.interface();
-    const many = new Uint8Array((LIMITS.interfaces.most + Number(over)) * one.length);
+    const many = new Uint8Array((BOUNDS.interfaces.most + Number(over)) * one.length);
     for (let at = 0; at < many.length; at += one.length) many.set(one, at);
     const section = pcapng.section();
     const file = new Uint8Array(section.length + many.length);
@@ -134,39 +134,39 @@ const BITES: Readonly<Record<keyof typeof LIMITS, Bite>> = {
     file.set(many, section.length);
     return readCapture(file).anomalies;
   },
-  nesting: (over) => decoded(ethernet(0x0800, nested(LIMITS.nesting.most + Number(over)))),
+  nesting: (over) => decoded(ethernet(0x0800, nested(BOUNDS.nesting.most + Number(over)))),
   // The IP header behind the last tag takes one of the places.
-  shims: (over) => decoded(ethernet(0x8100, tags(LIMITS.shims.most - 1 + Number(over)))),
+  shims: (over) => decoded(ethernet(0x8100, tags(BOUNDS.shims.most - 1 + Number(over)))),
   // What follows the last of them takes one of the places.
   extensionHeaders: (over) =>
-    decoded(ethernet(0x86dd, ipv6({ next: 60 }, chained(LIMITS.extensionHeaders.most - 1 + Number(over))))),
+    decoded(ethernet(0x86dd, ipv6({ next: 60 }, chained(BOUNDS.extensionHeaders.most - 1 + Number(over))))),
   fragmentTrains: (over) =>
-    decoded(...Array.from({ length: LIMITS.fragmentTrains.most + Number(over) }, (_, id) => fragment(id, 0, 8))),
+    decoded(...Array.from({ length: BOUNDS.fragmentTrains.most + Number(over) }, (_, id) => fragment(id, 0, 8))),
   // A buffer has room for its highest offset: 64 KiB each.
   fragmentBytes: (over) =>
     decoded(
-      ...Array.from({ length: LIMITS.fragmentBytes.most / 65_536 + Number(over) }, (_, id) => fragment(id, 60_000, 8)),
+      ...Array.from({ length: BOUNDS.fragmentBytes.most / 65_536 + Number(over) }, (_, id) => fragment(id, 60_000, 8)),
     ),
   datagramBytes: (over) => decoded(fragment(1, over ? 65_528 : 65_520, 8)),
-  outOfOrderBytes: (over) => behindHole(32 + Number(over), LIMITS.outOfOrderBytes.most / 32),
-  outOfOrderSegments: (over) => behindHole(LIMITS.outOfOrderSegments.most + Number(over), 10),
-  lineBytes: (over) => said(`200 ${"x".repeat(LIMITS.lineBytes.most - 4 + Number(over))}\r\n`),
-  replyLines: (over) => said(`211-x\r\n${" y\r\n".repeat(LIMITS.replyLines.most - 1 + Number(over))}211 z\r\n`),
+  outOfOrderBytes: (over) => behindHole(32 + Number(over), BOUNDS.outOfOrderBytes.most / 32),
+  outOfOrderSegments: (over) => behindHole(BOUNDS.outOfOrderSegments.most + Number(over), 10),
+  lineBytes: (over) => said(`200 ${"x".repeat(BOUNDS.lineBytes.most - 4 + Number(over))}\r\n`),
+  replyLines: (over) => said(`211-x\r\n${" y\r\n".repeat(BOUNDS.replyLines.most - 1 + Number(over))}211 z\r\n`),
   replyCharacters: (over) =>
-    said(`211-${"x".repeat(LIMITS.replyCharacters.most / 2)}\r\n ${"x".repeat(over ? 5000 : 1000)}\r\n211 end\r\n`),
-  halfOpen: (over) => flood(LIMITS.halfOpen.most + Number(over), (i) => syn(0x0a000000 + i, 21, i)),
-  synMemory: (over) => rememberedBehind(2100, over ? 3 * LIMITS.synMemory.most : 0, 0),
-  waitingSyns: (over) => rememberedBehind(21, over ? LIMITS.waitingSyns.most : 0, LIMITS.halfOpen.most),
+    said(`211-${"x".repeat(BOUNDS.replyCharacters.most / 2)}\r\n ${"x".repeat(over ? 5000 : 1000)}\r\n211 end\r\n`),
+  halfOpen: (over) => flood(BOUNDS.halfOpen.most + Number(over), (i) => syn(0x0a000000 + i, 21, i)),
+  synMemory: (over) => rememberedBehind(2100, over ? 3 * BOUNDS.synMemory.most : 0, 0),
+  waitingSyns: (over) => rememberedBehind(21, over ? BOUNDS.waitingSyns.most : 0, BOUNDS.halfOpen.most),
   // RSTs of control connections that nobody knows.
   earlyPackets: (over) =>
-    flood(LIMITS.earlyPackets.most + Number(over), (i) => bare(4, SERVER_KEY, 0x0a000000 + i, 21, 1024 + i, i)),
+    flood(BOUNDS.earlyPackets.most + Number(over), (i) => bare(4, SERVER_KEY, 0x0a000000 + i, 21, 1024 + i, i)),
   // As many sessions with words in them would take a gigabyte.
   sessions: (over) => {
     const anomalies = new AnomalyLog();
     const ignore = () => {};
     const tracker = new SessionTracker(anomalies, ignore, ignore);
     tracker.attach(new ConnectionTable([21], CONTROL_SIGNATURE, tracker, anomalies));
-    for (let i = 0; i < LIMITS.sessions.most + Number(over); i++) {
+    for (let i = 0; i < BOUNDS.sessions.most + Number(over); i++) {
       const client = { address: `10.0.${i >> 8}.${i & 255}`, port: 40_000 };
       const connection = new Connection("control", 4, client, { address: "203.0.113.5", port: 21 }, i + 1, i, 0);
       tracker.controlOpened(connection, false);
@@ -177,18 +177,18 @@ const BITES: Readonly<Record<keyof typeof LIMITS, Bite>> = {
     const net = new CaptureBuilder();
     const control = net.connect({ client: CLIENT, server: SERVER, mss: 60_000 });
     control.server("220 ready\r\n");
-    control.client("NOOP\r\n".repeat(LIMITS.pendingCommands.most + Number(over)));
+    control.client("NOOP\r\n".repeat(BOUNDS.pendingCommands.most + Number(over)));
     return analyzeCapture(net.build()).anomalies;
   },
   sessionEvents: (over) => {
     const net = new CaptureBuilder();
     const control = net.connect({ client: CLIENT, server: SERVER, mss: 60_000 });
     control.server("220 ready\r\n");
-    control.client("NOOP\r\n".repeat(LIMITS.sessionEvents.most - 1 + Number(over)));
+    control.client("NOOP\r\n".repeat(BOUNDS.sessionEvents.most - 1 + Number(over)));
     return analyzeCapture(net.build()).anomalies;
   },
   candidates: (over) =>
-    flood(greeting.length + LIMITS.candidates.most + Number(over), (i) => greeting[i] ?? syn(0xc000020a, 50_000, i)),
+    flood(greeting.length + BOUNDS.candidates.most + Number(over), (i) => greeting[i] ?? syn(0xc000020a, 50_000, i)),
   foreignCandidates: (over) => {
     const net = new CaptureBuilder();
     const control = net.connect({ client: CLIENT, server: SERVER });
@@ -197,15 +197,15 @@ const BITES: Readonly<Record<keyof typeof LIMITS, Bite>> = {
     control.server("234 go on\r\n");
     control.tls();
     control.sealed("server", "227 somewhere");
-    for (let i = 0; i < LIMITS.foreignCandidates.most + Number(over); i++)
+    for (let i = 0; i < BOUNDS.foreignCandidates.most + Number(over); i++)
       net.segment({ from: `192.0.2.10:${41_000 + i}`, to: `198.51.100.7:${50_000 + i}`, flags: "S", seq: i });
     return analyzeCapture(net.build()).anomalies;
   },
 };
 
-for (const [name, { code }] of Object.entries(LIMITS))
+for (const [name, { code }] of Object.entries(BOUNDS))
   test(`${name} bites, and is counted as ${code}`, () => {
-    const bite = BITES[name as keyof typeof LIMITS];
+    const bite = BITES[name as keyof typeof BOUNDS];
     const noted = (anomalies: readonly Anomaly[]) => anomalies.find((anomaly) => anomaly.code === code);
     assert.equal(noted(bite(false)), undefined);
     const { count, layer, first } = noted(bite(true))!;

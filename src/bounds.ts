@@ -2,20 +2,20 @@ import type { AnomalyCode } from "./anomaly.ts";
 
 /**
  * The bounds on what is believed, and on what is kept of sessions and packets, in one place: a capture is written by whoever likes to, and may be
- * as long as they like. Where a limit bites the analysis goes on without what is beyond it, and an anomaly of the code beside it counts how
- * often. `test/limits.test.ts` makes each of them bite.
+ * as long as they like. Where a bound bites the analysis goes on without what is beyond it, and an anomaly of the code beside it counts how
+ * often. `test/bounds.test.ts` makes each of them bite.
  *
  * Not here: what is counted in full and told by its first few (resets of a connection, names in a finding, rows of a table); and the small bounds
  * of single memories (holes of a stream, held TLS records, secrets, watched keys, sources of a scan), which stand in the file that keeps them.
  * Beyond those detail is lost and nobody counts it. What has no need of a bound: there is one anomaly of each code.
  */
-export interface Limit {
+export interface Bound {
   readonly most: number;
   /** The anomaly that counts it. */
   readonly code: AnomalyCode;
 }
 
-export const LIMITS = {
+export const BOUNDS = {
   /** Captured bytes of a packet: libpcap's MAXIMUM_SNAPLEN, and Wireshark's limit too. */
   frameBytes: { most: 262_144, code: "record-length-invalid" },
   /** The same for link types that do not carry packets of a network. */
@@ -71,7 +71,7 @@ export const LIMITS = {
   candidates: { most: 20_000, code: "data-connections-over-limit" },
   /** Of them those to hosts other than its server, of a session whose control connection cannot be read. */
   foreignCandidates: { most: 256, code: "foreign-connections-over-limit" },
-} as const satisfies Readonly<Record<string, Limit>>;
+} as const satisfies Readonly<Record<string, Bound>>;
 
 /**
  * What a compressed capture may expand to: beyond so many bytes, and so many times its size, it is a bomb. (Deflate ends at 1032 times; a
