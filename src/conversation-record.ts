@@ -4,7 +4,7 @@ import type { Conversation, ConversationEvent, Party } from "./conversation.ts";
 import type { ChannelFacts } from "./correlate/data-channel.ts";
 import type { SessionFacts } from "./correlate/session-facts.ts";
 import { prohibitionText } from "./diagnose/attempt.ts";
-import { finishedBy, isCloseNotify } from "./diagnose/data-progress.ts";
+import { finishedBy, isCloseNotify } from "./diagnose/data-handshake.ts";
 import type { SessionDiagnosis } from "./diagnose/diagnose.ts";
 import { resetOrigin } from "./diagnose/packet-origin.ts";
 import { secondsText, timesText } from "./diagnose/wording.ts";

@@ -2,7 +2,7 @@ import type { SessionFacts } from "../correlate/session-facts.ts";
 import type { ReplyEvent } from "../ftp/control-event.ts";
 import { type AskedExchange, isAsked } from "../ftp/exchange.ts";
 import { earliestReset, type HalfConnection, type Reset } from "../tcp/half-connection.ts";
-import { isCloseNotify } from "./data-progress.ts";
+import { isCloseNotify } from "./data-handshake.ts";
 import { acknowledgedBy, isForged, resetOrigin } from "./packet-origin.ts";
 
 /** Retransmissions of a control segment that show the other end (or the path) to be gone. */

@@ -5,11 +5,12 @@ import { transferKind } from "../ftp/command.ts";
 import type { Connection } from "../tcp/connection.ts";
 import { earliestReset, type HalfConnection, type Reset } from "../tcp/half-connection.ts";
 import type { Stamp } from "../tcp/stream-sink.ts";
-import { type DataRecord, type DataRecords, type RecordWalk, wasSentAfter } from "../tls/data-records.ts";
+import { type DataRecords, wasSentAfter } from "../tls/data-records.ts";
 import { TLS_1_3 } from "../tls/hello.ts";
 import { CONTENT_TYPE } from "../tls/record.ts";
-import { mostOverhead, paddingOfFinished } from "../tls/sealing.ts";
+import { mostOverhead } from "../tls/sealing.ts";
 import { type LostBytes, lostOnTheWay, oneSided } from "./blind-spots.ts";
+import { finishedBy, isCloseNotify, mayBeTickets } from "./data-handshake.ts";
 import { oncePer } from "./once-per.ts";
 import { acknowledgedBy } from "./packet-origin.ts";
 
@@ -119,7 +120,7 @@ function clientSendsUnderTls(
     (record) =>
       record.fromOriginator !== clientOriginates && wasSentAfter(record, finished) && !isCloseNotify(record, theirs),
   );
-  const onlyTickets = areTickets(answers) || (answers.length === 1 && answers[0].length <= TICKET_BYTES);
+  const onlyTickets = mayBeTickets(answers);
   if (said > CLOSE_NOTIFY_BYTES + padding) return onlyTickets || said > others.applicationBytes;
   if (!onlyTickets || lostOnTheWay(data, server)) return false;
   // Nothing, then: the end that had to send it closes first. A client that closes after a long wait, and hears no more of it, may have waited for data.
@@ -139,28 +140,6 @@ export function endedByCloseNotify(records: DataRecords, half: HalfConnection, c
   return last !== null && isCloseNotify(last, finishedBy(records, isOriginator)?.padding);
 }
 
-/**
- * An alert in the clear or sealed under TLS 1.2 (type 21), or, under TLS 1.3, a record that holds two bytes, type and tag.
- * @param padding what its sender adds to each record, as its Finished tells
- */
-export function isCloseNotify(record: Pick<DataRecord, "contentType" | "length">, padding = 0): boolean {
-  if (record.contentType === CONTENT_TYPE.alert) return true;
-  return record.contentType === CONTENT_TYPE.applicationData && record.length === 2 + 1 + 16 + padding;
-}
-
-/** The record with an end's Finished under TLS 1.3, and how much that end pads; undefined where it is not known. */
-export function finishedBy(
-  { records, serverHello }: DataRecords,
-  byOriginator: boolean,
-): { readonly record: DataRecord; readonly padding: number } | undefined {
-  for (const record of records) {
-    if (record.fromOriginator !== byOriginator || record.contentType !== CONTENT_TYPE.applicationData) continue;
-    const padding = paddingOfFinished(record.length, serverHello?.cipherSuite ?? -1);
-    if (padding !== undefined) return { record, padding };
-  }
-  return undefined;
-}
-
 /** The sender repeats unacknowledged data and gets nowhere. */
 export function isRetransmittingInVain(half: HalfConnection): boolean {
   return (
@@ -177,104 +156,6 @@ export function isInVainBefore(progress: DataProgress, { packet, time }: Pick<St
     (half) =>
       isRetransmittingInVain(half) && half.stalledFirstPacket < packet && time - half.stalledFirstTime >= STALL_SECONDS,
   );
-}
-
-/** A data handshake, as far as its records show it. */
-export interface DataHandshake {
-  /** Who began TLS: the FTP client's hello is there. */
-  readonly clientHello: boolean;
-  readonly serverHello: boolean;
-  /** The TLS session of the control connection (or another) was resumed. */
-  readonly resumed: boolean;
-  /** The handshake was completed by both ends. */
-  readonly finished: boolean;
-  /** Application data beyond handshake, tickets and close_notify, in either direction. */
-  readonly hasData: boolean;
-  /** The first fatal alert in the clear, with who sent it. */
-  readonly alert: { readonly fromClient: boolean; readonly record: DataRecord } | null;
-}
-
-/** No session ticket is longer, with a client's certificates in it. */
-const TICKET_BYTES = 4096;
-/**
- * Session tickets that a server sends after a full handshake: none, or two records of one length (OpenSSL, RFC 8446 section 4.6.1). A single
- * record may be data as well as a ticket, so it counts as data.
- */
-function areTickets(records: readonly DataRecord[]): boolean {
-  return (
-    records.length === 0 ||
-    (records.length === 2 && records[0].length === records[1].length && records[0].length <= TICKET_BYTES)
-  );
-}
-
-/** Longer than all that belongs to a handshake: two certificate chains of the largest record each (RFC 8446 section 5.1). */
-const HANDSHAKE_BYTES = 2 * 2 ** 14;
-
-/** So much of this stream stands behind the records that could be read that it is data, whatever they are. */
-function isLong(half: HalfConnection, walk: RecordWalk): boolean {
-  return walk.state === "lost" && half.highest - walk.walkedTo > HANDSHAKE_BYTES;
-}
-
-/** How far the TLS handshake of a data connection came, by its records; undefined where no record was seen. */
-export function handshakeOf(progress: DataProgress): DataHandshake | undefined {
-  const { records, connection, client } = progress;
-  const all = records.records;
-  if (all.length === 0) return undefined;
-  const clientIsOriginator = client === connection.originator;
-  const fromClient = (record: DataRecord) => record.fromOriginator === clientIsOriginator;
-  const hello = records.clientHello;
-  const answer = records.serverHello;
-  const version = answer?.version ?? hello?.version ?? 0;
-  const alertRecord =
-    all.find((record) => record.contentType === CONTENT_TYPE.alert && record.alert >= 0 && record.alert >> 8 === 2) ??
-    null;
-  const clientRecords = all.filter(fromClient);
-  const serverRecords = all.filter((record) => !fromClient(record));
-  let finished: boolean;
-  let resumed: boolean;
-  let hasData: boolean;
-  if (version >= TLS_1_3) {
-    const clientSealed = clientRecords.filter((record) => record.contentType === CONTENT_TYPE.applicationData);
-    const finish = finishedBy(records, clientIsOriginator);
-    const padding = finishedBy(records, !clientIsOriginator)?.padding;
-    finished = finish !== undefined;
-    resumed = answer?.preSharedKey === true;
-    const clientData = clientSealed
-      .slice(finish ? clientSealed.indexOf(finish.record) + 1 : 0)
-      .some((record) => !isCloseNotify(record, finish?.padding));
-    const serverAfter = serverRecords.filter(
-      (record) =>
-        record.contentType === CONTENT_TYPE.applicationData &&
-        finish &&
-        wasSentAfter(record, finish.record) &&
-        !isCloseNotify(record, padding),
-    );
-    hasData = finished && (clientData || !areTickets(serverAfter));
-  } else {
-    finished =
-      clientRecords.some((record) => record.contentType === CONTENT_TYPE.changeCipherSpec) &&
-      serverRecords.some((record) => record.contentType === CONTENT_TYPE.changeCipherSpec);
-    const clientChange = clientRecords.find((record) => record.contentType === CONTENT_TYPE.changeCipherSpec);
-    const serverChange = serverRecords.find((record) => record.contentType === CONTENT_TYPE.changeCipherSpec);
-    // The server changes its cipher first only in an abbreviated handshake (RFC 5246 section 7.3).
-    resumed =
-      (serverChange !== undefined && (clientChange === undefined || !wasSentAfter(serverChange, clientChange))) ||
-      (hello !== null && answer !== null && hello.sessionId !== "" && hello.sessionId === answer.sessionId);
-    hasData = all.some((record) => record.contentType === CONTENT_TYPE.applicationData);
-  }
-  if (
-    finished &&
-    (isLong(connection.originator, records.originator) || isLong(connection.responder, records.responder))
-  )
-    hasData = true;
-  return {
-    clientHello: hello !== null,
-    serverHello: answer !== null,
-    resumed,
-    finished,
-    hasData,
-    alert: alertRecord ? { fromClient: fromClient(alertRecord), record: alertRecord } : null,
-  };
 }
 
 /** vsftpd's complaints about a data connection's TLS have so many bytes at least, its confirmation of a listing 24. */

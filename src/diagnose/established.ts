@@ -7,10 +7,9 @@ import { ANSWER_SECONDS, isAnswerLost } from "./attempt.ts";
 import { controlBlindness, dataBlindness, neverArrived, oneSided, recordBlindness } from "./blind-spots.ts";
 import type { ChannelContext } from "./context.ts";
 import { askedBeforeEnd, controlEnd, IDLE_SECONDS, isDeniedByDevice, saidGoodbye } from "./control-end.ts";
+import { type DataHandshake, handshakeOf } from "./data-handshake.ts";
 import {
-  type DataHandshake,
   type DataProgress,
-  handshakeOf,
   isInVainBefore,
   isRetransmittingInVain,
   longWordsAfter,

@@ -6,13 +6,8 @@ import { alertName } from "../../tls/alert.ts";
 import { recordBlindness } from "../blind-spots.ts";
 import type { Cause } from "../cause.ts";
 import type { ChannelContext, ChannelRule } from "../context.ts";
-import {
-  type DataHandshake,
-  type DataProgress,
-  handshakeOf,
-  isRetransmittingInVain,
-  progressOf,
-} from "../data-progress.ts";
+import { type DataHandshake, handshakeOf } from "../data-handshake.ts";
+import { type DataProgress, isRetransmittingInVain, progressOf } from "../data-progress.ts";
 import { isForged } from "../packet-origin.ts";
 import { tellsOfTls } from "../reply-text.ts";
 import { isSilent } from "../silence.ts";

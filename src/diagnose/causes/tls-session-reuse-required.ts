@@ -8,14 +8,8 @@ import { recordOverhead } from "../../tls/sealing.ts";
 import { controlBlindness } from "../blind-spots.ts";
 import type { Cause } from "../cause.ts";
 import type { ChannelContext, ChannelRule } from "../context.ts";
-import {
-  type DataProgress,
-  finishedBy,
-  handshakeOf,
-  isCloseNotify,
-  longWordsAfter,
-  progressOf,
-} from "../data-progress.ts";
+import { finishedBy, handshakeOf, isCloseNotify } from "../data-handshake.ts";
+import { type DataProgress, longWordsAfter, progressOf } from "../data-progress.ts";
 import { oncePer } from "../once-per.ts";
 import { mayMean, reuseComplaintOf } from "../reply-text.ts";
 import type { Confidence, Fact, Verdict } from "../verdict.ts";
