@@ -78,7 +78,7 @@ export class HalfConnection {
   stalledLastTime = 0;
   /** Largest payload among those retransmissions. */
   stalledLargest = 0;
-  /** Largest payload that arrived. */
+  /** Largest payload that was acknowledged as a whole: {@link largestArrived} knows more. */
   largestAcked = 0;
   largerEnd = 0;
 
@@ -268,6 +268,15 @@ export class HalfConnection {
   /** Bytes that are not seen although what follows them is, be it only the FIN. */
   get unseen(): number {
     return this.missing + Math.max(0, this.finAt - this.highest);
+  }
+
+  /**
+   * Largest payload that arrived. Of one that segmentation offload sent as many segments, what was acknowledged of it counts; an
+   * acknowledgment may stand before it in the file.
+   */
+  get largestArrived(): number {
+    const ofLarger = this.acked - (this.largerEnd - this.largerLength);
+    return Math.max(this.largestAcked, Math.min(this.largerLength, ofLarger));
   }
 
   /** Notes a packet without payload. */

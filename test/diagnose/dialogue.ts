@@ -96,7 +96,8 @@ export interface Asked {
   readonly replies: readonly PacketNumber[];
 }
 
-export interface DialOptions extends Partial<Pick<ConnectOptions, "rttMs" | "clientTtl" | "serverTtl" | "mss">> {
+export interface DialOptions
+  extends Partial<Pick<ConnectOptions, "rttMs" | "clientTtl" | "serverTtl" | "mss" | "serverIsn">> {
   /** The listener's address, where it is not the control connection's. */
   readonly address?: string;
   /** The dialler's address, where it is not the control connection's. */

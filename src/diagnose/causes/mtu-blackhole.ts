@@ -20,13 +20,14 @@ export const cause = {
 
 /**
  * Full-size segments are repeated and never acknowledged, and nothing as large ever was, while small packets pass in both directions:
- * the handshake, and the control connection. Where large segments were acknowledged before, it is a stall.
+ * the handshake, and the control connection. Where large segments were acknowledged before, be it part of a payload that the network card cut
+ * into such, it is a stall.
  */
 export const rule: ChannelRule = ({ channel, session }) => {
   const progress = progressOf(channel, session);
   if (!progress) return undefined;
   const half = [progress.sender, progress.receiver].find((side) => isRetransmittingInVain(side));
-  if (!half || half.stalledLargest < SMALL_SEGMENT || half.largestAcked >= half.stalledLargest) return undefined;
+  if (!half || half.stalledLargest < SMALL_SEGMENT || half.largestArrived >= half.stalledLargest) return undefined;
   const other = half === progress.sender ? progress.receiver : progress.sender;
   if (other.packets === 0) return undefined;
   // What the same host says on the control connection is small, and is not acknowledged either: nothing gets through (`data-stalled`).
@@ -40,8 +41,8 @@ export const rule: ChannelRule = ({ channel, session }) => {
     {
       packet: other.lastPacket,
       says:
-        half.largestAcked > 0
-          ? `segments of up to ${half.largestAcked} bytes were acknowledged`
+        half.largestArrived > 0
+          ? `segments of up to ${half.largestArrived} bytes were acknowledged`
           : "small packets (handshake, acknowledgments) pass",
     },
   ];

@@ -109,6 +109,38 @@ test("silent: large segments were acknowledged before, so the path stalls", () =
   judges(ftp.channel(), "failed", "data-stalled");
 });
 
+test("silent: of what segmentation offload shows as one segment full-size ones were acknowledged", () => {
+  const acknowledged = (bytes: number) => {
+    const ftp = new Dialogue({ vantage: "server" }).login();
+    ftp.extended(50002);
+    const data = ftp.dial(50002, { serverIsn: 999 });
+    ftp.ask("RETR big", "150 Opening BINARY mode data connection for big (900000 bytes).");
+    data.serverData(28_960, { gso: true, acked: false });
+    if (bytes > 0) data.segment("client", { flags: "A", ack: 1000 + bytes });
+    for (let turn = 0; turn < 5; turn++) {
+      data.segment("server", { flags: "A", seq: 1000 + bytes, payload: new Uint8Array(1448) });
+      ftp.pause(0.2 * 2 ** turn);
+    }
+    ftp.pause(5).control.server("426 Failure writing network stream.\r\n");
+    return ftp.quit().channel();
+  };
+  judges(acknowledged(0), "failed", CAUSE);
+  judges(acknowledged(10_136), "failed", "data-stalled");
+});
+
+test("silent: of two merged captures one runs late, and acknowledgments stand before what they acknowledge", () => {
+  const ftp = new Dialogue({ vantage: "server" }).login();
+  ftp.extended(50002);
+  const data = ftp.dial(50002);
+  ftp.ask("RETR big", "150 Opening BINARY mode data connection for big (900000 bytes).");
+  data.serverData(1448, { acked: false });
+  ftp.net.move(data.ack("client"), -1);
+  const [lost] = data.serverData(1448, { acked: false });
+  data.retransmit(lost, { times: 5 });
+  ftp.pause(5).control.server("426 Failure writing network stream.\r\n");
+  judges(ftp.quit().channel(), "failed", "data-stalled");
+});
+
 test("silent: burst loss, in which small segments are lost as well; and loss that recovers", () => {
   const burst = new Dialogue({ vantage: "server" }).login();
   burst.extended(50002);
