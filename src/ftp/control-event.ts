@@ -60,7 +60,7 @@ export interface TlsHelloEvent {
 }
 
 /** A hole in one direction's stream. */
-export interface ControlGapEvent {
+export interface ControlGapEvent extends StreamRange {
   readonly kind: "gap";
   readonly direction: Direction;
   readonly length: number;

@@ -85,6 +85,11 @@ export class ControlFraming implements RecordSink {
     this.#framing = joinedMidstream ? "lost" : "undecided";
   }
 
+  /** Stream offset behind all that came, holes counted. */
+  get offset(): number {
+    return this.#offset;
+  }
+
   /** The next bytes of the stream, one segment (or the rest of one). */
   data(bytes: Uint8Array, from: number, to: number, stamp: Stamp): void {
     let at = from;

@@ -68,7 +68,8 @@ export class ControlSession implements ControlStream, FramingSink, ReplySink {
       this.#replies.gap();
     }
     this.#tracker.gap();
-    this.#onEvent({ kind: "gap", direction, length, reason, stamp });
+    const endAt = (direction === "client" ? this.#client : this.#server).offset;
+    this.#onEvent({ kind: "gap", direction, startAt: endAt - length, endAt, length, reason, stamp });
   }
 
   /** The streams have ended: what is unfinished is handed out as cut. */

@@ -31,8 +31,7 @@ function merged(events: readonly ControlEvent[]): ControlEvent[] {
   const ofServer: PlacedEvent[] = [];
   for (const event of events) {
     const placed = isOfClient(event) ? ofClient : ofServer;
-    const before = placed.at(-1)?.endAt ?? 0;
-    const endAt = "endAt" in event ? event.endAt : event.kind === "gap" ? before + event.length : before;
+    const endAt = "endAt" in event ? event.endAt : (placed.at(-1)?.endAt ?? 0);
     const { packet, acknowledged } = event.kind === "reply" ? event.firstStamp : event.stamp;
     placed.push({ event, endAt, packet, acknowledged });
   }

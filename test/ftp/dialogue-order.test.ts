@@ -59,3 +59,15 @@ test("TLS records are put in order like words", () => {
     [2, 1, 3],
   );
 });
+
+test("a hole stands where it is: the snaplen cut it out of a record that has been counted whole", () => {
+  const stamp = { packet: 1, time: 1, acknowledged: 0, ttl: 64 };
+  const ofClient = { direction: "client", stamp } as const;
+  const events: ControlEvent[] = [
+    { kind: "tls-record", ...ofClient, contentType: 22, length: 495, startAt: 0, endAt: 500 },
+    { kind: "gap", ...ofClient, length: 440, reason: "snaplen", startAt: 60, endAt: 500 },
+    event("C", 1, 505, 0, 2),
+    event("R", 227, 5, 505, 3),
+  ];
+  assert.deepEqual(order(events), ["tls-record", "gap", "1", 227]);
+});

@@ -29,12 +29,14 @@ function paired(...said: readonly (string | number)[]): { exchanges: Exchange[];
       if (word === "~") return [];
       const length = lost;
       lost = 0;
-      return { kind: "gap", direction: "server", length, reason: "lost", stamp };
+      const range = { startAt: server - length, endAt: server };
+      return { kind: "gap", direction: "server", ...range, length, reason: "lost", stamp };
     }
     if (word === "=" || word === "+") {
       client += 10;
       if (word === "+") return [];
-      return { kind: "gap", direction: "client", length: 10, reason: "lost", stamp };
+      const range = { startAt: client - 10, endAt: client };
+      return { kind: "gap", direction: "client", ...range, length: 10, reason: "lost", stamp };
     }
     const startAt = client;
     client += 10;
