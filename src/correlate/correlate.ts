@@ -269,7 +269,7 @@ function transferOf(exchanges: readonly Exchange[], at: number, end = exchanges.
     const { command: later } = exchanges[i];
     if (later === null) continue;
     // What follows it came later still.
-    if (!beforeReply(later, final)) break;
+    if (!beforeReply(later, final) && !(later.verb === "ABOR" && crosses(later, final))) break;
     if (later.verb === "ABOR") abort = later;
   }
   let restartAt = 0;
@@ -288,6 +288,16 @@ function beforeReply(command: CommandEvent, reply: ReplyEvent | null): boolean {
   if (reply === null) return true;
   const { acknowledged } = reply.stamp;
   return acknowledged >= 0 ? command.startAt < acknowledged : command.stamp.packet < reply.stamp.packet;
+}
+
+/**
+ * The server broke off before it read this command, and the client had not read that it did: a client that aborts often closes the data
+ * connection first, and over a long way the server's 426 to that is out before the ABOR comes in.
+ */
+export function crosses(command: CommandEvent, reply: ReplyEvent | null): boolean {
+  if (reply === null || reply.code < 400 || beforeReply(command, reply)) return false;
+  const { acknowledged } = command.stamp;
+  return acknowledged >= 0 && acknowledged < reply.endAt;
 }
 
 /** The negotiation in an exchange, or in a 227/228/229 whose command the capture missed; undefined when it is none. */

@@ -1,6 +1,8 @@
 import { isPrivateUse } from "../address.ts";
+import { crosses } from "../correlate/correlate.ts";
 import { type ChannelFacts, isPositive } from "../correlate/data-channel.ts";
 import type { CommandEvent, ReplyEvent } from "../ftp/control-event.ts";
+import type { Stamp } from "../tcp/stream-sink.ts";
 import {
   ANSWER_SECONDS,
   attemptState,
@@ -13,12 +15,13 @@ import {
 import { controlBlindness, losesTail, losesWordsBetween, missesCommandBefore } from "./blind-spots.ts";
 import type { CauseId } from "./causes.ts";
 import type { ChannelContext } from "./context.ts";
-import { isInVainBefore, progressOf } from "./data-progress.ts";
+import { type DataProgress, isInVainBefore, progressOf } from "./data-progress.ts";
 import { judgeEstablished } from "./established.ts";
 import { announcedSize } from "./file-length.ts";
 import { fineBut, type Judgement, judged, wordsUnseen } from "./judgement.ts";
 import type { LimitId } from "./limits.ts";
 import { oncePer } from "./once-per.ts";
+import { resetOrigin } from "./packet-origin.ts";
 import { announcesOnly, cannotDial, confirmsAbort, dialErrorOf, isOwnReason } from "./reply-text.ts";
 
 /** What became of a channel, before any rule is asked for the cause. */
@@ -41,12 +44,17 @@ export function judge(context: ChannelContext): Judgement {
  * The client aborted a transfer whose connection had not come about, or on which nothing got through any more: the ABOR is the consequence.
  * What comes behind it is the ABOR's.
  */
-function failedBefore({ session, channel }: ChannelContext, { stamp: abort }: CommandEvent): boolean {
+function failedBefore({ session, channel }: ChannelContext, command: CommandEvent): boolean {
+  const { stamp: abort } = command;
   const { connection: matched, transfer } = channel;
   if (matched === null || isPositive(transfer!)) return false;
   const { connection } = matched;
   if (isAnswerLost(connection)) return connection.responder.lastSynPacket < abort.packet;
-  if (connection.established) return isInVainBefore(progressOf(channel, session)!, abort);
+  if (connection.established) {
+    const progress = progressOf(channel, session)!;
+    // The server had given up before it read the ABOR: it is the client's doing where the client's host ended the connection.
+    return isInVainBefore(progress, abort) || (crosses(command, transfer!.final) && !isEndedByClient(progress, abort));
+  }
   switch (attemptState(connection)) {
     case "rejected":
       return connection.responder.resets[0].packet < abort.packet;
@@ -59,6 +67,13 @@ function failedBefore({ session, channel }: ChannelContext, { stamp: abort }: Co
     default:
       return false;
   }
+}
+
+/** The client's own host closed or reset the data connection before this packet. */
+function isEndedByClient({ client, cutBy }: DataProgress, { packet }: Pick<Stamp, "packet">): boolean {
+  if (cutBy && cutBy.reset.packet < packet)
+    return cutBy.half === client && resetOrigin(cutBy.reset, client).who === "host";
+  return client.finPacket !== 0 && client.finPacket < packet;
 }
 
 /** The ABOR came too late: all that was announced has arrived, and the server confirms the transfer (RFC 959 section 4.1.3). */
@@ -113,9 +128,9 @@ function judgeAttempt(context: ChannelContext): Judgement {
     attempt.connection.responder.address !== session.server.address
   )
     return fineBut("undetermined", "pasv-private-address");
-  // The server had turned the transfer down for a reason of its own, and closed its port, before the client dialled.
+  // The server had turned the transfer down for a reason of its own, and closed its port, before the client's SYN came.
   const final = channel.transfer?.replyLost === false ? channel.transfer.final : null;
-  if (final && final.stamp.packet < attempt.connection.firstPacket && isOwnReason(final, channel.transfer!.command))
+  if (final && final.stamp.packet < answeredAt(context) && isOwnReason(final, channel.transfer!.command))
     return judged("refused");
   const state = attemptState(attempt.connection);
   if (state === "unclear") return judged("undetermined", "one-sided");
@@ -134,6 +149,16 @@ function judgeAttempt(context: ChannelContext): Judgement {
   if (attempt.connection.originator.synCount < REPEATED_SYNS && !saidToHaveFailed(channel))
     return judged("undetermined", "one-sided");
   return judged("trouble");
+}
+
+/** The packet by which the client's SYN is known to have come: the server's own RST, over a long way; else that SYN, as if there were no way. */
+function answeredAt({ session, channel }: ChannelContext): number {
+  const { connection } = channel.connection!;
+  const { firstPacket, responder } = connection;
+  const isServers = channel.negotiation?.mode === "passive" && responder.address === session.server.address;
+  if (!isServers || attemptState(connection) !== "rejected") return firstPacket;
+  const [reset] = responder.resets;
+  return resetOrigin(reset, session.server).who === "host" ? reset.packet : firstPacket;
 }
 
 /** The server names the error that its own SYN met: the RST or ICMP error that a capture without any answer lacks. */

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { Connection } from "../support/capture-builder.ts";
+import type { Connection, SegmentOptions } from "../support/capture-builder.ts";
 import { Dialogue, FORGED, judges, ROUTER } from "./dialogue.ts";
 import {
   ALIVE_SECONDS,
@@ -35,6 +35,20 @@ test("refused for the server's own reason, and dialled only then: its listener h
   dialledFirst.net.synRefused(dialledFirst.ends(50002));
   dialledFirst.ask("STOR readonly/a", "550 readonly/a: Permission denied");
   judges(dialledFirst.quit().channel(), "failed", "data-port-rejected");
+});
+
+test("refused for the server's own reason, and dialled before the client heard of it: its listener had rightly gone", () => {
+  const crossing = (options: { readonly ttl?: number } = {}, reply = "550 readonly/a: Permission denied") => {
+    const ftp = new Dialogue({ software: "proftpd" }).login();
+    ftp.passive(50002);
+    const { reset } = ftp.net.synRefused({ ...ftp.ends(50002), ...options });
+    const asked = ftp.ask("STOR readonly/a", reply);
+    ftp.net.move(reset, asked.reply - reset);
+    return ftp.quit().channel();
+  };
+  judges(crossing(), "refused");
+  judges(crossing({ ttl: 62 }), "failed", "data-port-rejected");
+  judges(crossing({}, "425 Unable to build data connection: Connection refused"), "failed", "data-port-rejected");
 });
 
 test("a file that is not there, whatever the code; and Node's word for a connection that broke", () => {
@@ -255,6 +269,24 @@ test("a sender that repeats itself under a 226 is no stall where the receiver's 
   // All that the client sent to port 50002 was not captured.
   ftp.loseSentTo(50_002);
   judges(ftp.channel(), "ok");
+});
+
+test("ABOR behind the client's own reset, which the server answers before it reads the ABOR: the client aborted", () => {
+  const crossing = (side: "client" | "server", options: SegmentOptions = {}) => {
+    const ftp = new Dialogue({ vantage: "server" }).login();
+    ftp.passive(50002);
+    const data = ftp.dial(50002);
+    ftp.ask("RETR big", "150 Opening BINARY mode data connection.");
+    data.serverData(20_000);
+    data.reset(side, options);
+    // By hand: what the server says next does not acknowledge it.
+    ftp.control.segment("client", { flags: "PA", payload: "ABOR\r\n" });
+    ftp.control.server("426 Failure writing network stream.\r\n");
+    return ftp.pause(3).channel();
+  };
+  judges(crossing("client"), "aborted");
+  judges(crossing("server"), "failed", "data-connection-reset");
+  judges(crossing("client", FORGED), "failed", "data-connection-reset");
 });
 
 test("ABOR is the consequence where nothing got through before it", () => {
