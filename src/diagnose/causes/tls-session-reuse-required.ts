@@ -193,16 +193,13 @@ function serverHangsUp({ channel, session }: ChannelContext): number | undefined
       event.stamp.time > dataEnd &&
       event.stamp.packet < server.finPacket,
   );
-  const lastClient = said.findLast((event) => event.kind === "tls-record" && event.direction === "client");
-  // A QUIT sent before the data connection's last packet would be the second client record since the SYN.
+  // A QUIT sent before the data connection's last packet is the second client record since the SYN, or, of a client that dials after the transfer
+  // command, comes behind words of the server.
   const asked = said.filter(
     (event) => event.kind === "tls-record" && event.direction === "client" && event.stamp.packet < server.finPacket,
-  ).length;
-  if (
-    quit ||
-    asked > 1 ||
-    (lastClient && lastServer.stamp.packet < lastClient.stamp.packet && lastClient.stamp.packet < server.finPacket)
-  )
+  );
+  const answered = said.find((event) => event.kind === "tls-record" && event.direction === "server");
+  if (quit || asked.length > 1 || (answered && asked.some(({ stamp }) => stamp.packet > answered.stamp.packet)))
     return undefined;
   return server.finPacket;
 }

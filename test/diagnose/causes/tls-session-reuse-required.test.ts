@@ -247,6 +247,23 @@ function uploaded(words: string, version: TlsVersion, software: ServerName = "vs
   return { channel: ftp.channels()[0], syn: data.handshake.syn, last };
 }
 
+test("silent: QUIT while the data connection of an empty listing closes, for which the client dialled after LIST", () => {
+  const ended = (quits: boolean) => {
+    const ftp = new Dialogue({ software: "pure-ftpd" }).secureLogin();
+    ftp.askSealed("EPSV", ["229 Extended Passive mode OK (|||50002|)"]);
+    ftp.askSealed("LIST", ["150 Accepted data connection"]);
+    const data = ftp.dial(50002);
+    data.tls();
+    ftp.control.sealed("server", "226 0 matches total\r\n");
+    if (quits) ftp.askSealed("QUIT", ["221 Logout."]);
+    ftp.control.finish("server");
+    data.finish("server");
+    return ftp.channel();
+  };
+  judges(ended(true), "ok");
+  judges(ended(false), "failed", CAUSE);
+});
+
 test("by lengths: vsftpd's last words about an upload are longer than its confirmation", () => {
   for (const version of VERSIONS) {
     const { channel, syn, last } = uploaded("522 SSL connection failed: session reuse required", version);
