@@ -1,5 +1,6 @@
 import { formatEndpoint } from "../address.ts";
 import type { ChannelFacts, MatchedConnection } from "../correlate/data-channel.ts";
+import { ALERT_BYTES, looksPassive, sealedWords } from "../correlate/sealed-word.ts";
 import type { SessionFacts } from "../correlate/session-facts.ts";
 import type { ReplyEvent } from "../ftp/control-event.ts";
 import type { ChannelMode } from "../ftp/negotiation.ts";
@@ -94,12 +95,13 @@ const GIVES_UP: ReadonlySet<number> = new Set([421, 425, 426]);
 
 /**
  * The server had already given up the data connection when the SYN came, and the host itself answers it by a RST: its listener was gone by then,
- * and the RST is the end's consequence, not its cause. A device that rejects does so at any time.
+ * and the RST is the end's consequence, not its cause. A device that rejects does so at any time. Under TLS it is enough that it may be so.
  */
 export function cameTooLate({ channel, session }: ChannelContext, attempt: Connection): boolean {
   const host = [session.server, session.client].find(({ address }) => address === attempt.responder.address);
   const reset = attempt.responder.resets[0];
   if (host === undefined || reset === undefined || isForged(reset, host)) return false;
+  if (channel.hidden && host === session.server && answeredMeanwhile(session, reset)) return true;
   const granted = channel.negotiation?.reply?.stamp.packet ?? Number.POSITIVE_INFINITY;
   const said = [
     channel.transfer?.final,
@@ -112,6 +114,19 @@ export function cameTooLate({ channel, session }: ChannelContext, attempt: Conne
       reply.stamp.packet > granted &&
       reply.stamp.packet < attempt.firstPacket,
   );
+}
+
+/**
+ * Under TLS: behind words as long as a grant the client asked for something more, and was answered before the RST came. A client that dials after its
+ * transfer command meets a closed port where the server has turned that down (550). If the server goes on by itself, its answer was a 150.
+ */
+function answeredMeanwhile(session: SessionFacts, reset: Reset): boolean {
+  const words = (sealedWords(session) ?? []).filter(({ bytes }) => bytes !== ALERT_BYTES);
+  const before = words.filter(({ packet }) => packet < reset.packet);
+  const granted = before.findLastIndex((word, at) => looksPassive(before[at - 1], word));
+  if (granted < 0 || words[before.length]?.fromClient === false) return false;
+  const asked = before.findIndex(({ fromClient }, at) => fromClient && at > granted);
+  return asked >= 0 && before.some(({ fromClient }, at) => !fromClient && at > asked);
 }
 
 /** The ICMP error that ended an attempt. */

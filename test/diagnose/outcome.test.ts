@@ -51,6 +51,19 @@ test("refused for the server's own reason, and dialled before the client heard o
   judges(crossing({}, "425 Unable to build data connection: Connection refused"), "failed", "data-port-rejected");
 });
 
+test("under TLS a client that dials after its command may meet the port that the server closed with a 550", () => {
+  const refused = (asks: boolean, options: { readonly ttl?: number } = {}) => {
+    const ftp = new Dialogue({ software: "proftpd" }).secureLogin();
+    ftp.askSealed("EPSV", ["229 Entering Extended Passive Mode (|||50002|)"]);
+    if (asks) ftp.askSealed("RETR nofile", ["550 nofile: No such file or directory"]);
+    ftp.net.synRefused({ ...ftp.ends(50002), ...options });
+    return ftp.quitSealed().channel();
+  };
+  judges(refused(true), "undetermined");
+  judges(refused(true, { ttl: 62 }), "failed", "data-port-rejected");
+  judges(refused(false), "failed", "data-port-rejected");
+});
+
 test("a file that is not there, whatever the code; and Node's word for a connection that broke", () => {
   const retrieved = (reply: string, mode: "passive" | "active") => {
     const ftp = new Dialogue().login();
