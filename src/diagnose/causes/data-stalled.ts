@@ -135,6 +135,7 @@ function stallOf(context: ChannelContext, progress: DataProgress): Stall | undef
       packet: sender.finPacket,
       says: `the sender's FIN is here, ${sender.unseen} bytes before it never arrived`,
     });
+  if (isHandshakeAlone(progress)) return undefined;
   const silence = silenceOf(context, progress);
   if (progress.complete || !isSilent(context) || (channel.hidden && silence < HIDDEN_SILENCE_SECONDS)) return undefined;
   return by(silenceFact(progress, silence));
@@ -158,6 +159,12 @@ function lossFact(unarrived: Starved, { sender, receiver }: DataProgress): Fact 
     packet: unarrived.packet,
     says: `${formatEndpoint(sender)} has sent ${unarrived.bytes} bytes before this packet that never arrived; ${unarrived.proven ? `${formatEndpoint(receiver)} closes without them` : "the client leaves"} after ${secondsText(unarrived.seconds)}`,
   };
+}
+
+/** Nothing follows the SYN-ACK, and nobody repeats it: the rest went past the capture, as it does where a filter keeps SYNs alone. */
+function isHandshakeAlone({ connection: { originator, responder } }: DataProgress): boolean {
+  if (originator.synCount === 0 || responder.synCount === 0) return false;
+  return originator.packets === originator.synCount && responder.packets === responder.synCount;
 }
 
 /** Seconds from the last new data to the end of what is seen of the session. */

@@ -41,6 +41,18 @@ test("server side: one direction only repeats itself, segments of every size", (
   });
 });
 
+test("silent: of the data connection the capture has the SYNs alone", () => {
+  const silent = (onlySyns: boolean) => {
+    const { ftp, data } = download(0);
+    const { ack } = data.handshake;
+    ftp.pause(SILENCE_SECONDS + 1).control.finish("client");
+    if (onlySyns) ftp.net.drop(ack);
+    return ftp.channel();
+  };
+  judges(silent(true), "undetermined");
+  judges(silent(false), "failed", CAUSE);
+});
+
 test("retransmissions and their span at both sides", () => {
   const repeated = (times: number, everyMs: number) => {
     const { ftp, data } = download(20_000, { vantage: "server" });
