@@ -54,7 +54,8 @@ export const rule: ChannelRule = (context) => {
   const { finPacket } = session.client;
   const hadLeft = finPacket !== 0 && finPacket < reset.packet;
   if (hadLeft && origin.who === "host") return undefined;
-  const gaveUp = half === progress.client && half === progress.receiver && origin.who === "host";
+  const isClients = half === progress.client && origin.who === "host";
+  const gaveUp = isClients && half === progress.receiver;
   if (gaveUp && channel.hidden) return undefined;
   // All that was sent had been acknowledged, or the sender had finished, and the receiver's own host resets: the FIN before it, or the
   // acknowledgment, may only be lost.
@@ -82,7 +83,8 @@ export const rule: ChannelRule = (context) => {
   return {
     outcome: "failed",
     cause: "data-connection-reset",
-    confidence: gaveUp ? "possible" : "likely",
+    // A client that closes with session tickets unread resets an upload of which the server may have all (TLS 1.3).
+    confidence: gaveUp || (isClients && channel.hidden) ? "possible" : "likely",
     facts,
     situation: origin.who === "host" ? "own-reset" : null,
   };

@@ -80,6 +80,24 @@ test("under TLS: a middlebox's RST in the middle", () => {
   shows(ftp.channel(), { outcome: "failed", cause: CAUSE, confidence: "likely", evidence: [reset] });
 });
 
+test("under TLS: the uploading client itself resets: possible, it may have closed with session tickets unread", () => {
+  for (const [options, confidence] of [
+    [{}, "possible"],
+    [FORGED, "likely"],
+  ] as const) {
+    const ftp = new Dialogue({ vantage: "server" }).secureLogin();
+    ftp.askSealed("EPSV", ["229 Entering Extended Passive Mode (|||50002|)"]);
+    const data = ftp.dial(50002);
+    ftp.askSealed("STOR upload", ["150 Ok to send data."]);
+    data.tls({ resumption: "psk" });
+    data.applicationData("client", 3_000);
+    const reset = data.reset("client", options);
+    ftp.control.sealed("server", "226 Transfer complete.\r\n");
+    ftp.quitSealed();
+    shows(ftp.channel(), { outcome: "failed", cause: CAUSE, confidence, evidence: [reset] });
+  }
+});
+
 test("under TLS: a RST within the first record of a download, which is no session ticket, and the client's FIN behind it", () => {
   for (const bytes of [16_389, 2 * 16_389]) {
     const ftp = new Dialogue({ vantage: "server" }).secureLogin();
