@@ -62,6 +62,8 @@ export const rule: ChannelRule = (context) => {
   const tried = negotiation.mode === "active" && negotiation.reply !== null && reportsAttempt(negotiation.reply);
   const dialling = mayBeDialling(session, negotiation);
   if (!negotiation.granted && !tried && !dialling) return undefined;
+  // The snaplen cut the port: the server's SYN may be here, and nobody can tell that it was due. (Of a passive grant the client's SYN is found by its place.)
+  if (negotiation.mode === "active" && negotiation.command?.cut && capture.sawOtherTcp) return undefined;
   const final = transfer?.final ?? (tried ? negotiation.reply : null);
   // The server speaks of what happened on a data connection, so there was one: its text says more than that the capture lacks it.
   if (mayMean(final, "session-reuse-required") || tellsOfTls(session, final)) return undefined;

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import type { DataChannel } from "../../../src/analysis.ts";
 import { analyzeCapture } from "../../../src/analyze.ts";
 import { CaptureBuilder } from "../../support/capture-builder.ts";
-import { CLIENT6, Dialogue, judges, OTHER, SERVER6, SERVERS, type ServerName, shows } from "../dialogue.ts";
+import { CLIENT, CLIENT6, Dialogue, judges, OTHER, SERVER6, SERVERS, type ServerName, shows } from "../dialogue.ts";
 import { ANSWER_SECONDS } from "../thresholds.ts";
 
 const CAUSE = "syn-not-seen";
@@ -360,4 +360,21 @@ test("silent: in active mode the server could not bind its own port, and says so
   named.active(50110);
   named.ask("RETR vsf_sysutil_bind.c", "425 vsf_sysutil_bind.c: Failed to establish connection.");
   judges(named.quit().channel(), "failed", CAUSE);
+});
+
+test("silent: the snaplen cut the port of EPRT or PORT, so that one of the SYNs here may be the one that was due", () => {
+  // Ethernet, IPv4, TCP with timestamps, and of the command all but its port.
+  const [eprt, port] = [`EPRT |1|${CLIENT}|`, `PORT ${CLIENT.replaceAll(".", ",")},`];
+  for (const [isExtended, kept] of [
+    [true, eprt.length],
+    [false, port.length],
+  ] as const) {
+    const ftp = new Dialogue({ vantage: "server", snaplen: 14 + 20 + 32 + kept }).login();
+    if (isExtended) ftp.extendedActive(40111, CLIENT, "200 yes");
+    else ftp.active(40111, CLIENT, "200 yes");
+    ftp.net.synUnanswered(ftp.ends(40111, {}, "server"));
+    ftp.ask("LIST", "425 no");
+    ftp.quit();
+    judges(ftp.channel(), "undetermined");
+  }
 });
