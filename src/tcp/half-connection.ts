@@ -150,6 +150,12 @@ export class HalfConnection {
     this.#holes = this.#holes?.map(({ from, to }) => ({ from: from - offset, to: to - offset })) ?? null;
   }
 
+  /** The handshake comes late in the file and says where offset 0 is; no payload has been seen, but the FIN may. */
+  beginsAt(base: number): void {
+    if (this.finAt >= 0) this.finAt = Math.max(0, this.finAt + sequenceDistance(this.base, base));
+    this.base = base;
+  }
+
   /** Notes payload that begins where all sent before ends. */
   sentNext(length: number, packet: number, time: number): void {
     this.bytes += length;
@@ -187,6 +193,8 @@ export class HalfConnection {
         this.#openHole(this.highest, at);
         this.bytes += length;
       } else this.bytes += end - this.highest;
+      // Its acknowledgment stands before it in the file.
+      if (end <= this.acked && length > this.largestAcked) this.largestAcked = length;
       this.#sentUpTo(end, length, packet, time);
       return true;
     }

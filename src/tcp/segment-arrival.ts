@@ -184,7 +184,7 @@ function noteSyn(half: HalfConnection, view: PacketView, time: number): void {
       const base = (view.sequence + 1) >>> 0;
       // Offsets may already count from a first payload or acknowledgment, which a SYN late in the file leaves where it is.
       half.baseFromSyn = half.payloadPackets === 0 || half.base === base;
-      if (half.payloadPackets === 0) half.base = base;
+      if (half.payloadPackets === 0) half.beginsAt(base);
     }
   }
   half.lastSynPacket = view.packet;

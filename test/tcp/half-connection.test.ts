@@ -87,7 +87,25 @@ describe("what is repeated in vain", () => {
   });
 });
 
+describe("the largest payload that arrived", () => {
+  test("is one whose acknowledgment stands before it in the file, too", () => {
+    const sender = half();
+    sender.sent(0, 100, 1, 0);
+    sender.acknowledged(1_548);
+    sender.sent(100, 1_448, 2, 0);
+    assert.equal(sender.largestAcked, 1_448);
+  });
+});
+
 describe("the end", () => {
+  test("of a stream whose handshake stands behind its FIN in the file is counted from the handshake", () => {
+    const sender = half(2_100);
+    sender.endsAt(0, -1);
+    sender.beginsAt(1_000);
+    sender.sent(0, 1_100, 1, 0);
+    assert.deepEqual([sender.finAt, sender.unseen], [1_100, 0]);
+  });
+
   test("a FIN whose acknowledgment stands before it in the file is acknowledged", () => {
     const sender = half();
     sender.sent(0, 10, 1, 0);

@@ -282,3 +282,17 @@ test("silent: the connection is tied to the transfer by its time alone, for the 
   judges(seen(65_535), "failed", CAUSE);
   judges(seen(90), "ok");
 });
+
+test("silent: the connection stands out of order in the file, its FIN before its SYN-ACK and the data", () => {
+  const ftp = new Dialogue().login();
+  ftp.ask("TYPE I", "200 Switching to Binary mode.");
+  ftp.passive(50002);
+  const data = ftp.dial(50002);
+  ftp.ask("RETR file", "150 Opening BINARY mode data connection for file (1100 bytes).");
+  data.serverData(1100);
+  const [fin] = data.finish("server");
+  ftp.control.server("226 Transfer complete.\r\n");
+  ftp.quit();
+  ftp.net.move(fin, data.handshake.synAck - fin);
+  judges(ftp.channel(), "ok");
+});
