@@ -181,6 +181,7 @@ function isHidden(session: SessionFacts, connection: Connection): boolean {
 function looksLikeData(session: SessionFacts, candidate: Candidate, grants: SealedGrants): boolean {
   const { connection } = candidate;
   const { originator, responder } = connection;
+  if (grants.beginsTooSoon(connection)) return false;
   const isOfClient = originator.address === session.client.address;
   if (isOfClient && !connection.established && !grants.mayAnswer(candidate)) return false;
   if (candidate.foreign) {

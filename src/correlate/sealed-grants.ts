@@ -1,5 +1,7 @@
 import type { TlsRecordEvent } from "../ftp/control-event.ts";
+import type { Connection } from "../tcp/connection.ts";
 import { REORDER_SECONDS } from "../tcp/early-packets.ts";
+import { CONTENT_TYPE } from "../tls/record.ts";
 import { ALERT_BYTES, looksPassive, type SealedWord, sealedWords, wordOf } from "./sealed-word.ts";
 import type { Candidate, SessionFacts } from "./session-facts.ts";
 
@@ -19,12 +21,18 @@ export class SealedGrants {
   readonly #grants: readonly number[] | null;
   readonly #serverWords: readonly number[];
   readonly #losesWords: boolean;
+  /** When the client said its first word under TLS (seconds): infinite where it said none, minus infinite where the capture may lack it. */
+  readonly #firstWord: number;
   /** When connections to the server itself began, and those of them that came about. */
   readonly #own: readonly number[];
   readonly #ownEstablished: readonly number[];
 
   constructor(session: SessionFacts) {
     this.#losesWords = session.lostBytes || session.control.midstream;
+    this.#firstWord =
+      this.#losesWords || session.cutBytes || session.client.packets === 0
+        ? Number.NEGATIVE_INFINITY
+        : firstWordOf(session);
     const words = sealedWords(session)?.filter(({ bytes }) => bytes !== ALERT_BYTES) ?? null;
     this.#grants =
       words &&
@@ -34,6 +42,11 @@ export class SealedGrants {
     const began = (of: typeof own) => inOrder(of.map(({ firstTime }) => ({ time: firstTime })));
     this.#own = began(own);
     this.#ownEstablished = began(own.filter(({ established }) => established));
+  }
+
+  /** Whether the client had said nothing under TLS when this connection began, so that nothing was negotiated: the handshake goes on, or has failed. */
+  beginsTooSoon({ firstTime }: Connection): boolean {
+    return firstTime < this.#firstWord - REORDER_SECONDS;
   }
 
   /** Whether an attempt of the client that came to nothing may be one for a passive port. */
@@ -88,6 +101,15 @@ export class OpenGrant {
 /** Two replies to one command are a transfer's, unless the second comes so late that it may be the 425 of a dial in vain. */
 function isFollowed(reply: SealedWord, next: SealedWord | undefined): boolean {
   return next?.fromClient === false && next.time - reply.time < PATIENCE_SECONDS;
+}
+
+/** In TLS 1.3 already the end of a client's handshake is sealed as its words are; a server's certificate is, too. */
+function firstWordOf({ events }: SessionFacts): number {
+  const first = events.find(
+    (event) =>
+      event.kind === "tls-record" && event.direction === "client" && event.contentType === CONTENT_TYPE.applicationData,
+  );
+  return first?.stamp.time ?? Number.POSITIVE_INFINITY;
 }
 
 function inOrder(events: readonly { readonly time: number }[]): readonly number[] {

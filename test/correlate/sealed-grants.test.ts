@@ -38,6 +38,18 @@ describe("under TLS a client's other business is none of the session's", () => {
       assert.deepEqual(told(ftp), ["ok", "ok"]);
     });
 
+  for (const version of ["1.2", "1.3"] as const)
+    test(`a closed port of the server, while the client turns down its certificate (TLS ${version})`, () => {
+      const ftp = new Dialogue();
+      ftp.control.server("220 ready\r\n");
+      ftp.ask("AUTH TLS", "234 Proceed with negotiation.");
+      ftp.control.tls({ version }, 2);
+      for (const port of [8443, 8444, 8445]) ftp.net.synRefused(ftp.ends(port));
+      ftp.control.alert("client", 2, 48);
+      ftp.control.finish("client");
+      assert.deepEqual(told(ftp), []);
+    });
+
   test("right behind a grant that is met by a connection to the server", () => {
     const ftp = new Dialogue().secureLogin();
     ftp.askSealed("EPSV", ["229 Entering Extended Passive Mode (|||50001|)"]);
