@@ -67,7 +67,8 @@ function isOtherLength({ exchanges }: SessionFacts, { command }: TransferFacts):
 
 /** The connection lived at some time between the command and its final reply: where a 227 was lost, another transfer's may have been tied to this one. */
 function carries({ connection }: DataProgress, { command, final }: TransferFacts): boolean {
-  return connection.lastPacket > command.stamp.packet && connection.firstPacket < (final?.stamp.packet ?? Infinity);
+  // By time: in captures that run side by side, one for each direction say, packet numbers tell no order.
+  return connection.lastTime >= command.stamp.time && connection.firstTime <= (final?.stamp.time ?? Infinity);
 }
 
 /** Fewer bytes than announced, with the stream's end seen: a FIN, or a RST before it. */

@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { DataChannel } from "../../../src/analysis.ts";
+import { analyzeCaptures } from "../../support/analyze-captures.ts";
 import type { BuiltPacket, SegmentOptions } from "../../support/capture-builder.ts";
+import { type RawPacket, rawPackets } from "../../support/capture-mutation.ts";
 import { applicationRecord, JSSE_ZEROS } from "../../support/tls-records.ts";
-import { CLIENT6, Dialogue, FORGED, judges, SERVER6, shows } from "../dialogue.ts";
+import { CLIENT, CLIENT6, Dialogue, FORGED, judges, SERVER, SERVER6, shows } from "../dialogue.ts";
 import { HIDDEN_SILENCE_SECONDS, ZERO_WINDOW_SECONDS } from "../thresholds.ts";
 
 const CAUSE = "data-connection-reset";
@@ -116,6 +118,22 @@ test("under TLS: a RST within the first record of a download, which is no sessio
     ftp.control.closeNotify("client");
     ftp.control.finish("client");
     judges(ftp.channel(), "failed", CAUSE);
+  }
+});
+
+test("a 226 does not hide it, be the packets in one capture or in several that run side by side", () => {
+  const { ftp, data } = download();
+  data.reset("server", FORGED);
+  ftp.control.server("226 Transfer complete.\r\n");
+  ftp.quit();
+  judges(ftp.channel(), "failed", CAUSE);
+  const packets = rawPackets(ftp.net.build());
+  const isOfClient = ({ sender }: RawPacket) => sender?.startsWith(`${CLIENT}:`) === true;
+  const isControl = ({ flow }: RawPacket) => flow?.includes(`${SERVER}:21`) === true;
+  for (const belongs of [isOfClient, isControl]) {
+    const parts = [packets.filter(belongs), packets.filter((packet) => !belongs(packet))];
+    const [{ dataChannels }] = analyzeCaptures(parts).sessions;
+    judges(dataChannels[0], "failed", CAUSE);
   }
 });
 
