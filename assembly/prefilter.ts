@@ -329,7 +329,7 @@ function carryOn(
     store<u32>(half, sequence + length, NEXT_SEQUENCE);
     store<f64>(half, packet, LAST_NEW_PAYLOAD_PACKET);
     store<f64>(half, time, LAST_NEW_PAYLOAD_TIME);
-    if (length > load<u32>(half, LARGEST_ACKED) && load<u32>(half, LARGER_LENGTH) === 0) {
+    if (length > max(load<u32>(half, LARGEST_ACKED), load<u32>(half, LARGER_LENGTH))) {
       store<u32>(half, length, LARGER_LENGTH);
       store<f64>(half, end, LARGER_END);
     }

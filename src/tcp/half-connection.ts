@@ -41,7 +41,7 @@ export class HalfConnection {
   finAcked = false;
   finPacket = 0;
   #stalledAt = 0;
-  /** The first payload larger than {@link largestAcked} that was sent since that was acknowledged, and the offset behind it; 0 while there is none. */
+  /** The first of the largest payloads sent since {@link largestAcked} that are larger than it, and the offset behind it; 0 while there is none. */
   largerLength = 0;
 
   // The beginning
@@ -175,7 +175,7 @@ export class HalfConnection {
     this.highest = end;
     this.lastNewPayloadPacket = packet;
     this.lastNewPayloadTime = time;
-    if (length > this.largestAcked && this.largerLength === 0) {
+    if (length > this.largestAcked && length > this.largerLength) {
       this.largerLength = length;
       this.largerEnd = end;
     }

@@ -109,6 +109,27 @@ test("silent: large segments were acknowledged before, so the path stalls", () =
   judges(ftp.channel(), "failed", "data-stalled");
 });
 
+test("silent: a small segment led the flight, and one acknowledgment was for all of it", () => {
+  const acknowledged = (bytes: number) => {
+    const ftp = new Dialogue({ vantage: "server" }).login();
+    ftp.extended(50002);
+    const data = ftp.dial(50002, { serverIsn: 999 });
+    ftp.ask("RETR big", "150 Opening BINARY mode data connection for big (900000 bytes).");
+    data.serverData(100, { acked: false });
+    data.serverData(4344, { acked: false });
+    data.segment("client", { flags: "A", ack: 1000 + bytes });
+    for (let turn = 0; turn < 5; turn++) {
+      data.segment("server", { flags: "A", seq: 1000 + bytes, payload: new Uint8Array(1448) });
+      ftp.pause(0.2 * 2 ** turn);
+    }
+    ftp.pause(5).control.server("426 Failure writing network stream.\r\n");
+    return ftp.quit().channel();
+  };
+  judges(acknowledged(100), "failed", CAUSE);
+  judges(acknowledged(100 + 1448), "failed", "data-stalled");
+  judges(acknowledged(100 + 4344), "failed", "data-stalled");
+});
+
 test("silent: of what segmentation offload shows as one segment full-size ones were acknowledged", () => {
   const acknowledged = (bytes: number) => {
     const ftp = new Dialogue({ vantage: "server" }).login();
