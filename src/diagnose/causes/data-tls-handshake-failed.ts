@@ -7,7 +7,7 @@ import { recordBlindness } from "../blind-spots.ts";
 import type { Cause } from "../cause.ts";
 import type { ChannelContext, ChannelRule } from "../context.ts";
 import { type DataHandshake, handshakeOf } from "../data-handshake.ts";
-import { type DataProgress, isRetransmittingInVain, progressOf } from "../data-progress.ts";
+import { type DataProgress, isRetransmittingInVain, progressOf, SILENCE_SECONDS } from "../data-progress.ts";
 import { isForged } from "../packet-origin.ts";
 import { tellsOfTls } from "../reply-text.ts";
 import { isSilent } from "../silence.ts";
@@ -84,6 +84,7 @@ function unfinished(
   // Repeated in vain: the path's, whatever ended it (`mtu-blackhole`, `data-stalled`).
   if (stuck && !saysSo) return undefined;
   const silent = !stuck && isSilent(context);
+  if (!silent && !saysSo && isLeft(progress, session)) return undefined;
   // Under an encrypted control connection a ClientHello may find the server saying 550 and closing: only its answer, or a long wait for
   // one, shows that TLS was wanted.
   const wanted = !channel.hidden || handshake.serverHello || silent;
@@ -109,6 +110,22 @@ function unfinished(
       },
     ],
   };
+}
+
+/**
+ * The client left while the handshake went on, as one does that is stopped, or has enough of a file: it closed before the server's hello had reached it, or
+ * the server ended the data connection behind the client's FIN on the control connection. A long wait for that hello is another matter.
+ */
+function isLeft({ records, connection, client, server }: DataProgress, session: SessionFacts): boolean {
+  const serverOriginates = server === connection.originator;
+  const hello = records.records.find(({ fromOriginator }) => fromOriginator === serverOriginates);
+  if (client.finPacket !== 0) {
+    const gaveUp = client.finTime - client.lastNewPayloadTime >= SILENCE_SECONDS;
+    return !gaveUp && hello !== undefined && client.finAcknowledged >= 0 && client.finAcknowledged < hello.endAt;
+  }
+  const ended = Math.min(server.finPacket || Infinity, server.resets[0]?.packet ?? Infinity);
+  const { finPacket } = session.client;
+  return ended !== Infinity && finPacket !== 0 && finPacket < ended && !(client.resets[0]?.packet < ended);
 }
 
 function nothingSealedFact({ connection, client, server, tls }: DataProgress): Fact {

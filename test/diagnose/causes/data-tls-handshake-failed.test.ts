@@ -235,6 +235,37 @@ test("silent: under TLS the server may have said 550 and closed, before it read 
   judges(ftp.channel(), "undetermined");
 });
 
+test("silent: the client leaves before the server's hello has come (lftp, stopped), but not after a long wait for it", () => {
+  for (const seconds of [0.1, SILENCE_SECONDS + 1]) {
+    const { ftp, data } = opened();
+    data.tls({}, 1);
+    ftp.pause(seconds);
+    data.fin("client");
+    ftp.control.fin("client");
+    data.ack("server");
+    const [, flight] = tlsFlights();
+    data.server(flight.bytes);
+    data.reset("client");
+    data.fin("server");
+    ftp.control.finish("server");
+    if (seconds < SILENCE_SECONDS) judges(ftp.channel(), "undetermined");
+    else judges(ftp.channel(), "failed", CAUSE);
+  }
+});
+
+test("silent: the server ends the data connection in its handshake once the client has left (pyftpdlib, lftp's pget)", () => {
+  for (const left of [true, false]) {
+    const { ftp, data } = opened();
+    data.tls({}, 2);
+    if (left) ftp.control.fin("client");
+    data.ack("server");
+    data.reset("server");
+    if (!left) ftp.quitSealed();
+    if (left) judges(ftp.channel(), "undetermined");
+    else judges(ftp.channel(), "failed", CAUSE);
+  }
+});
+
 test("silent: a handshake that ends, a warning alert, TLS uploads, cleartext under PROT C", () => {
   const { ftp, data } = opened();
   tlsListing(data, 600, { version: "1.2" });
