@@ -2,7 +2,7 @@ import type { SessionFacts } from "../../correlate/session-facts.ts";
 import type { CommandEvent, ReplyEvent } from "../../ftp/control-event.ts";
 import { CONTENT_TYPE } from "../../tls/record.ts";
 import { silenceAfterAuth } from "../auth.ts";
-import { controlBlindness } from "../blind-spots.ts";
+import { controlBlindness, spokeUnseen } from "../blind-spots.ts";
 import type { Cause } from "../cause.ts";
 import type { SessionRule } from "../context.ts";
 import { controlEnd } from "../control-end.ts";
@@ -54,6 +54,7 @@ export const rule: SessionRule = ({ session }) => {
     },
   ];
   let own = false;
+  let heard = false;
   if (end.reset && (end.kind === "reset" || auth.final === null)) {
     const { half, reset } = end.reset;
     const origin = resetOrigin(reset, half);
@@ -64,20 +65,28 @@ export const rule: SessionRule = ({ session }) => {
     facts.push({ packet: reset.packet, says: `a RST in the ${who} name ends the control connection: ${origin.text}` });
   } else if (end.kind === "client-unheard")
     facts.push({ packet: end.packet, says: `repeated ${end.retransmissions} times, never acknowledged` });
-  else if (silenceAfterAuth(session, auth.command) !== undefined)
+  else if (silenceAfterAuth(session, auth.command) !== undefined) {
+    // All that was asked has reached the server's host (or a device in its place), which sent nothing: a server that hangs does the same.
+    heard = session.client.acked >= session.client.highest && !spokeUnseen(session.server);
     facts.push({
       packet: session.client.finPacket || session.control.lastPacket,
-      says: silenceAfterAuth(session, auth.command)!,
+      says: `${silenceAfterAuth(session, auth.command)!}${heard ? "; the server's host has acknowledged it" : ""}`,
     });
-  else return undefined;
+  } else return undefined;
   return {
     outcome: "failed",
     cause: "auth-tls-blocked",
-    confidence: own ? "possible" : "likely",
+    confidence: own || heard ? "possible" : "likely",
     facts,
-    alternatives: own
-      ? [{ cause: "control-connection-lost", missing: "the server's log: whether it ended the session itself" }]
-      : [],
+    alternatives:
+      own || heard
+        ? [
+            {
+              cause: "control-connection-lost",
+              missing: `the server's log: whether it ${own ? "ended the session itself" : "had read what it did not answer"}`,
+            },
+          ]
+        : [],
   };
 };
 
