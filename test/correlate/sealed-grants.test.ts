@@ -2,7 +2,9 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { analyzeCapture } from "../../src/index.ts";
 import { Dialogue, OTHER, tlsListing } from "../diagnose/dialogue.ts";
+import { analyzeCaptures } from "../support/analyze-captures.ts";
 import type { Connection } from "../support/capture-builder.ts";
+import { rawPackets, withoutEnd } from "../support/capture-mutation.ts";
 
 /** A listing over a data connection of its own, under TLS. */
 function list(ftp: Dialogue, port: number): void {
@@ -161,6 +163,20 @@ describe("what the words before it allow is one of the session's", () => {
     closed.control.sealed("server", "425 Can't open data connection.\r\n");
     closed.quitSealed();
     assert.deepEqual(told(closed), ["failed data-port-rejected"]);
+  });
+
+  test("at any time, where the capture lacks all that the client said", () => {
+    const ftp = new Dialogue().secureLogin();
+    list(ftp, 50001);
+    ftp.quitSealed();
+    const packets = rawPackets(ftp.net.build());
+    const control = packets.find(({ flow }) => flow?.includes(`${ftp.server}:21`));
+    const client = packets.find(({ sender }) => sender?.startsWith(`${ftp.client}:`));
+    const [{ dataChannels }] = analyzeCaptures([withoutEnd(packets, client!.sender!, control!.flow!)]).sessions;
+    assert.deepEqual(
+      dataChannels.map(({ outcome, connection }) => [outcome, connection?.responder.port]),
+      [["ok", 50001]],
+    );
   });
 
   test("where the server's grants are longer than any known, or the cipher pads", () => {

@@ -302,6 +302,18 @@ test("ABOR behind the client's own reset, which the server answers before it rea
   judges(crossing("client", FORGED), "failed", "data-connection-reset");
 });
 
+test("ABOR of a client that had read the server's no, behind an upload that it had closed, aborts nothing", () => {
+  const ftp = new Dialogue().login();
+  ftp.passive(50002);
+  const data = ftp.dial(50002);
+  ftp.ask("STOR big", "150 Ok to send data.");
+  data.clientData(20_000);
+  data.fin("client");
+  ftp.control.server("452 Error writing file: No space left on device.\r\n");
+  ftp.ask("ABOR", "226 No transfer to abort.");
+  judges(ftp.quit().channel(), "refused");
+});
+
 test("ABOR is the consequence where nothing got through before it", () => {
   const abort = (ftp: Dialogue) => ftp.ask("ABOR", "426 Failure writing network stream.", "226 ABOR successful.");
   const filtered = new Dialogue().login();

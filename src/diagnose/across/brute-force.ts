@@ -15,7 +15,7 @@ export const GUESSING_SESSIONS = 5;
 export const REFUSALS_PER_LOGIN = 4;
 
 /** Clients that were refused and are no guessers yet. */
-const MAX_REFUSED = 1024;
+export const MAX_REFUSED = 1024;
 /** Counters of logins, a power of two: pairs of hosts that share one only make the rule more silent. */
 const MAX_LOGIN_COUNTERS = 65_536;
 const MAX_LOGINS = 0xffff;

@@ -114,7 +114,7 @@ function unfinished(
 
 /**
  * The client left while the handshake went on, as one does that is stopped, or has enough of a file: it closed before the server's hello had reached it, or
- * the server ended the data connection behind the client's FIN on the control connection. A long wait for that hello is another matter.
+ * what ended the data connection, a RST of its own too, came behind its FIN on the control connection. A long wait for that hello is another matter.
  */
 function isLeft({ records, connection, client, server }: DataProgress, session: SessionFacts): boolean {
   const serverOriginates = server === connection.originator;
@@ -123,9 +123,10 @@ function isLeft({ records, connection, client, server }: DataProgress, session: 
     const gaveUp = client.finTime - client.lastNewPayloadTime >= SILENCE_SECONDS;
     return !gaveUp && hello !== undefined && client.finAcknowledged >= 0 && client.finAcknowledged < hello.endAt;
   }
-  const ended = Math.min(server.finPacket || Infinity, server.resets[0]?.packet ?? Infinity);
+  const resets = [client, server].map(({ resets: [first] }) => first?.packet ?? Infinity);
+  const ended = Math.min(server.finPacket || Infinity, ...resets);
   const { finPacket } = session.client;
-  return ended !== Infinity && finPacket !== 0 && finPacket < ended && !(client.resets[0]?.packet < ended);
+  return ended !== Infinity && finPacket !== 0 && finPacket < ended;
 }
 
 function nothingSealedFact({ connection, client, server, tls }: DataProgress): Fact {

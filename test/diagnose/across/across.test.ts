@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { MAX_KEPT_KEYS } from "../../../src/diagnose/across/across-rule.ts";
+import { MAX_REFUSED } from "../../../src/diagnose/across/brute-force.ts";
 import { analyzeCapture } from "../../../src/index.ts";
 import { CaptureBuilder } from "../../support/capture-builder.ts";
 import { Dialogue } from "../dialogue.ts";
@@ -299,17 +300,25 @@ test("EPSV that worked is none that does not: the file is missing, or the client
   }
 });
 
+const REFUSED = "530 Login incorrect.\r\n";
+const ADMITTED = "230 logged in\r\n";
+
+/** A session that says no more than its login. */
+function logsIn(net: CaptureBuilder, client: string, port: number, answer: string): void {
+  const control = net.connect({ client: `${client}:${port}`, server: `${SERVER}:21` });
+  control.server("220 ready\r\n");
+  control.client("USER root\r\n");
+  control.server("331 password\r\n");
+  control.client("PASS x\r\n");
+  control.server(answer);
+  control.finish("client");
+}
+
 /** So many sessions whose login is refused, and so many that are let in. */
 function guesses(refused: number, admitted: number): string[] {
   const net = new CaptureBuilder();
   for (let i = 0; i < refused + admitted; i++) {
-    const control = net.connect({ client: `203.0.113.9:${40000 + i}`, server: `${SERVER}:21` });
-    control.server("220 ready\r\n");
-    control.client("USER root\r\n");
-    control.server("331 password\r\n");
-    control.client("PASS x\r\n");
-    control.server(i < refused ? "530 Login incorrect.\r\n" : "230 logged in\r\n");
-    control.finish("client");
+    logsIn(net, "203.0.113.9", 40000 + i, i < refused ? REFUSED : ADMITTED);
     net.wait(1000);
   }
   return findingsOf(net).map(({ id }) => id);
@@ -323,20 +332,11 @@ test("password guessing is five refused logins, and not four; many of them for e
 });
 
 test("a guesser is told also behind thousands of clients who were let in, or refused once", () => {
-  for (const answer of ["230 logged in\r\n", "530 Login incorrect.\r\n"]) {
+  for (const answer of [ADMITTED, REFUSED]) {
     const net = new CaptureBuilder();
-    const login = (client: string, port: number, reply: string) => {
-      const control = net.connect({ client: `${client}:${port}`, server: `${SERVER}:21` });
-      control.server("220 ready\r\n");
-      control.client("USER root\r\n");
-      control.server("331 password\r\n");
-      control.client("PASS x\r\n");
-      control.server(reply);
-      control.finish("client");
-    };
-    for (let i = 0; i <= MAX_KEPT_KEYS; i++) login(`100.64.${i >>> 8}.${i & 0xff}`, 40000, answer);
+    for (let i = 0; i <= MAX_KEPT_KEYS; i++) logsIn(net, `100.64.${i >>> 8}.${i & 0xff}`, 40000, answer);
     // Others may count among a pair's logins, never among its refusals.
-    for (let i = 0; i < 50 * GUESSING_SESSIONS; i++) login("203.0.113.9", 41000 + i, "530 Login incorrect.\r\n");
+    for (let i = 0; i < 50 * GUESSING_SESSIONS; i++) logsIn(net, "203.0.113.9", 41000 + i, REFUSED);
     const told = findingsOf(net);
     assert.deepEqual(
       told.map(({ id, sessionCount }) => [id, sessionCount]),
@@ -344,6 +344,18 @@ test("a guesser is told also behind thousands of clients who were let in, or ref
       answer,
     );
   }
+});
+
+test("of clients that were refused fewer than five times the last thousand are kept", () => {
+  const told = (others: number) => {
+    const net = new CaptureBuilder();
+    for (let i = 1; i < GUESSING_SESSIONS; i++) logsIn(net, "203.0.113.9", 40000 + i, REFUSED);
+    for (let i = 0; i < others; i++) logsIn(net, `100.64.${i >>> 8}.${i & 0xff}`, 40000, REFUSED);
+    logsIn(net, "203.0.113.9", 41000, REFUSED);
+    return findingsOf(net).map(({ id }) => id);
+  };
+  assert.deepEqual(told(MAX_REFUSED - 1), ["brute-force"]);
+  assert.deepEqual(told(MAX_REFUSED), []);
 });
 
 /** So many sessions in cleartext that work, and so many encrypted ones of which the first `admitted` work. */

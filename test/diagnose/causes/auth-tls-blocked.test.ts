@@ -101,6 +101,18 @@ test("granted, and the ClientHello is swallowed: repeated in vain, or acknowledg
     says: /waits 6\.\d s and hears nothing/,
   });
   assert.equal(silent(AUTH_SILENCE_SECONDS - 1).control.cause, null);
+
+  // Nobody has acknowledged it, in however few copies.
+  const unheard = greeted();
+  const { command } = unheard.ask("AUTH TLS", "234 AUTH TLS OK.");
+  unheard.control.client(clientHello());
+  const end = unheard.pause(AUTH_SILENCE_SECONDS + 1).control.fin("client");
+  shows(unheard.session().control, {
+    outcome: "failed",
+    cause: CAUSE,
+    confidence: "likely",
+    evidence: [command, end],
+  });
 });
 
 test("silent: a server that has no TLS says so and stays", () => {

@@ -266,6 +266,20 @@ test("silent: the server ends the data connection in its handshake once the clie
   }
 });
 
+test("silent: the client's host ends all it has open, the control connection first; not where the client resets the data connection by itself", () => {
+  for (const left of [true, false]) {
+    const { ftp, data } = opened();
+    data.tls({}, 2);
+    if (left) ftp.control.fin("client");
+    data.reset("client");
+    if (!left) ftp.control.fin("client");
+    data.fin("server");
+    ftp.control.fin("server");
+    if (left) judges(ftp.channel(), "undetermined");
+    else judges(ftp.channel(), "failed", CAUSE);
+  }
+});
+
 test("silent: a handshake that ends, a warning alert, TLS uploads, cleartext under PROT C", () => {
   const { ftp, data } = opened();
   tlsListing(data, 600, { version: "1.2" });

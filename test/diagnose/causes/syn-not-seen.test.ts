@@ -376,5 +376,12 @@ test("silent: the snaplen cut the port of EPRT or PORT, so that one of the SYNs 
     ftp.ask("LIST", "425 no");
     ftp.quit();
     judges(ftp.channel(), "undetermined");
+
+    const controlOnly = new Dialogue({ vantage: "server", snaplen: 14 + 20 + 32 + kept }).login();
+    if (isExtended) controlOnly.extendedActive(40111, CLIENT, "200 yes");
+    else controlOnly.active(40111, CLIENT, "200 yes");
+    controlOnly.ask("LIST", "425 no");
+    controlOnly.quit();
+    judges(controlOnly.channel(), "failed", CAUSE);
   }
 });
