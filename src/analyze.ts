@@ -25,7 +25,7 @@ import { scanFinding } from "./diagnose/across/scan.ts";
 import { floodFinding } from "./diagnose/across/syn-flood.ts";
 import type { CauseId } from "./diagnose/causes.ts";
 import { diagnose } from "./diagnose/diagnose.ts";
-import { createAcrossRules } from "./diagnose/findings.ts";
+import { AcrossSessions } from "./diagnose/findings.ts";
 import type { LimitId } from "./diagnose/limits.ts";
 import { findingRecord } from "./finding-record.ts";
 import { CONTROL_SIGNATURE } from "./ftp/signature.ts";
@@ -123,7 +123,7 @@ class CaptureAnalyzer implements Analyzer {
   /** The capture whose packets are processed. */
   #current: CaptureSource | null = null;
   readonly #sessions: Session[] = [];
-  readonly #across = createAcrossRules();
+  readonly #across = new AcrossSessions(this.#anomalies);
   readonly #counts = new Counts();
   #seconds = Number.NEGATIVE_INFINITY;
   /** Nanoseconds within the current second at which the next tick is due. */
@@ -203,9 +203,8 @@ class CaptureAnalyzer implements Analyzer {
   }
 
   #findings(): Finding[] {
-    const across = this.#across.flatMap((rule) => rule.findings());
     const { scans, floods } = this.#ledger;
-    return [...across, ...scans.map(scanFinding), ...floods.map(floodFinding)].map(findingRecord);
+    return [...this.#across.findings(), ...scans.map(scanFinding), ...floods.map(floodFinding)].map(findingRecord);
   }
 
   /** Processes packets in time order as long as no open capture that is next has run dry. */
@@ -329,7 +328,7 @@ class CaptureAnalyzer implements Analyzer {
     };
     const diagnosis = diagnose(facts, correlate(facts), capture);
     const session = sessionRecord(diagnosis);
-    if (!facts.isFurtherView) for (const rule of this.#across) rule.add(diagnosis);
+    if (!facts.isFurtherView) this.#across.add(diagnosis);
     this.#counts.add(session);
     this.#options.onSession?.(session, () => conversationOf(diagnosis));
     if (this.#options.keepSessions !== false) this.#sessions.push(session);

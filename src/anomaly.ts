@@ -56,6 +56,8 @@ const ODD_TEXT = {
     "more packets that may stand too early in the file than are kept; the older are forgotten",
   "two-vantage-points": "captures show one session at two points of the network; it is reported as seen at each",
   "session-events-over-limit": "more lines and records of one session than are used",
+  "comparison-over-limit":
+    "more servers, clients or ports than are compared; what these sessions show together with others may not be told",
 } as const;
 
 /** Every code, and what it says: `ftptrace explain` lists them. */

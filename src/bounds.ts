@@ -71,6 +71,17 @@ export const BOUNDS = {
   candidates: { most: 20_000, code: "data-connections-over-limit" },
   /** Of them those to hosts other than its server, of a session whose control connection cannot be read. */
   foreignCandidates: { most: 256, code: "foreign-connections-over-limit" },
+
+  /** Servers whose sessions are compared with one another. */
+  comparedServers: { most: 4096, code: "comparison-over-limit" },
+  /** Clients of servers of which it is kept that a data connection came about. */
+  workingClients: { most: 65_536, code: "comparison-over-limit" },
+  /** Clients of servers whose failures are kept, each with its first few sessions. */
+  failingClients: { most: 8192, code: "comparison-over-limit" },
+  /** Those whose login was refused now and then: the oldest is forgotten. */
+  refusedClients: { most: 1024, code: "comparison-over-limit" },
+  /** Passive ports of servers. */
+  comparedPorts: { most: 65_536, code: "comparison-over-limit" },
 } as const satisfies Readonly<Record<string, Bound>>;
 
 /**

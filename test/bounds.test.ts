@@ -4,6 +4,8 @@ import { analyzeCapture } from "../src/analyze.ts";
 import { type Anomaly, AnomalyLog } from "../src/anomaly.ts";
 import { BOUNDS } from "../src/bounds.ts";
 import { SessionTracker } from "../src/correlate/session-tracker.ts";
+import type { SessionDiagnosis } from "../src/diagnose/diagnose.ts";
+import { AcrossSessions } from "../src/diagnose/findings.ts";
 import { CONTROL_SIGNATURE } from "../src/ftp/signature.ts";
 import { Connection } from "../src/tcp/connection.ts";
 import { ConnectionTable } from "../src/tcp/connection-table.ts";
@@ -119,6 +121,43 @@ const rememberedBehind = (port: number, others: number, before: number) => {
   return flood(before + others + 2, packets, port === 21 ? Number.POSITIVE_INFINITY : 100);
 };
 
+/** Diagnosed sessions, as many of which would take minutes to read. */
+function compared(sessions: number, diagnosisOf: (i: number) => SessionDiagnosis): readonly Anomaly[] {
+  const anomalies = new AnomalyLog();
+  const across = new AcrossSessions(anomalies);
+  for (let i = 0; i < sessions; i++) across.add(diagnosisOf(i));
+  return anomalies.list();
+}
+
+/** A session of a client and a server of these numbers, with what the rules over sessions look at. */
+function diagnosis(client: number, server: number, channels: readonly object[], verdict: object | null = null) {
+  const ends = {
+    client: { address: `10.0.${client >> 8}.${client & 255}`, port: 40_000 },
+    server: { address: `10.1.${server >> 8}.${server & 255}`, port: 21 },
+  };
+  const control = { addressKeyA: 0x0a000000 + client, addressKeyB: 0x0a800000 + server, firstPacket: 1 };
+  const facts = { ...ends, id: `${client}`, control, exchanges: [] };
+  return { facts, channels, verdict } as unknown as SessionDiagnosis;
+}
+
+/** A listing in passive mode on a port of this number. */
+function listing(client: number, server: number, becomes: "ok" | "data-port-filtered", number = 0): SessionDiagnosis {
+  const { facts } = diagnosis(client, server, []);
+  const port = 1024 + (number & 32_767);
+  const attempt = new Connection("data", 4, facts.client, { ...facts.server, port }, 1, 0, 0);
+  attempt.originator.synCount = 1;
+  if (becomes === "ok") attempt.responder.synCount = 1;
+  const connection = { connection: attempt };
+  const negotiation = { mode: "passive", granted: true, advertised: { port } };
+  const verdict = becomes === "ok" ? null : { cause: becomes, facts: [] };
+  const outcome = verdict ? "failed" : "ok";
+  return diagnosis(client, server, [{ facts: { connection, negotiation }, outcome, verdict }]);
+}
+
+function refusedLogin(client: number): SessionDiagnosis {
+  return diagnosis(client, 1, [], { cause: "login-failed", facts: [{ packet: 1, says: "530" }] });
+}
+
 const BITES: Readonly<Record<keyof typeof BOUNDS, Bite>> = {
   frameBytes: (over) => recordOf(1, BOUNDS.frameBytes.most + Number(over)),
   otherFrameBytes: (over) => recordOf(231, BOUNDS.otherFrameBytes.most + Number(over)),
@@ -201,6 +240,12 @@ const BITES: Readonly<Record<keyof typeof BOUNDS, Bite>> = {
       net.segment({ from: `192.0.2.10:${41_000 + i}`, to: `198.51.100.7:${50_000 + i}`, flags: "S", seq: i });
     return analyzeCapture(net.build()).anomalies;
   },
+  comparedServers: (over) => compared(BOUNDS.comparedServers.most + Number(over), (i) => listing(1, i, "ok")),
+  workingClients: (over) => compared(BOUNDS.workingClients.most + Number(over), (i) => listing(i, 1, "ok")),
+  failingClients: (over) =>
+    compared(BOUNDS.failingClients.most + Number(over), (i) => listing(i, 1, "data-port-filtered")),
+  comparedPorts: (over) => compared(BOUNDS.comparedPorts.most + Number(over), (i) => listing(1, i >> 15, "ok", i)),
+  refusedClients: (over) => compared(BOUNDS.refusedClients.most + Number(over), refusedLogin),
 };
 
 for (const [name, { code }] of Object.entries(BOUNDS))

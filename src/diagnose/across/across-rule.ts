@@ -1,3 +1,6 @@
+import { BOUNDS } from "../../bounds.ts";
+import type { SessionFacts } from "../../correlate/session-facts.ts";
+import { connectionHash } from "../../tcp/connection-ends.ts";
 import type { SessionDiagnosis } from "../diagnose.ts";
 import type { AcrossFinding, Fact } from "../verdict.ts";
 
@@ -11,12 +14,11 @@ export interface FindingText {
 
 /** Looks at all sessions as they settle, in bounded memory, and says at the end what they show together. Never revises a channel. */
 export interface AcrossRule {
-  add(diagnosis: SessionDiagnosis): void;
+  /** @returns false where there was no room for something that the session shows */
+  add(diagnosis: SessionDiagnosis): boolean;
   findings(): AcrossFinding[];
 }
 
-/** Servers (or clients) that one rule keeps apart; sessions of further ones are not looked at. */
-export const MAX_KEPT_KEYS = 4096;
 /** Session ids and facts that a finding names. */
 const MAX_NAMED = 10;
 
@@ -61,8 +63,35 @@ export class SessionTally {
 export function keptAt<Value>(map: Map<string, Value>, key: string, make: () => Value): Value | undefined {
   const known = map.get(key);
   if (known !== undefined) return known;
-  if (map.size >= MAX_KEPT_KEYS) return undefined;
+  if (map.size >= BOUNDS.comparedServers.most) return undefined;
   const value = make();
   map.set(key, value);
   return value;
+}
+
+/** A client of a server, by their addresses, as one number: two pairs in four thousand million share one. */
+export function pairOf({ control }: SessionFacts): number {
+  return connectionHash(control.addressKeyA, 0, control.addressKeyB, 0);
+}
+
+/** Clients of servers of which a data connection came about. */
+export class WorkingClients {
+  readonly #pairs = new Set<number>();
+
+  /** @returns whether this one is new; undefined where there is no room */
+  add(pair: number): boolean | undefined {
+    if (this.#pairs.has(pair)) return false;
+    if (this.isFull) return undefined;
+    this.#pairs.add(pair);
+    return true;
+  }
+
+  /** Once it is, of no further client can be said that nothing works. */
+  get isFull(): boolean {
+    return this.#pairs.size >= BOUNDS.workingClients.most;
+  }
+
+  has(pair: number): boolean {
+    return this.#pairs.has(pair);
+  }
 }

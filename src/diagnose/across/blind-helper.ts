@@ -53,7 +53,8 @@ const REMEDY = {
 export class BlindHelper implements AcrossRule {
   readonly #kept = new Map<string, Kept>();
 
-  add({ facts: session, channels }: SessionDiagnosis): void {
+  add({ facts: session, channels }: SessionDiagnosis): boolean {
+    let isWhole = true;
     for (const channel of channels) {
       const attempt = channel.facts.connection?.connection;
       if (!attempt) continue;
@@ -68,6 +69,7 @@ export class BlindHelper implements AcrossRule {
         clearWorked: 0,
         tally: new SessionTally(),
       }));
+      isWhole &&= kept !== undefined;
       if (!kept) continue;
       const encrypted = channel.facts.hidden;
       if (cameAbout(attempt)) {
@@ -81,6 +83,7 @@ export class BlindHelper implements AcrossRule {
         });
       }
     }
+    return isWhole;
   }
 
   findings(): AcrossFinding[] {

@@ -1,7 +1,7 @@
-import { connectionHash } from "../../tcp/connection-ends.ts";
+import { BOUNDS } from "../../bounds.ts";
 import type { SessionDiagnosis } from "../diagnose.ts";
 import type { AcrossFinding } from "../verdict.ts";
-import { type AcrossRule, type FindingText, MAX_KEPT_KEYS, SessionTally } from "./across-rule.ts";
+import { type AcrossRule, type FindingText, pairOf, SessionTally } from "./across-rule.ts";
 
 export const BRUTE_FORCE = {
   id: "brute-force",
@@ -14,8 +14,6 @@ export const GUESSING_SESSIONS = 5;
 /** Someone who is let in once in so many times mistypes. */
 export const REFUSALS_PER_LOGIN = 4;
 
-/** Clients that were refused and are no guessers yet. */
-export const MAX_REFUSED = 1024;
 /** Counters of logins, a power of two: pairs of hosts that share one only make the rule more silent. */
 const MAX_LOGIN_COUNTERS = 65_536;
 const MAX_LOGINS = 0xffff;
@@ -30,7 +28,7 @@ interface Refused {
 
 /**
  * Many sessions from one client to one server, each with a login that is turned down and none that is let in. Most clients are let
- * in, and many are refused once: of the former only a count is kept, of the latter the last thousand.
+ * in, and many are refused once: of the former only a count is kept, of the latter the last ({@link BOUNDS}).
  */
 export class BruteForce implements AcrossRule {
   readonly #logins = new Uint16Array(MAX_LOGIN_COUNTERS);
@@ -39,31 +37,37 @@ export class BruteForce implements AcrossRule {
   /** Refused so many times. */
   readonly #guessing = new Map<string, Refused>();
 
-  add({ facts: session, verdict }: SessionDiagnosis): void {
-    const { control } = session;
-    const logins = connectionHash(control.addressKeyA, 0, control.addressKeyB, 0) & (MAX_LOGIN_COUNTERS - 1);
+  add({ facts: session, verdict }: SessionDiagnosis): boolean {
+    const logins = pairOf(session) & (MAX_LOGIN_COUNTERS - 1);
     if (session.exchanges.some((exchange) => exchange.final?.code === 230)) {
       if (this.#logins[logins] < MAX_LOGINS) this.#logins[logins]++;
-    } else if (verdict?.cause === "login-failed") {
-      const { address: client } = session.client;
-      const { address: server } = session.server;
-      this.#keep(`${client} ${server}`, { client, server, logins }).tally.add(session.id, verdict.facts[0]);
+      return true;
     }
+    if (verdict?.cause !== "login-failed") return true;
+    const { address: client } = session.client;
+    const { address: server } = session.server;
+    const pair = `${client} ${server}`;
+    const known = this.#guessing.get(pair) ?? this.#refused.get(pair);
+    const refused = known ?? { client, server, logins, tally: new SessionTally() };
+    refused.tally.add(session.id, verdict.facts[0]);
+    return known ? this.#suspect(pair, refused) : this.#keep(pair, refused);
   }
 
-  #keep(pair: string, ends: Omit<Refused, "tally">): Refused {
-    const guessing = this.#guessing.get(pair);
-    if (guessing) return guessing;
-    const known = this.#refused.get(pair);
-    const refused = known ?? { ...ends, tally: new SessionTally() };
-    if (refused.tally.count === GUESSING_SESSIONS - 1 && this.#guessing.size < MAX_KEPT_KEYS) {
-      this.#refused.delete(pair);
-      this.#guessing.set(pair, refused);
-    } else if (!known) {
-      if (this.#refused.size === MAX_REFUSED) this.#refused.delete(this.#refused.keys().next().value!);
-      this.#refused.set(pair, refused);
-    }
-    return refused;
+  /** @returns whether nobody had to give way */
+  #keep(pair: string, refused: Refused): boolean {
+    const hasRoom = this.#refused.size < BOUNDS.refusedClients.most;
+    if (!hasRoom) this.#refused.delete(this.#refused.keys().next().value!);
+    this.#refused.set(pair, refused);
+    return hasRoom;
+  }
+
+  /** @returns whether there was room, if it has become one that guesses */
+  #suspect(pair: string, refused: Refused): boolean {
+    if (refused.tally.count < GUESSING_SESSIONS || this.#guessing.has(pair)) return true;
+    if (this.#guessing.size >= BOUNDS.failingClients.most) return false;
+    this.#refused.delete(pair);
+    this.#guessing.set(pair, refused);
+    return true;
   }
 
   findings(): AcrossFinding[] {

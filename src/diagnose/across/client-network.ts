@@ -1,8 +1,9 @@
+import { BOUNDS } from "../../bounds.ts";
 import { cameAbout } from "../attempt.ts";
 import type { CauseId } from "../causes.ts";
 import type { SessionDiagnosis } from "../diagnose.ts";
 import type { AcrossFinding } from "../verdict.ts";
-import { type AcrossRule, type FindingText, keptAt, SessionTally } from "./across-rule.ts";
+import { type AcrossRule, type FindingText, keptAt, pairOf, SessionTally, WorkingClients } from "./across-rule.ts";
 import type { PassiveRange } from "./passive-range.ts";
 
 export const CLIENT_NETWORK = {
@@ -14,9 +15,6 @@ export const CLIENT_NETWORK = {
 /** A client network is spoken of when so many of its channels failed, none worked, and so many other clients' worked. */
 export const FAILED_CHANNELS = 3;
 export const WORKING_CLIENTS = 2;
-/** Clients of one server that are kept. */
-const MAX_CLIENTS = 1024;
-
 /** Causes that may lie in the client's network: others are the server's or the client's own. */
 const ON_THE_WAY: ReadonlySet<CauseId> = new Set([
   "data-port-filtered",
@@ -26,10 +24,17 @@ const ON_THE_WAY: ReadonlySet<CauseId> = new Set([
   "active-inbound-rejected",
 ]);
 
-interface ClientChannels {
-  worked: number;
-  failed: number;
-  tally: SessionTally;
+/** A client with failures. */
+interface FailingClient {
+  readonly pair: number;
+  channels: number;
+  readonly tally: SessionTally;
+}
+
+interface ServerClients {
+  /** How many clients' data connections came about. */
+  working: number;
+  readonly failing: Map<string, FailingClient>;
 }
 
 /**
@@ -37,43 +42,56 @@ interface ClientChannels {
  * that let nobody through, the server's range is told instead.
  */
 export class ClientNetwork implements AcrossRule {
-  readonly #servers = new Map<string, Map<string, ClientChannels>>();
+  readonly #servers = new Map<string, ServerClients>();
+  readonly #working = new WorkingClients();
+  #failing = 0;
   readonly #range: PassiveRange;
 
   constructor(range: PassiveRange) {
     this.#range = range;
   }
 
-  add({ facts: session, channels }: SessionDiagnosis): void {
-    if (channels.length === 0) return;
-    const clients = keptAt(this.#servers, session.server.address, () => new Map<string, ClientChannels>());
-    if (!clients) return;
-    let kept = clients.get(session.client.address);
-    if (!kept) {
-      if (clients.size >= MAX_CLIENTS) return;
-      kept = { worked: 0, failed: 0, tally: new SessionTally() };
-      clients.set(session.client.address, kept);
-    }
+  add({ facts: session, channels }: SessionDiagnosis): boolean {
+    if (channels.length === 0) return true;
+    const server = keptAt(this.#servers, session.server.address, () => ({ working: 0, failing: new Map() }));
+    if (!server) return false;
+    const pair = pairOf(session);
+    let isWhole = true;
     for (const { facts, outcome, verdict } of channels) {
       const attempt = facts.connection?.connection;
-      if (attempt && cameAbout(attempt)) kept.worked++;
-      else if (outcome === "failed" && verdict && attempt && ON_THE_WAY.has(verdict.cause)) {
-        kept.failed++;
-        kept.tally.add(session.id, { packet: attempt.firstPacket, says: verdict.cause });
+      if (attempt && cameAbout(attempt)) {
+        const isNew = this.#working.add(pair);
+        if (isNew) server.working++;
+        isWhole &&= isNew !== undefined;
+      } else if (outcome === "failed" && verdict && attempt && ON_THE_WAY.has(verdict.cause)) {
+        const client = this.#failingClient(server, session.client.address, pair);
+        isWhole &&= client !== undefined;
+        if (!client) continue;
+        client.channels++;
+        client.tally.add(session.id, { packet: attempt.firstPacket, says: verdict.cause });
       }
     }
+    return isWhole;
+  }
+
+  #failingClient({ failing }: ServerClients, address: string, pair: number): FailingClient | undefined {
+    const known = failing.get(address);
+    if (known || this.#failing >= BOUNDS.failingClients.most || this.#working.isFull) return known;
+    const client = { pair, channels: 0, tally: new SessionTally() };
+    failing.set(address, client);
+    this.#failing++;
+    return client;
   }
 
   findings(): AcrossFinding[] {
-    return [...this.#servers].flatMap(([server, clients]) => {
-      const working = [...clients.values()].filter(({ worked }) => worked > 0).length;
+    return [...this.#servers].flatMap(([server, { working, failing }]) => {
       if (working < WORKING_CLIENTS) return [];
-      return [...clients].flatMap(([client, { worked, failed, tally }]) =>
-        worked === 0 && failed >= FAILED_CHANNELS && !this.#range.explains(server, client)
+      return [...failing].flatMap(([client, { pair, channels, tally }]) =>
+        channels >= FAILED_CHANNELS && !this.#working.has(pair) && !this.#range.explains(server, client)
           ? [
               {
                 id: "client-network",
-                title: `all ${failed} data channels from ${client} to ${server} fail, while ${working} other clients' work`,
+                title: `all ${channels} data channels from ${client} to ${server} fail, while ${working} other clients' work`,
                 confidence: "likely" as const,
                 sessions: tally.sessions,
                 sessionCount: tally.count,

@@ -22,7 +22,8 @@ function isConnected({ facts }: ChannelDiagnosis): boolean {
 export class EpsvFallback implements AcrossRule {
   readonly #servers = new Map<string, { count: number; seconds: number; tally: SessionTally }>();
 
-  add({ facts: session, channels }: SessionDiagnosis): void {
+  add({ facts: session, channels }: SessionDiagnosis): boolean {
+    let isWhole = true;
     channels.forEach((channel, i) => {
       const next = channels[i + 1];
       const epsv = channel.facts.negotiation;
@@ -38,6 +39,7 @@ export class EpsvFallback implements AcrossRule {
         seconds: 0,
         tally: new SessionTally(),
       }));
+      isWhole &&= kept !== undefined;
       if (!kept) return;
       const cost = pasv.command.stamp.time - epsv.command.stamp.time;
       kept.count++;
@@ -47,6 +49,7 @@ export class EpsvFallback implements AcrossRule {
         says: `EPSV ${epsv.reply ? `answered ${epsv.reply.code}` : "never answered"}; PASV ${secondsText(cost)} later works`,
       });
     });
+    return isWhole;
   }
 
   findings(): AcrossFinding[] {

@@ -1,7 +1,11 @@
+import { BOUNDS } from "../../bounds.ts";
+import type { SessionFacts } from "../../correlate/session-facts.ts";
+import type { Connection } from "../../tcp/connection.ts";
 import { cameAbout } from "../attempt.ts";
+import type { CauseId } from "../causes.ts";
 import type { ChannelDiagnosis, SessionDiagnosis } from "../diagnose.ts";
 import type { AcrossFinding } from "../verdict.ts";
-import { type AcrossRule, type FindingText, keptAt, SessionTally } from "./across-rule.ts";
+import { type AcrossRule, type FindingText, keptAt, pairOf, SessionTally, WorkingClients } from "./across-rule.ts";
 
 export const PASSIVE_RANGE = {
   id: "passive-range",
@@ -26,24 +30,30 @@ export const BLOCKED_PORT_FAILURES = 2;
 export const BLOCKED_PORT_OTHERS = 3;
 /** One client whose channels all fail may owe it to its own network; so many of them have no network in common. */
 export const FAILING_CLIENTS = 2;
-/** Ports of one server that are kept, and its clients. */
-const MAX_PORTS = 8192;
-const MAX_CLIENTS = 1024;
-
 /** A client with failures: what each port cost it. */
 interface FailingClient {
-  readonly address: string;
+  /** Whether any other data connection of its own came about is looked up by this. */
+  readonly pair: number;
   readonly closed: Map<number, number>;
   readonly tally: SessionTally;
 }
 
 interface ServerPorts {
   readonly open: Set<number>;
-  /** Clients of which any data connection came about. */
-  readonly working: Set<string>;
   readonly failing: Map<string, FailingClient>;
-  /** Ports kept in all. */
-  kept: number;
+}
+
+function newServerPorts(): ServerPorts {
+  return { open: new Set(), failing: new Map() };
+}
+
+/** What they tell when all sessions are in. */
+interface PortsTold {
+  readonly open: ReadonlySet<number>;
+  readonly witnesses: readonly FailingClient[];
+  /** How often each port failed that never worked, in their order. */
+  readonly failures: ReadonlyMap<number, number>;
+  readonly range: Range | undefined;
 }
 
 /** Ports that let connections through and ports that do not, all of one kind on one side of all of the other. */
@@ -59,8 +69,13 @@ interface Range {
  */
 export class PassiveRange implements AcrossRule {
   readonly #servers = new Map<string, ServerPorts>();
+  readonly #working = new WorkingClients();
+  #failing = 0;
+  #ports = 0;
+  readonly #toldOf = new Map<string, PortsTold>();
 
-  add({ facts: session, channels }: SessionDiagnosis): void {
+  add({ facts: session, channels }: SessionDiagnosis): boolean {
+    let isWhole = true;
     for (const channel of channels) {
       const attempt = channel.facts.connection?.connection;
       if (
@@ -69,115 +84,135 @@ export class PassiveRange implements AcrossRule {
         attempt.originator.address !== session.client.address
       )
         continue;
-      const ports = keptAt(this.#servers, session.server.address, () => ({
-        open: new Set<number>(),
-        working: new Set<string>(),
-        failing: new Map<string, FailingClient>(),
-        kept: 0,
-      }));
-      if (!ports) continue;
-      const { port } = attempt.responder;
-      if (cameAbout(attempt)) {
-        if (ports.working.size < MAX_CLIENTS) ports.working.add(session.client.address);
-        if (!ports.open.has(port) && ports.kept < MAX_PORTS) {
-          ports.open.add(port);
-          ports.kept++;
-        }
-      } else if (isClosed(channel)) {
-        const client = failingClient(ports, session.client.address);
-        const known = client?.closed.get(port);
-        if (!client || (known === undefined && ports.kept >= MAX_PORTS)) continue;
-        if (known === undefined) ports.kept++;
-        client.closed.set(port, (known ?? 0) + 1);
-        client.tally.add(session.id, {
-          packet: attempt.firstPacket,
-          says: `SYN to ${session.server.address} port ${port}: ${channel.verdict!.cause}`,
-        });
-      }
+      const server = keptAt(this.#servers, session.server.address, newServerPorts);
+      if (!server) return false;
+      if (cameAbout(attempt)) isWhole = this.#opens(server, attempt.responder.port, pairOf(session)) && isWhole;
+      else if (isClosed(channel)) isWhole = this.#closes(server, session, attempt, channel.verdict!.cause) && isWhole;
     }
+    return isWhole;
+  }
+
+  /** @returns whether there was room for it */
+  #opens({ open }: ServerPorts, port: number, pair: number): boolean {
+    const known = this.#working.add(pair) !== undefined;
+    if (open.has(port)) return known;
+    if (!this.#hasPort()) return false;
+    open.add(port);
+    return known;
+  }
+
+  /** @returns whether there was room for it */
+  #closes({ failing }: ServerPorts, session: SessionFacts, attempt: Connection, cause: CauseId): boolean {
+    const { address } = session.client;
+    const { port } = attempt.responder;
+    let client = failing.get(address);
+    if (!client) {
+      if (this.#failing >= BOUNDS.failingClients.most || this.#working.isFull) return false;
+      client = { pair: pairOf(session), closed: new Map(), tally: new SessionTally() };
+      failing.set(address, client);
+      this.#failing++;
+    }
+    const times = client.closed.get(port);
+    if (times === undefined && !this.#hasPort()) return false;
+    client.closed.set(port, (times ?? 0) + 1);
+    client.tally.add(session.id, {
+      packet: attempt.firstPacket,
+      says: `SYN to ${session.server.address} port ${port}: ${cause}`,
+    });
+    return true;
+  }
+
+  #hasPort(): boolean {
+    if (this.#ports >= BOUNDS.comparedPorts.most) return false;
+    this.#ports++;
+    return true;
   }
 
   findings(): AcrossFinding[] {
-    return [...this.#servers].flatMap(
-      ([server, ports]) => rangeFinding(server, ports) ?? blockedPortFinding(server, ports) ?? [],
-    );
+    return [...this.#servers.keys()].flatMap((server) => {
+      const told = this.#told(server);
+      return rangeFinding(server, told) ?? blockedPortFinding(server, told) ?? [];
+    });
   }
 
-  /** Whether a range of which only a part lets connections through explains that none of this client's came about. */
+  /** Whether a range of which only a part lets connections through explains that none of this client's came about: asked when all sessions are in. */
   explains(server: string, client: string): boolean {
-    const ports = this.#servers.get(server);
-    const closed = ports?.failing.get(client)?.closed;
-    const range = ports && rangeOf(ports);
-    if (!closed?.size || !range) return false;
+    const closed = this.#servers.get(server)?.failing.get(client)?.closed;
+    const range = closed && this.#told(server).range;
+    if (!range) return false;
     const { works, fails } = range;
     return [...closed.keys()].every((port) => (fails[0] > works[0] ? port > works.at(-1)! : port < works[0]));
   }
-}
 
-/** Made with its first failure: most clients of a server never have one. */
-function failingClient({ failing }: ServerPorts, address: string): FailingClient | undefined {
-  let client = failing.get(address);
-  if (!client && failing.size < MAX_CLIENTS) {
-    client = { address, closed: new Map(), tally: new SessionTally() };
-    failing.set(address, client);
+  /** Worked out once: of thousands of clients each asks for it. */
+  #told(server: string): PortsTold {
+    const known = this.#toldOf.get(server);
+    if (known) return known;
+    const { open, failing } = this.#servers.get(server)!;
+    const clients = [...failing.values()];
+    const witnesses = this.#witnesses(clients);
+    const failures = failuresOf(witnesses, open);
+    const told = { open, witnesses, failures, range: rangeOf(open, clients, failures) };
+    this.#toldOf.set(server, told);
+    return told;
   }
-  return client;
+
+  /** The clients whose failures tell of the server's ports: those that got through on others, and those that fail together. */
+  #witnesses(clients: readonly FailingClient[]): FailingClient[] {
+    const works = ({ pair }: FailingClient) => this.#working.has(pair);
+    const alone = clients.filter((client) => !works(client)).length < FAILING_CLIENTS;
+    return alone ? clients.filter(works) : [...clients];
+  }
 }
 
 function isClosed({ verdict }: ChannelDiagnosis): boolean {
   return verdict !== null && CLOSED.has(verdict.cause);
 }
 
-/** The clients whose failures tell of the server's ports: those that got through on others, and those that fail together. */
-function witnesses({ working, failing }: ServerPorts): FailingClient[] {
-  const failed = [...failing.values()].filter(({ closed }) => closed.size > 0);
-  const alone = failed.filter(({ address }) => !working.has(address)).length < FAILING_CLIENTS;
-  return failed.filter(({ address }) => working.has(address) || !alone);
-}
-
 /** How often each port failed that never worked, in their order. */
-function failuresOf(ports: ServerPorts): Map<number, number> {
+function failuresOf(witnesses: readonly FailingClient[], open: ReadonlySet<number>): Map<number, number> {
   const failures = new Map<number, number>();
-  for (const { closed } of witnesses(ports))
-    for (const [port, times] of closed)
-      if (!ports.open.has(port)) failures.set(port, (failures.get(port) ?? 0) + times);
+  for (const { closed } of witnesses)
+    for (const [port, times] of closed) if (!open.has(port)) failures.set(port, (failures.get(port) ?? 0) + times);
   return new Map([...failures].sort(([a], [b]) => a - b));
 }
 
 /** All ports that work lie on one side of all that do not. */
-function rangeOf(ports: ServerPorts): Range | undefined {
-  const closed = new Set([...ports.failing.values()].flatMap((client) => [...client.closed.keys()]));
-  const works = [...ports.open].filter((port) => !closed.has(port)).sort((a, b) => a - b);
-  const fails = [...failuresOf(ports).keys()];
+function rangeOf(
+  open: ReadonlySet<number>,
+  clients: readonly FailingClient[],
+  failures: ReadonlyMap<number, number>,
+): Range | undefined {
+  const closed = new Set(clients.flatMap((client) => [...client.closed.keys()]));
+  const works = [...open].filter((port) => !closed.has(port)).sort((a, b) => a - b);
+  const fails = [...failures.keys()];
   if (works.length < RANGE_PORTS || fails.length < RANGE_PORTS) return undefined;
   return works.at(-1)! < fails[0] || fails.at(-1)! < works[0] ? { works, fails } : undefined;
 }
 
-function rangeFinding(server: string, ports: ServerPorts): AcrossFinding | undefined {
-  const range = rangeOf(ports);
+function rangeFinding(server: string, { range, witnesses }: PortsTold): AcrossFinding | undefined {
   if (!range) return undefined;
   const { works, fails } = range;
   return {
     id: "passive-range",
     title: `${server}: passive ports ${span(works)} let connections through, ${span(fails)} do not`,
     confidence: "likely",
-    ...told(ports),
+    ...evidenceOf(witnesses),
     remedy: [
       `Open or forward the server's whole passive range (ports up to ${Math.max(works.at(-1)!, fails.at(-1)!)} were negotiated), or narrow the range on the server to what is open.`,
     ],
   };
 }
 
-function blockedPortFinding(server: string, ports: ServerPorts): AcrossFinding | undefined {
-  const fails = [...failuresOf(ports)];
-  const { size } = ports.open;
-  if (fails.length !== 1 || fails[0][1] < BLOCKED_PORT_FAILURES || size < BLOCKED_PORT_OTHERS) return undefined;
-  const [port, failures] = fails[0];
+function blockedPortFinding(server: string, { open, failures, witnesses }: PortsTold): AcrossFinding | undefined {
+  const fails = [...failures];
+  if (fails.length !== 1 || fails[0][1] < BLOCKED_PORT_FAILURES || open.size < BLOCKED_PORT_OTHERS) return undefined;
+  const [port, times] = fails[0];
   return {
     id: "blocked-port",
-    title: `${server}: port ${port} failed ${failures} times while ${size} other passive ports work`,
+    title: `${server}: port ${port} failed ${times} times while ${open.size} other passive ports work`,
     confidence: "likely",
-    ...told(ports),
+    ...evidenceOf(witnesses),
     remedy: [
       `Leave port ${port} out of the server's passive range${port === 5060 ? " (5060 is SIP: carriers and routers treat it specially)" : ""}.`,
     ],
@@ -185,8 +220,8 @@ function blockedPortFinding(server: string, ports: ServerPorts): AcrossFinding |
 }
 
 /** The sessions and facts of all who tell of the ports. */
-function told(ports: ServerPorts): Pick<AcrossFinding, "sessions" | "sessionCount" | "facts"> {
-  const tally = SessionTally.of(witnesses(ports).map((client) => client.tally));
+function evidenceOf(witnesses: readonly FailingClient[]): Pick<AcrossFinding, "sessions" | "sessionCount" | "facts"> {
+  const tally = SessionTally.of(witnesses.map((client) => client.tally));
   return { sessions: tally.sessions, sessionCount: tally.count, facts: tally.facts };
 }
 

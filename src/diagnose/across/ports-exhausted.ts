@@ -1,6 +1,7 @@
+import { BOUNDS } from "../../bounds.ts";
 import type { SessionDiagnosis } from "../diagnose.ts";
 import type { AcrossFinding } from "../verdict.ts";
-import { type AcrossRule, type FindingText, keptAt, MAX_KEPT_KEYS, SessionTally } from "./across-rule.ts";
+import { type AcrossRule, type FindingText, keptAt, SessionTally } from "./across-rule.ts";
 
 export const PORTS_EXHAUSTED = {
   id: "ports-exhausted",
@@ -20,8 +21,10 @@ interface ServerGrants {
 /** A server runs out of passive ports again and again: its range is too small for what its clients do at once. */
 export class PortsExhausted implements AcrossRule {
   readonly #servers = new Map<string, ServerGrants>();
+  #ports = 0;
 
-  add({ facts: session, channels }: SessionDiagnosis): void {
+  add({ facts: session, channels }: SessionDiagnosis): boolean {
+    let isWhole = true;
     for (const { facts, verdict } of channels) {
       const { negotiation } = facts;
       const exhausted = verdict?.cause === "passive-ports-exhausted";
@@ -32,12 +35,19 @@ export class PortsExhausted implements AcrossRule {
         exhausted: 0,
         tally: new SessionTally(),
       }));
+      isWhole &&= kept !== undefined;
       if (!kept) continue;
-      if (granted && kept.ports.size < MAX_KEPT_KEYS) kept.ports.add(granted.port);
+      if (granted && !kept.ports.has(granted.port)) {
+        if (this.#ports < BOUNDS.comparedPorts.most) {
+          kept.ports.add(granted.port);
+          this.#ports++;
+        } else isWhole = false;
+      }
       if (!exhausted) continue;
       kept.exhausted++;
       kept.tally.add(session.id, verdict.facts[0]);
     }
+    return isWhole;
   }
 
   findings(): AcrossFinding[] {

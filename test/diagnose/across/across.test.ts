@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { MAX_KEPT_KEYS } from "../../../src/diagnose/across/across-rule.ts";
-import { MAX_REFUSED } from "../../../src/diagnose/across/brute-force.ts";
+import { BOUNDS } from "../../../src/bounds.ts";
 import { analyzeCapture } from "../../../src/index.ts";
 import { CaptureBuilder } from "../../support/capture-builder.ts";
 import { Dialogue } from "../dialogue.ts";
@@ -334,7 +333,7 @@ test("password guessing is five refused logins, and not four; many of them for e
 test("a guesser is told also behind thousands of clients who were let in, or refused once", () => {
   for (const answer of [ADMITTED, REFUSED]) {
     const net = new CaptureBuilder();
-    for (let i = 0; i <= MAX_KEPT_KEYS; i++) logsIn(net, `100.64.${i >>> 8}.${i & 0xff}`, 40000, answer);
+    for (let i = 0; i <= BOUNDS.comparedServers.most; i++) logsIn(net, `100.64.${i >>> 8}.${i & 0xff}`, 40000, answer);
     // Others may count among a pair's logins, never among its refusals.
     for (let i = 0; i < 50 * GUESSING_SESSIONS; i++) logsIn(net, "203.0.113.9", 41000 + i, REFUSED);
     const told = findingsOf(net);
@@ -354,8 +353,8 @@ test("of clients that were refused fewer than five times the last thousand are k
     logsIn(net, "203.0.113.9", 41000, REFUSED);
     return findingsOf(net).map(({ id }) => id);
   };
-  assert.deepEqual(told(MAX_REFUSED - 1), ["brute-force"]);
-  assert.deepEqual(told(MAX_REFUSED), []);
+  assert.deepEqual(told(BOUNDS.refusedClients.most - 1), ["brute-force"]);
+  assert.deepEqual(told(BOUNDS.refusedClients.most), []);
 });
 
 /** So many sessions in cleartext that work, and so many encrypted ones of which the first `admitted` work. */
