@@ -10,7 +10,7 @@ import { askedBeforeEnd, controlEnd } from "../control-end.ts";
 import { SMALL_SEGMENT } from "../data-progress.ts";
 import { forgerOf, resetOrigin } from "../packet-origin.ts";
 import { isWhole, unfilledHole, vainWait } from "../vain-wait.ts";
-import type { Verdict } from "../verdict.ts";
+import type { Fact, Verdict } from "../verdict.ts";
 import { millisecondsText, replyText, secondsText } from "../wording.ts";
 
 export const cause = {
@@ -68,17 +68,12 @@ function breaksOff(session: SessionFacts): Verdict | undefined {
     // Encrypted, the server's last words may be its goodbye to a client that is gone; a handshake is none.
     if (encrypted && !isInHandshake(session) && (half === session.server || session.server.finPacket !== 0))
       return undefined;
-    return {
-      outcome: "failed",
-      cause: "control-connection-lost",
-      confidence: "possible",
-      facts: [
-        {
-          packet: end.packet,
-          says: `the ${half === session.client ? "client" : "server"} repeats itself ${end.retransmissions} times over ${secondsText(half.stalledLastTime - half.lastNewPayloadTime)}, never acknowledged`,
-        },
-      ],
-    };
+    return lost([
+      {
+        packet: end.packet,
+        says: `the ${half === session.client ? "client" : "server"} repeats itself ${end.retransmissions} times over ${secondsText(half.stalledLastTime - half.lastNewPayloadTime)}, never acknowledged`,
+      },
+    ]);
   }
   // An earlier command without its reply is one whose reply was lost: the dialogue went on after it.
   const asked = askedBeforeEnd(session);
@@ -91,46 +86,34 @@ function breaksOff(session: SessionFacts): Verdict | undefined {
   // A client that has all it wanted may leave so, with the last reply unread.
   if (half === session.client && last.replies.length > 0) return undefined;
   const who = half === session.client ? "client's" : "server's";
-  return {
-    outcome: "failed",
-    cause: "control-connection-lost",
-    confidence: "possible",
-    facts: [
-      {
-        packet: end.packet,
-        says: `a RST in the ${who} name ends the control connection while a command waits for its reply: ${resetOrigin(reset, half).text}`,
-      },
-    ],
-  };
+  return lost([
+    {
+      packet: end.packet,
+      says: `a RST in the ${who} name ends the control connection while a command waits for its reply: ${resetOrigin(reset, half).text}`,
+    },
+  ]);
 }
 
 /** The server closes in order instead of answering. */
 function closedByServer({ server, client }: SessionFacts, command: CommandEvent): Verdict | undefined {
   if (!server.closedBefore(client) || !isWhole(command)) return undefined;
-  return {
-    outcome: "failed",
-    cause: "control-connection-lost",
-    confidence: "possible",
-    situation: "server-closes",
-    facts: [
+  const after = millisecondsText(server.finTime - command.stamp.time);
+  return lost(
+    [
       {
         packet: server.finPacket,
-        says: `the server closes the control connection ${millisecondsText(server.finTime - command.stamp.time)} after ${command.verb}, which waits for its reply`,
+        says: `the server closes the control connection ${after} after ${command.verb}, which waits for its reply`,
       },
     ],
-  };
+    { situation: "server-closes" },
+  );
 }
 
 /** The server answers the SYN again and again, and the client does not hear it. One that repeats no SYN need not be there: scans, forged sources. */
 function neverBegins(session: SessionFacts): Verdict | undefined {
   const { control, client } = session;
   if (!isAnswerLost(control) || client.synCount < REPEATED_SYNS) return undefined;
-  return {
-    outcome: "failed",
-    cause: "control-connection-lost",
-    confidence: "possible",
-    facts: [answerLostFact(control, session)],
-  };
+  return lost([answerLostFact(control, session)]);
 }
 
 /** The server accepts the connection and ends it without a byte (RFC 959 section 5.4 wants 220, 120 or 421): its FIN or RST stands where they would. */
@@ -146,23 +129,18 @@ function endsBeforeGreeting(session: SessionFacts): Verdict | undefined {
   if (client.resets.some((own) => own.packet < packet)) return undefined;
   const how = reset ? "resets" : "closes";
   const whose = reset ? `: ${resetOrigin(reset, server).text}` : "";
-  return {
-    outcome: "failed",
-    cause: "control-connection-lost",
-    confidence: "possible",
-    facts: [
-      {
-        packet,
-        says: `the server ${how} the connection ${millisecondsText(time - server.synTime)} after it accepted it, before any greeting${whose}`,
-      },
-    ],
-    alternatives: [
-      {
-        cause: "server-busy",
-        missing: "the server's log: a limit of connections, or TCP wrappers, closes without a word",
-      },
-    ],
-  };
+  const after = millisecondsText(time - server.synTime);
+  return lost(
+    [{ packet, says: `the server ${how} the connection ${after} after it accepted it, before any greeting${whose}` }],
+    {
+      alternatives: [
+        {
+          cause: "server-busy",
+          missing: "the server's log: a limit of connections, or TCP wrappers, closes without a word",
+        },
+      ],
+    },
+  );
 }
 
 /** Part of what the server says is lost on its way, each time that it is sent, until the client gives up. */
@@ -170,30 +148,25 @@ function neverArrives(session: SessionFacts): Verdict | undefined {
   const hole = unfilledHole(session);
   if (!hole) return undefined;
   const { packet, bytes, seconds } = hole;
-  return {
-    outcome: "failed",
-    cause: "control-connection-lost",
-    confidence: "possible",
-    facts: [
+  const facts = [
+    {
+      packet,
+      says: `what the server says arrives without the ${bytes} bytes before it, and these do not come for ${secondsText(seconds)}`,
+    },
+    {
+      packet: session.client.finPacket,
+      says: "the client leaves, and still acknowledges only what came before them",
+    },
+  ];
+  if (bytes < SMALL_SEGMENT) return lost(facts);
+  return lost(facts, {
+    alternatives: [
       {
-        packet,
-        says: `what the server says arrives without the ${bytes} bytes before it, and these do not come for ${secondsText(seconds)}`,
-      },
-      {
-        packet: session.client.finPacket,
-        says: "the client leaves, and still acknowledges only what came before them",
+        cause: "mtu-blackhole",
+        missing: "a capture at the server: whether it repeats full-size segments, and no smaller ones",
       },
     ],
-    alternatives:
-      bytes < SMALL_SEGMENT
-        ? []
-        : [
-            {
-              cause: "mtu-blackhole",
-              missing: "a capture at the server: whether it repeats full-size segments, and no smaller ones",
-            },
-          ],
-  };
+  });
 }
 
 /** The server's host is there and its FTP says nothing, until the client gives up. */
@@ -201,7 +174,6 @@ function fallsSilent(session: SessionFacts): Verdict | undefined {
   const wait = vainWait(session);
   if (!wait) return undefined;
   const { command, packet, seconds, cameLate } = wait;
-  const sinceCcc = isSinceCcc(session, command);
   const until = `for ${secondsText(seconds)}, until the client leaves`;
   const what =
     command !== null
@@ -210,21 +182,17 @@ function fallsSilent(session: SessionFacts): Verdict | undefined {
         ? "the server accepts the connection and sends no greeting"
         : "what the client says first gets no answer";
   const heard = session.client.highest === 0 ? "" : "; the server's host has acknowledged it";
-  return {
-    outcome: "failed",
-    cause: "control-connection-lost",
-    confidence: "possible",
-    situation: sinceCcc ? "silent-after-ccc" : "server-silent",
-    facts: [{ packet, says: `${what} ${until}${cameLate ? " (the server speaks behind that)" : ""}${heard}` }],
-    alternatives: sinceCcc
-      ? []
-      : [
-          {
-            cause: "server-busy",
-            missing: "the server's log: what it was waiting for (a name lookup, a slow disk, a process that is gone)",
-          },
-        ],
-  };
+  const facts = [{ packet, says: `${what} ${until}${cameLate ? " (the server speaks behind that)" : ""}${heard}` }];
+  if (isSinceCcc(session, command)) return lost(facts, { situation: "silent-after-ccc" });
+  return lost(facts, {
+    situation: "server-silent",
+    alternatives: [
+      {
+        cause: "server-busy",
+        missing: "the server's log: what it was waiting for (a name lookup, a slow disk, a process that is gone)",
+      },
+    ],
+  });
 }
 
 /** Whether nothing was answered in the clear since TLS ended (RFC 2228 section 3: CCC). */
@@ -249,23 +217,15 @@ function endsInHandshake(session: SessionFacts): Verdict | undefined {
     if (alert.direction === "client" || (leaves && leaves < alert.stamp.packet)) return undefined;
   } else if (server.finPacket === 0 || !server.closedBefore(client)) return undefined;
   const packet = alert?.stamp.packet ?? server.finPacket;
-  return {
-    outcome: "failed",
-    cause: "control-connection-lost",
-    confidence: "possible",
-    facts: [
-      {
-        packet,
-        says: `${alert ? "an alert" : "FIN"} from the server ends the TLS handshake of the control connection before anything was said under it`,
-      },
-    ],
+  const says = `${alert ? "an alert" : "FIN"} from the server ends the TLS handshake of the control connection before anything was said under it`;
+  return lost([{ packet, says }], {
     alternatives: [
       {
         cause: "auth-tls-blocked",
         missing: "the server's log: which version, cipher or certificate it did not like, if it was it",
       },
     ],
-  };
+  });
 }
 
 /** A 421 in the server's name that another device sent ends the session (RFC 959 section 4.2: 421 may answer anything, or nothing). */
@@ -273,10 +233,10 @@ function endedByDevice(session: SessionFacts): Verdict | undefined {
   const last = session.exchanges.findLast(({ final }) => final !== null)?.final;
   const forger = last?.code === 421 ? forgerOf(last, session) : undefined;
   if (!last || !forger) return undefined;
-  return {
-    outcome: "failed",
-    cause: "control-connection-lost",
-    confidence: "possible",
-    facts: [{ packet: last.stamp.packet, says: `${replyText(last)}, not the server's own: ${forger.text}` }],
-  };
+  return lost([{ packet: last.stamp.packet, says: `${replyText(last)}, not the server's own: ${forger.text}` }]);
+}
+
+/** Never more than possible: either end may have done it, or the path. */
+function lost(facts: readonly Fact[], more: Partial<Pick<Verdict, "situation" | "alternatives">> = {}): Verdict {
+  return { outcome: "failed", cause: "control-connection-lost", confidence: "possible", facts, ...more };
 }
