@@ -76,9 +76,12 @@ async function run(words: readonly string[]): Promise<ExitCode> {
   );
   try {
     const [first = ""] = words;
+    const isRead = first === "-r"; // as tcpdump and tshark are told what to read
     // In this order: under Node's permission model asking for a file that may not be read is an error.
-    if (!program.commands.some((command) => command.name() === first) && existsSync(first))
-      throw new UsageError(`'${first}' is no command; did you mean: ftptrace analyze ${words.join(" ")}`);
+    if (!program.commands.some((command) => command.name() === first) && (isRead || first === "-" || existsSync(first)))
+      throw new UsageError(
+        `'${first}' is no command; did you mean: ftptrace analyze ${words.slice(Number(isRead)).join(" ")}`,
+      );
     await program.parseAsync(words, { from: "user" });
     return exitCode;
   } catch (error) {

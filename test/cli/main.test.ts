@@ -30,6 +30,8 @@ describe("ftptrace", { concurrency: true }, () => {
     [["analyze"], /^ftptrace: missing required argument 'file'\n/],
     [["analyse", "x.pcap"], /^ftptrace: unknown command 'analyse'\n\(Did you mean analyze\?\)/],
     [["package.json"], /^ftptrace: 'package\.json' is no command; did you mean: ftptrace analyze package\.json\n$/],
+    [["-"], /^ftptrace: '-' is no command; did you mean: ftptrace analyze -\n$/],
+    [["-r", "x.pcap", "-q"], /^ftptrace: '-r' is no command; did you mean: ftptrace analyze x\.pcap -q\n$/],
     [["analyze", "--format", "xml", "x.pcap"], /Allowed choices are table, \w+, /],
     [["analyze", "--ftp-port", "65536", "x.pcap"], /A port is a number from 1 to 65535/],
     [["analyze", "--ftp-port", "ftp", "x.pcap"], /A port is a number from 1 to 65535/],
