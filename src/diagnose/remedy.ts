@@ -28,6 +28,8 @@ export type Situation =
   | "seen-elsewhere"
   /** PORT or EPRT names neither end of the control connection: another server, it may be (FXP). */
   | "third-host"
+  /** The same names a port below 1024. */
+  | "low-port"
   /** The client told another server to dial what this one granted (FXP). */
   | "handed-on"
   /** What was dialled is another host than the one that the control connection ends at. */

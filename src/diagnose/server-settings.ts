@@ -139,14 +139,7 @@ export const SERVER_SETTINGS = {
     { product: "Pure-FTPd", lines: ["-w (AllowUserFXP)"], source: "pure-ftpd(8)" },
     { product: "pyftpdlib", lines: ["FTPHandler.permit_foreign_addresses"], source: "pyftpdlib API reference" },
   ],
-  "active-mode": [
-    { product: "vsftpd", lines: ["port_enable=YES"], source: "vsftpd.conf(5)" },
-    {
-      product: "pyftpdlib",
-      lines: ["FTPHandler.permit_privileged_ports (ports below 1024)"],
-      source: "pyftpdlib API reference",
-    },
-  ],
+  "active-mode": [{ product: "vsftpd", lines: ["port_enable=YES"], source: "vsftpd.conf(5)" }],
   "session-limit": [
     { product: "vsftpd", lines: ["max_clients, max_per_ip"], source: "vsftpd.conf(5)" },
     {

@@ -18,11 +18,17 @@ export const cause = {
       remedy: ["The server refuses PASV too: enable passive mode on it, or use active mode."],
       setting: "passive-mode",
     },
+    "over-ipv6": {
+      remedy: [
+        "Enable EPSV on the server, or let the firewall pass it that answers in its name: over IPv6 PASV cannot take its place.",
+      ],
+      setting: "passive-mode",
+    },
   },
 } as const satisfies Cause;
 
 /** EPSV turned down with no better cause. A PASV that works afterwards makes it a cost in seconds, not a failure. */
-export const rule: ChannelRule = ({ channel, channels, index }) => {
+export const rule: ChannelRule = ({ channel, channels, index, session }) => {
   const { negotiation } = channel;
   if (negotiation?.verb !== "EPSV") return undefined;
   if (negotiation.granted || negotiation.reply === null || negotiation.reply.code < 400) return undefined;
@@ -30,11 +36,13 @@ export const rule: ChannelRule = ({ channel, channels, index }) => {
   const pasv = channels.slice(index + 1).filter((later) => later.negotiation?.verb === "PASV");
   const passiveRefused =
     pasv.length > 0 && pasv.every((later) => later.negotiation!.reply !== null && later.negotiation!.reply.code >= 500);
+  // 522 turns down the family that the client asked for, not EPSV.
+  const onlyEpsv = session.control.ipVersion === 6 && negotiation.reply.code !== 522;
   return {
     outcome: "refused",
     cause: "epsv-refused",
     confidence: "certain",
-    situation: passiveRefused ? "passive-refused" : null,
+    situation: onlyEpsv ? "over-ipv6" : passiveRefused ? "passive-refused" : null,
     facts: [
       {
         packet: negotiation.reply.stamp.packet,

@@ -2,7 +2,7 @@ import { formatEndpoint } from "../../address.ts";
 import type { Cause } from "../cause.ts";
 import type { ChannelRule } from "../context.ts";
 import { epsvAllBefore } from "../epsv-all.ts";
-import { ONLY_EPSV, USE_PASSIVE } from "../remedy.ts";
+import { ONLY_EPSV, type Situation, USE_PASSIVE } from "../remedy.ts";
 import { knowsNoSuchVerb, refusesMode, refusesSession, reportsAttempt, UNPRIVILEGED_PORT } from "../reply-text.ts";
 import type { Fact } from "../verdict.ts";
 import { replyText } from "../wording.ts";
@@ -19,7 +19,17 @@ export const cause = {
     "If active mode is wanted, allow it on the server; the client must name its own address and a port above 1023.",
   ],
   setting: "active-mode",
-  situations: { "after-epsv-all": { remedy: [ONLY_EPSV] } },
+  situations: {
+    "after-epsv-all": { remedy: [ONLY_EPSV] },
+    "third-host": {
+      remedy: [
+        USE_PASSIVE,
+        "Let the client name its own address. Only where it has to be another server's (FXP), let the server take foreign addresses; this gives up its protection against FTP bounce (RFC 2577).",
+      ],
+      setting: "foreign-address",
+    },
+    "low-port": { remedy: [USE_PASSIVE, "Correct the client: it must name a port above 1023."] },
+  },
 } as const satisfies Cause;
 
 /**
@@ -41,12 +51,13 @@ export const rule: ChannelRule = ({ channel, session }) => {
     ? formatEndpoint({ address: advertised.address, port: advertised.port })
     : `port ${advertised?.port}`;
   const foreign = advertised?.address != null && advertised.address !== session.client.address;
+  const low = !foreign && advertised !== null && advertised.port < UNPRIVILEGED_PORT;
   const why =
     reply.code === 522
       ? `${verb} names an address of a family that the server does not take`
       : foreign
         ? `${verb} names ${named}, not the control connection's client ${session.client.address}`
-        : advertised && advertised.port < UNPRIVILEGED_PORT
+        : low
           ? `${verb} names ${named}, a port below 1024 (RFC 2577)`
           : undefined;
   if (why !== undefined && command) facts.unshift({ packet: command.stamp.packet, says: why });
@@ -57,6 +68,13 @@ export const rule: ChannelRule = ({ channel, session }) => {
     cause: "port-refused",
     confidence: unclear ? "likely" : "certain",
     facts,
-    situation: epsvAll.length > 0 ? "after-epsv-all" : null,
+    situation: situation(),
   };
+
+  function situation(): Situation | null {
+    if (epsvAll.length > 0) return "after-epsv-all";
+    if (low) return "low-port";
+    // Another address would not help where the mode is off.
+    return foreign && !refusesMode(reply) ? "third-host" : null;
+  }
 };

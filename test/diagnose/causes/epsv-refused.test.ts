@@ -1,3 +1,4 @@
+import assert from "node:assert/strict";
 import { test } from "node:test";
 import { CLIENT6, Dialogue, judges, SERVER6, shows } from "../dialogue.ts";
 
@@ -33,6 +34,17 @@ test("522 on the wrong family, and after CCC", () => {
   const epsv = ftp.ask("EPSV 1", "522 Network protocol not supported, use (2)");
   ftp.quit();
   shows(ftp.channel(), { outcome: "refused", cause: CAUSE, confidence: "certain", evidence: [epsv.reply] });
+});
+
+test("over IPv6 no PASV takes its place: the remedy is not to switch EPSV off", () => {
+  const refused = (reply: string) => {
+    const ftp = new Dialogue({ client: CLIENT6, server: SERVER6 }).login();
+    ftp.ask("EPSV", reply);
+    ftp.quit();
+    return ftp.channel().remedy;
+  };
+  assert.match(refused("550 Permission denied.")[0], /^Enable EPSV .* over IPv6 PASV cannot take its place/);
+  assert.match(refused("550 Permission denied.")[1], /vsftpd: pasv_enable=YES/);
 });
 
 test("silent: the refusal speaks of ports, or earlier ones worked", () => {

@@ -1,3 +1,4 @@
+import assert from "node:assert/strict";
 import { test } from "node:test";
 import { CLIENT6, Dialogue, judges, OTHER, SERVER6, shows } from "../dialogue.ts";
 import { UNPRIVILEGED_PORT } from "../thresholds.ts";
@@ -29,6 +30,10 @@ test("a third party's address (FTP bounce), and a port below 1024", () => {
     evidence: [third.command, third.reply],
     says: /PORT names 198\.51\.100\.77:51002, not the control connection's client 192\.0\.2\.10/,
   });
+  // Active mode as such is on: to allow it, or ports below 1024, would not help.
+  assert.deepEqual(bounce.channel().remedy.slice(2), [
+    "Setting: ProFTPD: AllowForeignAddress on (ProFTPD mod_core, AllowForeignAddress).",
+  ]);
   const low = new Dialogue({ software: "pyftpdlib" }).login();
   const privileged = low.active(UNPRIVILEGED_PORT - 1, undefined, "501 PORT against the privileged port refused.");
   low.quit();
@@ -39,6 +44,11 @@ test("a third party's address (FTP bounce), and a port below 1024", () => {
     evidence: [privileged.command, privileged.reply],
     says: /below 1024/,
   });
+  assert.deepEqual(low.channel().remedy.slice(1), ["Correct the client: it must name a port above 1023."]);
+  const off = new Dialogue().login();
+  off.active(51002, OTHER, "550 Permission denied.");
+  off.quit();
+  assert.match(off.channel().remedy[2], /vsftpd: port_enable=YES/);
 });
 
 test("port 1024 is no longer low", () => {
