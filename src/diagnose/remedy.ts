@@ -14,6 +14,8 @@ export type Situation =
   | "after-epsv-all"
   /** The control connection is one of IPv6, which PASV and PORT cannot name. */
   | "over-ipv6"
+  /** What was negotiated is active mode. */
+  | "active-mode"
   /** PASV is refused as well as EPSV. */
   | "passive-refused"
   /** The control connection is in the clear. */
@@ -64,6 +66,8 @@ export const USE_PASSIVE = "Use passive mode: the client then opens the data con
 export const USE_EPSV = "Use EPSV where client and server allow it: its reply carries no address.";
 export const EPSV_FOR_IPV6 = "On an IPv6 control connection use EPSV: PASV can only carry an IPv4 address.";
 export const ONLY_EPSV = "Correct the client: after EPSV ALL it may use nothing but EPSV (RFC 2428 section 4).";
+export const CORRECT_SENDER =
+  "Correct the access list, packet filter or route on the router or host that sent the ICMP message.";
 export const OPEN_AT_CLIENT =
   "The device that refuses stands nearer to the client than to the server: allow connections to the server's passive range there.";
 export const ANSWER_LOST =

@@ -2,6 +2,7 @@ import { formatEndpoint } from "../../address.ts";
 import { attemptState, prohibition, prohibitionFact } from "../attempt.ts";
 import type { Cause } from "../cause.ts";
 import type { SessionRule } from "../context.ts";
+import { CORRECT_SENDER } from "../remedy.ts";
 import { synText } from "../wording.ts";
 
 export const cause = {
@@ -10,7 +11,7 @@ export const cause = {
   traits: ["refusal"],
   title: "a router answers the control connection's SYN with ICMP unreachable",
   meaning: "An ICMP error quotes the control connection's SYN: a router or host on the path refuses to carry it.",
-  remedy: ["Correct the access list or route on the router that sent the ICMP message."],
+  remedy: [CORRECT_SENDER],
 } as const satisfies Cause;
 
 /** An ICMP error quotes the SYN to the control port. */

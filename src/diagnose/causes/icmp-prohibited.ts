@@ -2,7 +2,7 @@ import { formatEndpoint } from "../../address.ts";
 import { attemptOf, attemptState, isTimeExceeded, prohibition, prohibitionFact } from "../attempt.ts";
 import type { Cause } from "../cause.ts";
 import type { ChannelRule } from "../context.ts";
-import { FORWARD_RANGE, OPEN_AT_CLIENT } from "../remedy.ts";
+import { CORRECT_SENDER, FORWARD_RANGE, OPEN_AT_CLIENT } from "../remedy.ts";
 import { standsNearClient } from "../vantage.ts";
 import { synText } from "../wording.ts";
 
@@ -12,11 +12,11 @@ export const cause = {
   traits: ["refusal"],
   title: "a router answers the data connection's SYN with ICMP unreachable",
   meaning: "An ICMP error quotes the data connection's SYN: a router or host on the path refuses to carry it.",
-  remedy: ["Correct the access list or route on the router that sent the ICMP message.", FORWARD_RANGE],
+  remedy: [CORRECT_SENDER, FORWARD_RANGE],
   setting: "passive-range",
   situations: {
     "client-side": {
-      remedy: ["Correct the access list or route on the router that sent the ICMP message.", OPEN_AT_CLIENT],
+      remedy: [CORRECT_SENDER, OPEN_AT_CLIENT],
     },
     "routing-loop": {
       remedy: [

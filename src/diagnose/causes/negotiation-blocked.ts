@@ -19,7 +19,7 @@ export const cause = {
     "The command that should set up the data connection, or its reply, vanishes or is answered by something else while the rest of the session lives.",
   remedy: [
     "Look for FTP inspection on the path that does not know this command, and update it or switch it off.",
-    "Try the other form: PASV instead of EPSV, PORT instead of EPRT.",
+    "Try the other form: PASV for EPSV or EPSV for PASV, PORT for EPRT or EPRT for PORT (over IPv6 there is none).",
   ],
 } as const satisfies Cause;
 

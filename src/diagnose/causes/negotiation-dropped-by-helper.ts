@@ -7,6 +7,7 @@ import type { ChannelRule } from "../context.ts";
 import { controlEnd, DEAD_RETRANSMISSIONS, IDLE_SECONDS } from "../control-end.ts";
 import { SMALL_SEGMENT } from "../data-progress.ts";
 import { oncePer } from "../once-per.ts";
+import { USE_PASSIVE } from "../remedy.ts";
 import { secondsText } from "../wording.ts";
 
 export const cause = {
@@ -20,6 +21,14 @@ export const cause = {
     "Switch the FTP helper off on the NAT device and open or forward a fixed passive range instead.",
     "If it must stay on: the reply has to fit one segment and keep to the form of RFC 959.",
   ],
+  situations: {
+    "active-mode": {
+      remedy: [
+        USE_PASSIVE,
+        "If active mode is needed: the command has to fit one segment and keep to the form of RFC 959 (PORT) or RFC 2428 (EPRT).",
+      ],
+    },
+  },
 } as const satisfies Cause;
 
 /**
@@ -57,6 +66,7 @@ export const rule: ChannelRule = ({ channel, channels, index, session }) => {
     cause: "negotiation-dropped-by-helper",
     confidence: heard ? "likely" : "possible",
     facts,
+    situation: negotiation.mode === "active" ? "active-mode" : null,
     alternatives: [{ cause: "control-connection-lost", missing: "a capture on the other side of the NAT" }],
   };
 };

@@ -3,7 +3,7 @@ import { isOvercome } from "../advertised-address.ts";
 import type { Cause } from "../cause.ts";
 import type { ChannelRule } from "../context.ts";
 import { attemptElsewhere } from "../elsewhere.ts";
-import { EPSV_FOR_IPV6 } from "../remedy.ts";
+import { EPSV_FOR_IPV6, USE_EPSV } from "../remedy.ts";
 import { vantageOf } from "../vantage.ts";
 import type { Fact, Verdict } from "../verdict.ts";
 
@@ -14,7 +14,7 @@ export const cause = {
   title: "the server advertises an address no host can have",
   meaning:
     "The reply to PASV names 0.0.0.0, a loopback or multicast address, or port 0; nothing can be reached there from another host.",
-  remedy: ["Configure the server's external address for passive mode.", EPSV_FOR_IPV6],
+  remedy: ["Configure the server's external address for passive mode.", USE_EPSV],
   setting: "passive-address",
   situations: {
     "over-ipv6": { remedy: [EPSV_FOR_IPV6] },

@@ -42,6 +42,7 @@ test("a quote of 28 bytes is enough; the server's own firewall is named as the t
     confidence: "certain",
     evidence: [syn, icmp],
     says: /from the target 203\.0\.113\.5 itself/,
+    remedy: /packet filter .* on the router or host that sent/,
   });
 });
 
@@ -184,7 +185,7 @@ test("a router on the client's side: the server's range is not the matter", () =
       cause: CAUSE,
       confidence: "certain",
       evidence: [syn, icmp],
-      remedy: /^Correct the access list or route on the router that sent the ICMP message/,
+      remedy: /^Correct the access list, packet filter or route on the router or host that sent the ICMP message/,
     });
     assert.match(channel.remedy[1], remedy);
   }

@@ -53,6 +53,8 @@ test("never acknowledged: possible, for the path may be gone altogether", () => 
     alternatives: ["control-connection-lost"],
     says: /repeated 2 times and never acknowledged/,
   });
+  // What is swallowed may as well be PASV.
+  assert.match(ftp.channel().remedy[1], /EPSV for PASV/);
 });
 
 test("never answered until the client leaves: possible", () => {

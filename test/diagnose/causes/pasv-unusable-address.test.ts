@@ -28,6 +28,8 @@ test("0.0.0.0, loopback and multicast: the client dials itself, and no packet is
       evidence: [pasv.reply],
       says: new RegExp(`227 advertises ${address.replaceAll(".", "\\.")}:50000, ${kind}`),
     });
+    // Nothing here is of IPv6, and EPSV has no address that could be wrong.
+    assert.match(ftp.channel().remedy[1], /^Use EPSV where client and server allow it/);
   }
 });
 
