@@ -11,7 +11,7 @@ import type { ChannelContext } from "./context.ts";
 import { isForged } from "./packet-origin.ts";
 import { mayMean } from "./reply-text.ts";
 import { vantageOf } from "./vantage.ts";
-import type { Fact } from "./verdict.ts";
+import type { Alternative, Fact } from "./verdict.ts";
 import { secondsText, synText, timesText } from "./wording.ts";
 
 /** ICMP codes that end a connection attempt, with what they say (RFC 792, RFC 1812 section 5.2.7.1, RFC 4443 section 3.1). */
@@ -88,6 +88,13 @@ function answersSyn({ hasAck, acknowledges, sequence, window }: Reset, originato
 export function turnedAway({ followedBy }: ChannelFacts): ReplyEvent | null {
   const unasked = followedBy.filter(({ command }) => command === null).map(({ final }) => final);
   return unasked.find((reply) => mayMean(reply, "peer-mismatch")) ?? null;
+}
+
+/** The client dials another host than the server, and the 227 that may have named it cannot be read: its address may be what is wrong. */
+export function mayBeAdvertised({ channel, session }: ChannelContext, { responder }: Connection): Alternative[] {
+  if (!channel.hidden || responder.address === session.server.address) return [];
+  const missing = `the 227, which is encrypted: whether it names ${responder.address}, and whether that is the server's`;
+  return [{ cause: "pasv-wrong-address", missing }];
 }
 
 /** What a server says when it has waited in vain, with a transfer command (RFC 959 section 4.2) or without one (pyftpdlib: 421). */

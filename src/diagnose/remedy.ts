@@ -76,6 +76,12 @@ export const THIRD_HOST =
   "PORT names a third host. If that is another server (FXP), it has to let this server in: look at its passive range, its firewall and its NAT device.";
 export const THIRD_HOST_OWN =
   "If it is another address of the client's own, use passive mode: the client then opens the data connection itself.";
+export const OTHER_SERVER = {
+  remedy: [
+    "The data connection goes to another host than the control connection. Behind a NAT device or a load balancer give each server the external address that leads to itself, for its passive range too, and have it advertise that one.",
+  ],
+  setting: "passive-address",
+} as const satisfies Remedy;
 export const FORWARD_RANGE =
   "Give the server a fixed passive range, and open it on the firewall or forward it 1:1 to the server on the NAT device.";
 

@@ -1,12 +1,12 @@
 import { formatEndpoint } from "../../address.ts";
-import { attemptOf, cameAbout, isUnheard, REPEATED_SYNS, unheardFacts } from "../attempt.ts";
+import { attemptOf, cameAbout, isUnheard, mayBeAdvertised, REPEATED_SYNS, unheardFacts } from "../attempt.ts";
 import type { Cause } from "../cause.ts";
 import type { ChannelRule } from "../context.ts";
 import { controlEnd } from "../control-end.ts";
 import { elsewhereFact, sameAttemptElsewhere } from "../elsewhere.ts";
-import { ANSWER_LOST, FORWARD_RANGE } from "../remedy.ts";
+import { ANSWER_LOST, FORWARD_RANGE, OTHER_SERVER } from "../remedy.ts";
 import { vantageOf } from "../vantage.ts";
-import type { Fact } from "../verdict.ts";
+import type { Alternative, Fact } from "../verdict.ts";
 import { secondsText } from "../wording.ts";
 
 export const cause = {
@@ -18,7 +18,7 @@ export const cause = {
     "The server advertised a usable address and port, but the client's SYNs to it are dropped on their way or by the server's own firewall.",
   remedy: [FORWARD_RANGE],
   setting: "passive-range",
-  situations: { "answer-lost": { remedy: [ANSWER_LOST] } },
+  situations: { "answer-lost": { remedy: [ANSWER_LOST] }, "other-server": OTHER_SERVER },
 } as const satisfies Cause;
 
 /**
@@ -41,7 +41,10 @@ export const rule: ChannelRule = (context) => {
       packet: channel.negotiation.reply.stamp.packet,
       says: `${channel.negotiation.reply.code} grants port ${attempt.responder.port}`,
     });
-  facts.push(...unheardFacts(attempt, `SYN to ${formatEndpoint(attempt.responder)}`));
+  const server = session.server.address;
+  const isForeign = attempt.responder.address !== server;
+  const whose = isForeign ? `, not to the control connection's server ${server}` : "";
+  facts.push(...unheardFacts(attempt, `SYN to ${formatEndpoint(attempt.responder)}${whose}`));
   if (heard)
     facts.push({
       packet: session.server.lastPacket,
@@ -49,7 +52,7 @@ export const rule: ChannelRule = (context) => {
     });
   // Where a RST would set out no RST can be lost.
   const vantage = vantageOf(session);
-  const atServer = vantage.side === "server" && attempt.responder.address === session.server.address;
+  const atServer = vantage.side === "server" && !isForeign;
   if (atServer)
     facts.push({
       packet: attempt.firstPacket,
@@ -62,16 +65,16 @@ export const rule: ChannelRule = (context) => {
     confidence: attempt.originator.synCount >= REPEATED_SYNS ? "likely" : "possible",
     facts,
     contributing: channel.hidden ? ["control-encrypted"] : [],
-    situation: elsewhere?.established ? "answer-lost" : null,
-    // Of a RST the other point would show where it set out.
-    alternatives:
-      atServer || elsewhere
-        ? []
-        : [
-            {
-              cause: "data-port-rejected",
-              missing: "a capture nearer to the server: a RST that is lost on the way back looks the same",
-            },
-          ],
+    situation: elsewhere?.established ? "answer-lost" : isForeign ? "other-server" : null,
+    alternatives: [
+      ...mayBeAdvertised(context, attempt),
+      // Of a RST the other point would show where it set out.
+      ...(atServer || elsewhere ? [] : [LOST_RESET]),
+    ],
   };
+};
+
+const LOST_RESET: Alternative = {
+  cause: "data-port-rejected",
+  missing: "a capture nearer to the server: a RST that is lost on the way back looks the same",
 };

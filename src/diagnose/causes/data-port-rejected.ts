@@ -1,9 +1,9 @@
 import { formatEndpoint } from "../../address.ts";
-import { attemptOf, attemptState, cameTooLate } from "../attempt.ts";
+import { attemptOf, attemptState, cameTooLate, mayBeAdvertised } from "../attempt.ts";
 import type { Cause } from "../cause.ts";
 import type { ChannelRule } from "../context.ts";
 import { resetOrigin } from "../packet-origin.ts";
-import { FORWARD_RANGE, OPEN_AT_CLIENT } from "../remedy.ts";
+import { FORWARD_RANGE, OPEN_AT_CLIENT, OTHER_SERVER } from "../remedy.ts";
 import { standsNearClient } from "../vantage.ts";
 import { millisecondsText } from "../wording.ts";
 
@@ -21,12 +21,7 @@ export const cause = {
   setting: "passive-range",
   situations: {
     "client-side": { remedy: [OPEN_AT_CLIENT] },
-    "other-server": {
-      remedy: [
-        "The data connection goes to another host than the control connection. Behind a NAT device or a load balancer give each server the external address that leads to itself, for its passive range too, and have it advertise that one.",
-      ],
-      setting: "passive-address",
-    },
+    "other-server": OTHER_SERVER,
   },
 } as const satisfies Cause;
 
@@ -60,5 +55,6 @@ export const rule: ChannelRule = (context) => {
     ],
     situation: foreign ? "other-server" : standsNearClient(session, reset.ttl) ? "client-side" : null,
     contributing: channel.hidden ? ["control-encrypted"] : [],
+    alternatives: mayBeAdvertised(context, attempt),
   };
 };

@@ -1,5 +1,5 @@
 import { formatEndpoint } from "../../address.ts";
-import { attemptOf, attemptState, isTimeExceeded, prohibition, prohibitionFact } from "../attempt.ts";
+import { attemptOf, attemptState, isTimeExceeded, mayBeAdvertised, prohibition, prohibitionFact } from "../attempt.ts";
 import type { Cause } from "../cause.ts";
 import type { ChannelRule } from "../context.ts";
 import { CORRECT_SENDER, FORWARD_RANGE, OPEN_AT_CLIENT } from "../remedy.ts";
@@ -46,5 +46,6 @@ export const rule: ChannelRule = (context) => {
         ? "client-side"
         : null,
     contributing: context.channel.hidden ? ["control-encrypted"] : [],
+    alternatives: mayBeAdvertised(context, attempt),
   };
 };

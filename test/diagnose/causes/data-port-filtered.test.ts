@@ -50,6 +50,34 @@ test("under TLS: the attempt alone shows it; after CCC the negotiation does too"
   });
 });
 
+test("the SYN goes to another host than the control connection, which is said: the 227 may have named it", () => {
+  const hidden = new Dialogue().secureLogin();
+  hidden.askSealed("PASV", ["227 Entering Passive Mode (198,51,100,77,195,82)."]);
+  const [syn] = hidden.net.synUnanswered(hidden.ends(50002, { address: "198.51.100.77" }));
+  hidden.quitSealed();
+  shows(hidden.channel(), {
+    outcome: "failed",
+    cause: CAUSE,
+    confidence: "likely",
+    evidence: [syn, hidden.net.last],
+    contributing: ["control-encrypted"],
+    alternatives: ["pasv-wrong-address", "data-port-rejected"],
+    says: /SYN to 198\.51\.100\.77:50002, not to the control connection's server 203\.0\.113\.5, sent 5 times/,
+    remedy: /^The data connection goes to another host than the control connection/,
+  });
+  // Translated on its way to the server: the 227 can be read, and is right.
+  const inside = new Dialogue({ vantage: "server", server: "10.20.30.43" }).login();
+  inside.passive(50002, "203.0.113.41");
+  inside.net.synUnanswered(inside.ends(50002, { address: "10.20.30.41" }));
+  const channel = inside.quit().channel();
+  judges(channel, "failed", CAUSE);
+  assert.deepEqual(
+    channel.alternatives.map(({ cause }) => cause),
+    ["data-port-rejected"],
+  );
+  assert.match(channel.remedy[0], /^The data connection goes to another host than the control connection/);
+});
+
 test("several SYNs go unanswered, and a RST answers the last", () => {
   const answered = (schedule: readonly number[], seconds: number) => {
     const ftp = new Dialogue().login();

@@ -108,6 +108,22 @@ test("under TLS, and after CCC", () => {
   });
 });
 
+test("under TLS the SYN goes to another host than the control connection: the 227 may have named it", () => {
+  const ftp = new Dialogue().secureLogin();
+  ftp.askSealed("PASV", ["227 Entering Passive Mode (198,51,100,77,195,82)."]);
+  const { syn, reset } = ftp.net.synRefused(ftp.ends(50002, { address: "198.51.100.77" }));
+  ftp.quitSealed();
+  shows(ftp.channel(), {
+    outcome: "failed",
+    cause: CAUSE,
+    confidence: "certain",
+    evidence: [syn, reset],
+    contributing: ["control-encrypted"],
+    alternatives: ["pasv-wrong-address"],
+    remedy: /^The data connection goes to another host than the control connection/,
+  });
+});
+
 test("at the server: the SYN is translated to another host than the control connection", () => {
   const ftp = new Dialogue({ vantage: "server", server: "10.20.30.43" }).login();
   ftp.passive(50002, "203.0.113.41");
