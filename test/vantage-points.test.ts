@@ -218,6 +218,8 @@ describe("two vantage points of one session", () => {
     );
     // Captured with nothing else there may have been a filter.
     assert.deepEqual([missed.confidence, missed.alternatives], ["possible", []]);
+    // The capture at the client is there: nobody is sent for it.
+    assert.match(missed.remedy[0], /^The SYN is seen at the other point: go by what is said of the session there/);
     const beside = view("server", (net) => {
       filtered(net, "server");
       net.connect({ client: "192.0.2.77:40000", server: "192.0.2.78:80" });

@@ -28,6 +28,8 @@ export type Situation =
   | "at-dialler"
   /** Another point of the network shows the SYN that is missing here. */
   | "seen-elsewhere"
+  /** The same, and what is captured here may be filtered to the control port. */
+  | "only-elsewhere"
   /** PORT or EPRT names neither end of the control connection: another server, it may be (FXP). */
   | "third-host"
   /** The same names a port below 1024. */

@@ -8,7 +8,8 @@ export const cause = {
   group: "Control connection",
   traits: ["refusal"],
   title: "the server refuses the login",
-  meaning: "The server answers PASS negatively: user, password, or a rule about who may log in from where and how.",
+  meaning:
+    "The server answers USER or PASS negatively: user, password, or a rule about who may log in from where and how.",
   remedy: ["Check user and password, and whether the server demands TLS or refuses this client's address."],
 } as const satisfies Cause;
 

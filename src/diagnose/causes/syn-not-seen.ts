@@ -30,6 +30,11 @@ export const cause = {
         "The SYN is seen at one point and not at the other: look at what stands between the two, its rules and its address translation.",
       ],
     },
+    "only-elsewhere": {
+      remedy: [
+        "The SYN is seen at the other point: go by what is said of the session there. To know whether it arrives here, capture here again without a port filter.",
+      ],
+    },
     "third-host": {
       remedy: [
         "Capture at the server, which should send the SYN, or at the third host that PORT names, and analyse again.",
@@ -84,7 +89,7 @@ export const rule: ChannelRule = (context) => {
       cause: "syn-not-seen",
       confidence: capture.sawOtherTcp ? "likely" : "possible",
       facts: [...facts, elsewhereFact(elsewhere), unfiltered],
-      situation: capture.sawOtherTcp ? "seen-elsewhere" : null,
+      situation: capture.sawOtherTcp ? "seen-elsewhere" : "only-elsewhere",
     };
   return {
     outcome: "failed",
@@ -155,10 +160,9 @@ function endFact({ context: { channel, session }, final }: MissingSyn): Fact {
   if (transfer) return { packet: transfer.command.stamp.packet, says: `${transfer.command.verb} gets no final reply` };
   const { finPacket, finTime } = session.client;
   if (finPacket === 0) return { packet: session.control.lastPacket, says: "no transfer command follows" };
-  return {
-    packet: finPacket,
-    says: `the client leaves ${secondsText(Math.max(0, finTime - channel.from))} later without a transfer command`,
-  };
+  const after = finTime - channel.from;
+  const when = Math.round(after * 1000) > 0 ? `${secondsText(after)} later` : "at once,";
+  return { packet: finPacket, says: `the client leaves ${when} without a transfer command` };
 }
 
 /** Where the capture was taken, and what that rules out. */
