@@ -77,6 +77,7 @@ export function circumstancesOf({ control }: Failure): string[] {
     SECURITY_TEXT[control.security],
     ...(control.serverSoftware === null ? [] : [control.serverSoftware]),
     ...(control.user === null ? [] : [`user ${control.user}`]),
+    ...control.sameAs.map((id) => `same as session ${id}`),
   ];
 }
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { DataChannel } from "../../src/analysis.ts";
-import { headline, limitLines } from "../../src/report/account.ts";
+import { circumstancesOf, headline, limitLines } from "../../src/report/account.ts";
 import { failuresOf } from "../../src/report/failure.ts";
 import { FailureGroups } from "../../src/report/failure-groups.ts";
 import { SAMPLES, summaryOf } from "./sample-analysis.ts";
@@ -40,6 +40,13 @@ test("a headline about what failed is not about what was refused", () => {
     headlineOf({}, { outcome: "refused", cause: "epsv-refused" }),
     "1 of 2 FTP data channels failed: the server advertises a private address",
   );
+});
+
+test("a failure that was captured at two points names the session as the other point shows it", () => {
+  const [session] = SAMPLES["private-address"].sessions;
+  const atBoth = { ...session, control: { ...session.control, sameAs: ["0123456789abcdef"] } };
+  const [[there], [alone]] = [failuresOf(atBoth), failuresOf(session)];
+  assert.deepEqual(circumstancesOf(there), [...circumstancesOf(alone), "same as session 0123456789abcdef"]);
 });
 
 test("a limit of the capture says of which captures it is one, where it is not one of all", () => {
