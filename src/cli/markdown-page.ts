@@ -23,7 +23,7 @@ function renderBlock({ kind, lines }: Block, { width, colour }: PageOptions): st
   switch (kind) {
     case "title":
     case "heading":
-      return style[kind](spans(withoutLinks(lines[0]), PLAIN));
+      return style[kind](wrapText(spans(withoutLinks(lines[0]), PLAIN), width));
     case "code":
       return lines.map((line) => (line === "" ? "" : `    ${line}`)).join("\n");
     case "list":
@@ -77,25 +77,30 @@ function blocksOf(markdown: string): Block[] {
 }
 
 interface Style {
-  title(text: string): string;
-  heading(text: string): string;
+  title(lines: readonly string[]): string;
+  heading(lines: readonly string[]): string;
   code(text: string): string;
   strong(text: string): string;
 }
 
 const PLAIN: Style = {
-  title: (text) => `${text}\n${"=".repeat(displayWidth(text))}`,
-  heading: (text) => `${text}\n${"-".repeat(displayWidth(text))}`,
+  title: (lines) => ruled(lines, "="),
+  heading: (lines) => ruled(lines, "-"),
   code: (text) => `\`${text}\``,
   strong: (text) => text,
 };
 
 const COLOURED: Style = {
-  title: (text) => bold(text.replaceAll("`", "")),
-  heading: (text) => bold(text.replaceAll("`", "")),
+  title: (lines) => bold(lines.join("\n").replaceAll("`", "")),
+  heading: (lines) => bold(lines.join("\n").replaceAll("`", "")),
   code: (text) => `\x1b[36m${text}\x1b[39m`,
   strong: bold,
 };
+
+/** With a rule below, as wide as the widest line. */
+function ruled(lines: readonly string[], rule: string): string {
+  return [...lines, rule.repeat(Math.max(...lines.map(displayWidth)))].join("\n");
+}
 
 function bold(text: string): string {
   return `\x1b[1m${text}\x1b[22m`;

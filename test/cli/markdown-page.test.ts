@@ -52,3 +52,8 @@ test("a page in colours", () => {
   assert.match(shown, /- \x1b\[1mfirst\x1b\[22m: a/);
   assert.doesNotMatch(shown, /[`*]/);
 });
+
+test("a title that is wider than the terminal is wrapped, its rule as wide as it is", () => {
+  const page = renderPage("# an-id: a title of many words\n\nText.\n", { width: 20, colour: false });
+  assert.equal(page, "an-id: a title of\nmany words\n=================\n\nText.\n");
+});
