@@ -14,6 +14,8 @@ export type Situation =
   | "after-epsv-all"
   /** The control connection is one of IPv6, which PASV and PORT cannot name. */
   | "over-ipv6"
+  /** The reply is 522: the server takes other address families (RFC 2428). */
+  | "other-family"
   /** What was negotiated is active mode. */
   | "active-mode"
   /** PASV is refused as well as EPSV. */

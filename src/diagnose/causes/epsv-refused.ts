@@ -1,5 +1,7 @@
+import type { NegotiationFacts } from "../../correlate/data-channel.ts";
 import type { Cause } from "../cause.ts";
 import type { ChannelRule } from "../context.ts";
+import type { Situation } from "../remedy.ts";
 import { refusesSession } from "../reply-text.ts";
 import { replyText } from "../wording.ts";
 
@@ -17,6 +19,9 @@ export const cause = {
     "passive-refused": {
       remedy: ["The server refuses PASV too: enable passive mode on it, or use active mode."],
       setting: "passive-mode",
+    },
+    "other-family": {
+      remedy: ["Let the client ask for EPSV without a family, or with one that the reply names (RFC 2428 section 3)."],
     },
     "over-ipv6": {
       remedy: [
@@ -36,13 +41,11 @@ export const rule: ChannelRule = ({ channel, channels, index, session }) => {
   const pasv = channels.slice(index + 1).filter((later) => later.negotiation?.verb === "PASV");
   const passiveRefused =
     pasv.length > 0 && pasv.every((later) => later.negotiation!.reply !== null && later.negotiation!.reply.code >= 500);
-  // 522 turns down the family that the client asked for, not EPSV.
-  const onlyEpsv = session.control.ipVersion === 6 && negotiation.reply.code !== 522;
   return {
     outcome: "refused",
     cause: "epsv-refused",
     confidence: "certain",
-    situation: onlyEpsv ? "over-ipv6" : passiveRefused ? "passive-refused" : null,
+    situation: situation(negotiation),
     facts: [
       {
         packet: negotiation.reply.stamp.packet,
@@ -50,4 +53,11 @@ export const rule: ChannelRule = ({ channel, channels, index, session }) => {
       },
     ],
   };
+
+  function situation({ reply, command }: NegotiationFacts): Situation | null {
+    // It turns down the family that the client asked for, not EPSV.
+    if (reply?.code === 522 && command?.argument) return "other-family";
+    if (session.control.ipVersion === 6) return "over-ipv6";
+    return passiveRefused ? "passive-refused" : null;
+  }
 };

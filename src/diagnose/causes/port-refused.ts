@@ -28,6 +28,9 @@ export const cause = {
       ],
       setting: "foreign-address",
     },
+    "other-family": {
+      remedy: [USE_PASSIVE, "Or let the client name an address of a family that the reply names (RFC 2428 section 2)."],
+    },
     "low-port": { remedy: [USE_PASSIVE, "Correct the client: it must name a port above 1023."] },
   },
 } as const satisfies Cause;
@@ -73,6 +76,7 @@ export const rule: ChannelRule = ({ channel, session }) => {
 
   function situation(): Situation | null {
     if (epsvAll.length > 0) return "after-epsv-all";
+    if (reply.code === 522) return "other-family";
     if (low) return "low-port";
     // Another address would not help where the mode is off.
     return foreign && !refusesMode(reply) ? "third-host" : null;

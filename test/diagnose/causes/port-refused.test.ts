@@ -69,6 +69,9 @@ test("522: the wrong family, which is said and not called policy", () => {
     evidence: [eprt.command, eprt.reply],
     says: /family that the server does not take/,
   });
+  // Active mode is on: nothing is to be allowed at the server.
+  assert.match(ftp.channel().remedy[1], /address of a family that the reply names/);
+  assert.equal(ftp.channel().remedy.length, 2);
 });
 
 test("501 to a PORT that is right and whose refusal says nothing: likely", () => {
