@@ -40,6 +40,8 @@ export type Situation =
   | "handed-on"
   /** What was dialled is another host than the one that the control connection ends at. */
   | "other-server"
+  /** The client, who has to begin TLS, says nothing. */
+  | "client-silent"
   /** The host itself resets. */
   | "own-reset"
   /** Packets go in a circle between routers. */

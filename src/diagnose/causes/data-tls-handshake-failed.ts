@@ -26,6 +26,13 @@ export const cause = {
     "Compare what both ends expect: PROT level, TLS versions, certificate; the alert, if one was sent, names the reason.",
     "If the handshake falls silent after the server's certificate, look for an MTU problem on the path.",
   ],
+  situations: {
+    "client-silent": {
+      remedy: [
+        "The client has to begin TLS on the data connection, in active mode too (RFC 4217), and this one waits for the server: update it, or use passive mode.",
+      ],
+    },
+  },
 } as const satisfies Cause;
 
 /**
@@ -41,7 +48,10 @@ export const rule: ChannelRule = (context) => {
   if (!progress) return saysSo && channel.connection === null ? verdict([], final, "likely") : undefined;
   const handshake = handshakeOf(progress);
   const shown = cleartextFact(progress) ?? alertFact(handshake);
-  if (shown) return verdict([shown], final);
+  if (shown) {
+    const saysNothing = handshake?.clientHello === false && progress.client.bytes === 0;
+    return { ...verdict([shown], final), situation: saysNothing ? "client-silent" : null };
+  }
   // A device that neither end is cut it off (`data-connection-reset`).
   const { cutBy } = progress;
   if (cutBy && isForged(cutBy.reset, cutBy.half)) return undefined;

@@ -80,6 +80,7 @@ test("curl 7.88 in active mode never begins TLS: the server's alert after 20 s, 
     confidence: "certain",
     evidence: [alert, failed],
     says: /decode_error.*the client never began TLS/,
+    remedy: /^The client has to begin TLS on the data connection, in active mode too/,
   });
 });
 
@@ -184,6 +185,7 @@ test("the reverse: the client sends cleartext to a server that wants TLS", () =>
     confidence: "certain",
     evidence: [alert, failed],
     says: /unexpected_message.*the client never began TLS/,
+    remedy: /^Compare what both ends expect: PROT level/,
   });
 });
 
