@@ -1,6 +1,7 @@
 import type { TransferFacts } from "../correlate/data-channel.ts";
 import type { SessionFacts } from "../correlate/session-facts.ts";
 import { verbFacts } from "../ftp/command.ts";
+import type { CommandEvent } from "../ftp/control-event.ts";
 import { ANSWER_SECONDS } from "./attempt.ts";
 import { controlBlindness, dataBlindness, missesCommandBefore } from "./blind-spots.ts";
 import type { ChannelContext } from "./context.ts";
@@ -24,10 +25,12 @@ export function announcedSize(session: SessionFacts, transfer: TransferFacts): A
  * have been said between; and a file may still have been cut short by others, which is why more than `possible` cannot come of it.
  */
 function sizeAsked({ exchanges }: SessionFacts, { command }: TransferFacts): AnnouncedSize | undefined {
+  const repeated = repeatedType(exchanges, command);
   const asked = exchanges.findLast(
     ({ command: earlier }) =>
       earlier !== null &&
       earlier.startAt < command.startAt &&
+      earlier !== repeated &&
       (verbFacts(earlier.verb)?.changesFiles || (earlier.verb === "SIZE" && earlier.argument === command.argument)),
   );
   const reply = asked?.final;
@@ -36,6 +39,25 @@ function sizeAsked({ exchanges }: SessionFacts, { command }: TransferFacts): Ann
   const match = /^\s*(\d{1,13})\s*$/.exec(reply.lines.join(" "));
   return match ? { bytes: Number(match[1]), isLeast: false, reply } : undefined;
 }
+
+/** The last TYPE before a command, where it asks for the type that is in force: ftplib says it before each RETR. A login sets the type of its own. */
+function repeatedType(exchanges: SessionFacts["exchanges"], { startAt }: CommandEvent): CommandEvent | undefined {
+  const last = lastOfType(exchanges, startAt);
+  const before = last?.command && lastOfType(exchanges, last.command.startAt);
+  if (!before || ![last, before].every(({ command, final }) => command?.verb === "TYPE" && final?.code === 200))
+    return undefined;
+  const [type, same] = [last, before].map(({ command }) => command?.argument?.trim().toUpperCase());
+  return type === same ? (last.command ?? undefined) : undefined;
+}
+
+function lastOfType(exchanges: SessionFacts["exchanges"], startAt: number) {
+  return exchanges.findLast(
+    ({ command }) => command !== null && command.startAt < startAt && SETS_TYPE.has(command.verb),
+  );
+}
+
+/** What sets the type: TYPE, and what begins a login (RFC 959 section 5.1: ASCII). */
+const SETS_TYPE: ReadonlySet<string> = new Set(["TYPE", "USER", "REIN"]);
 
 /** Fewer bytes than announced: only where ASCII conversion, REST and TLS cannot explain it. */
 export function isShort({ session, channel }: ChannelContext, bytes: number): boolean {

@@ -115,6 +115,30 @@ test("the size that SIZE gave, where the 150 has none (Pure-FTPd): possible", ()
   });
 });
 
+test("the type that was in force at SIZE is asked for again before RETR (ftplib): possible", () => {
+  const again = ["TYPE I", "200 Type set to: Binary."] as const;
+  const judged = (...before: (readonly [string, string])[]) =>
+    retrieve({ announced: "125 Data connection already open. Transfer starting.", carried: 4999, before }).channel;
+  const told = { outcome: "failed", cause: CAUSE, confidence: "possible" } as const;
+  const { channel, prepared, fin, said } = retrieve({
+    announced: "125 Data connection already open. Transfer starting.",
+    carried: 4999,
+    before: [IMAGE, SIZE, again],
+  });
+  shows(channel, { ...told, evidence: [prepared[1].reply, fin, said] });
+  // Of an ASCII file SIZE may count other bytes: the type was another, is not known, or was the login's.
+  const ascii = ["TYPE A", "200 TYPE is now ASCII"] as const;
+  const user = ["USER other", "230 Logged in"] as const;
+  for (const before of [
+    [ascii, SIZE, again],
+    [SIZE, again],
+    [IMAGE, user, SIZE, again],
+    [IMAGE, SIZE, ascii, again],
+    [["TYPE I", "500 What?"], SIZE, again],
+  ] as const)
+    judges(judged(...before), "ok");
+});
+
 test("silent: SIZE said so, and all of it came, or more (the file grew)", () => {
   for (const carried of [5000, 5001])
     judges(retrieve({ announced: PURE_FTPD, carried, before: [IMAGE, SIZE] }).channel, "ok");
