@@ -42,10 +42,12 @@ export const rule: ChannelRule = (context) => {
     !foreign && session.client.synCount > 0 && session.server.synCount > 0 && synAckAfter > 0
       ? ` (the control connection's SYN-ACK took ${millisecondsText(synAckAfter)})`
       : "";
+  const alternatives = mayBeAdvertised(context, attempt);
   return {
     outcome: "failed",
     cause: "data-port-rejected",
-    confidence: "certain",
+    // It was refused; that the address was right is not known.
+    confidence: alternatives.length > 0 ? "likely" : "certain",
     facts: [
       { packet: attempt.firstPacket, says: `SYN to ${formatEndpoint(attempt.responder)}` },
       {
@@ -55,6 +57,6 @@ export const rule: ChannelRule = (context) => {
     ],
     situation: foreign ? "other-server" : standsNearClient(session, reset.ttl) ? "client-side" : null,
     contributing: channel.hidden ? ["control-encrypted"] : [],
-    alternatives: mayBeAdvertised(context, attempt),
+    alternatives,
   };
 };

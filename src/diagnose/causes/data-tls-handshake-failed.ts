@@ -29,7 +29,8 @@ export const cause = {
   situations: {
     "client-silent": {
       remedy: [
-        "The client has to begin TLS on the data connection, in active mode too (RFC 4217), and this one waits for the server: update it, or use passive mode.",
+        "The client has to begin TLS on the data connection, in active mode too (RFC 4217), and says nothing: let it send PBSZ 0 and PROT P, if it has not.",
+        "If it has, in active mode, update it or use passive mode (curl 7.88 begins no TLS there).",
       ],
     },
   },

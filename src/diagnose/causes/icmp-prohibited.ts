@@ -32,10 +32,12 @@ export const rule: ChannelRule = (context) => {
   if (!attempt || attemptState(attempt) !== "prohibited") return undefined;
   const error = prohibition(attempt)!;
   const isRouter = error.from !== attempt.responder.address;
+  const alternatives = mayBeAdvertised(context, attempt);
   return {
     outcome: "failed",
     cause: "icmp-prohibited",
-    confidence: "certain",
+    // It was refused; that the address was right is not known.
+    confidence: alternatives.length > 0 ? "likely" : "certain",
     facts: [
       { packet: attempt.firstPacket, says: `SYN to ${formatEndpoint(attempt.responder)}, ${synText(attempt)}` },
       prohibitionFact(error, attempt),
@@ -46,6 +48,6 @@ export const rule: ChannelRule = (context) => {
         ? "client-side"
         : null,
     contributing: context.channel.hidden ? ["control-encrypted"] : [],
-    alternatives: mayBeAdvertised(context, attempt),
+    alternatives,
   };
 };

@@ -116,7 +116,7 @@ test("under TLS the SYN goes to another host than the control connection: the 22
   shows(ftp.channel(), {
     outcome: "failed",
     cause: CAUSE,
-    confidence: "certain",
+    confidence: "likely",
     evidence: [syn, reset],
     contributing: ["control-encrypted"],
     alternatives: ["pasv-wrong-address"],

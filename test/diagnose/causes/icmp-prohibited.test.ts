@@ -61,6 +61,22 @@ test("under TLS", () => {
   });
 });
 
+test("under TLS, of a SYN to another host than the control connection: the 227 may have named it", () => {
+  const ftp = new Dialogue().secureLogin();
+  ftp.askSealed("PASV", ["227 Entering Passive Mode (198,51,100,77,195,82)."]);
+  const [syn] = ftp.net.synUnanswered({ ...ftp.ends(50002, { address: "198.51.100.77" }), retries: 0 });
+  const icmp = ftp.net.icmpError({ from: ROUTER, type: 3, code: 13 });
+  ftp.pause(4).quitSealed();
+  shows(ftp.channel(), {
+    outcome: "failed",
+    cause: CAUSE,
+    confidence: "likely",
+    evidence: [syn, icmp],
+    contributing: ["control-encrypted"],
+    alternatives: ["pasv-wrong-address"],
+  });
+});
+
 test("time exceeded in transit: the packets go in a circle, and no rule of the server's network is the matter", () => {
   for (const [from, type] of [
     [ROUTER, 11],
