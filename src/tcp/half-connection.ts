@@ -279,11 +279,19 @@ export class HalfConnection {
   }
 
   /**
-   * Largest payload that arrived. Of one that segmentation offload sent as many segments, what was acknowledged of it counts; an
-   * acknowledgment may stand before it in the file.
+   * Stream offset up to which all has arrived, as far as this end shows that it knows: it repeats what is not acknowledged from its beginning on
+   * (RFC 6298 section 5), also where the capture lacks the acknowledgments before it.
+   */
+  get arrivedUpTo(): number {
+    return this.stalledRetransmissions > 0 ? Math.max(this.acked, this.#stalledAt) : this.acked;
+  }
+
+  /**
+   * Largest payload that arrived, of those in the capture. Of one that segmentation offload sent as many segments, what was acknowledged of it
+   * counts; an acknowledgment may stand before it in the file.
    */
   get largestArrived(): number {
-    const ofLarger = this.acked - (this.largerEnd - this.largerLength);
+    const ofLarger = this.arrivedUpTo - (this.largerEnd - this.largerLength);
     return Math.max(this.largestAcked, Math.min(this.largerLength, ofLarger));
   }
 

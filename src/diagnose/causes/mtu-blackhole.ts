@@ -20,7 +20,7 @@ export const cause = {
 
 /**
  * Full-size segments are repeated and never acknowledged, and nothing as large ever was, while small packets pass in both directions:
- * the handshake, and the control connection. Where large segments were acknowledged before, be it part of a payload that the network card cut
+ * the handshake, and the control connection. Where large segments arrived before, be it part of a payload that the network card cut
  * into such, it is a stall.
  */
 export const rule: ChannelRule = ({ channel, session }) => {
@@ -28,6 +28,8 @@ export const rule: ChannelRule = ({ channel, session }) => {
   if (!progress) return undefined;
   const half = [progress.sender, progress.receiver].find((side) => isRetransmittingInVain(side));
   if (!half || half.stalledLargest < SMALL_SEGMENT || half.largestArrived >= half.stalledLargest) return undefined;
+  // The segments of what arrived are not all in the capture: large ones may be among them.
+  if (half.arrivedUpTo > half.wholeUpTo) return undefined;
   const other = half === progress.sender ? progress.receiver : progress.sender;
   if (other.packets === 0) return undefined;
   // What the same host says on the control connection is small, and is not acknowledged either: nothing gets through (`data-stalled`).

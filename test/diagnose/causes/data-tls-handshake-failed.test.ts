@@ -213,8 +213,8 @@ test("the server says so: with the connection in the capture, and without", () =
 
 test("silent: a large certificate flight that is never acknowledged is the MTU", () => {
   const { ftp, data } = opened({ vantage: "server" });
-  const [, flight] = data.tls({ certificateLength: 4000 }, 2);
-  data.retransmit(flight - 1, { times: 5 });
+  const [hello] = data.tls({ certificateLength: 4000 }, 2);
+  data.retransmit(hello + 1, { times: 5 });
   ftp.pause(5).quitSealed();
   judges(ftp.channel(), "failed", "mtu-blackhole");
 });

@@ -191,3 +191,38 @@ test("silent: what is small does not get through either: the 150 is repeated as 
   ftp.control.retransmit("server", { times: 5 });
   judges(ftp.channel(), "failed", "data-stalled");
 });
+
+/** The server repeats a full segment, of which the capture has no acknowledgment after what `show` sends. */
+function stalledAfter(show: (ftp: Dialogue, data: ReturnType<Dialogue["dial"]>) => void) {
+  const ftp = new Dialogue({ vantage: "server" }).login();
+  ftp.extended(50002);
+  const data = ftp.dial(50002);
+  ftp.ask("RETR big", "150 Opening BINARY mode data connection for big (900000 bytes).");
+  show(ftp, data);
+  const [lost] = data.serverData(1448, { acked: false });
+  data.retransmit(lost, { times: 5 });
+  ftp.pause(5).control.server("426 Failure writing network stream.\r\n");
+  return ftp.quit().channel();
+}
+
+test("silent: acknowledgments are not in the capture, and what is repeated is not the first that was sent", () => {
+  const unheard = (bytes: number) => stalledAfter((_, data) => data.serverData(bytes, { acked: false }));
+  judges(unheard(14_480), "failed", "data-stalled");
+  judges(unheard(1448), "failed", "data-stalled");
+  // All that is known to have arrived is small.
+  judges(unheard(400), "failed", CAUSE);
+});
+
+test("silent: of what arrived the capture lacks the segments, so nobody knows how large they were", () => {
+  judges(
+    stalledAfter((_, data) => data.skip("server", 14_480)),
+    "failed",
+    "data-stalled",
+  );
+  const inTheMiddle = (ftp: Dialogue, data: ReturnType<Dialogue["dial"]>) => {
+    data.serverData(400);
+    ftp.net.uncaptured(() => data.serverData(14_480));
+    data.serverData(400);
+  };
+  judges(stalledAfter(inTheMiddle), "failed", "data-stalled");
+});
