@@ -130,7 +130,10 @@ export class ControlReassembler {
       this.#giveUpHole(stream, "lost");
   }
 
-  /** Begins what was joined midstream, both directions at once: their acknowledgments count from each other's beginnings. */
+  /**
+   * Begins what was joined midstream, both directions at once: their acknowledgments count from each other's beginnings. Where one had begun, its
+   * acknowledgments count from the first of them, and what it acknowledged since and is not here is a hole.
+   */
   #startBoth(): void {
     this.#start([this.#client, this.#server].filter((stream) => !stream.started));
   }
@@ -138,7 +141,8 @@ export class ControlReassembler {
   #start(streams: readonly StreamAssembly[]): void {
     for (const stream of streams) {
       const beginning = stream.half.baseFromSyn ? 0 : (stream.pending[0]?.at ?? 0);
-      if (beginning !== 0) this.#rebase(stream, stream === this.#client ? this.#server : this.#client, beginning);
+      if (beginning < 0 || (beginning > 0 && streams.length > 1))
+        this.#rebase(stream, stream === this.#client ? this.#server : this.#client, beginning);
       stream.started = true;
       stream.waited = 0;
     }

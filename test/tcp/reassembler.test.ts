@@ -117,6 +117,17 @@ describe("joined midstream", () => {
     ]);
   });
 
+  test("one direction alone, what the other acknowledged of it before is a hole, and acknowledgments count from where they did", () => {
+    const { client, server, told, reassembler, send } = connection();
+    server.baseFromSyn = false;
+    send(client, 0, "PASV\r\n", 0, 6, 20);
+    server.acknowledged(20);
+    send(server, 20, "227 (...)\r\n", 0, 11, 6);
+    reassembler.finish();
+    assert.deepEqual(told, ["client PASV\r\n ack 20", "server gap 20 lost", "server 227 (...)\r\n ack 6"]);
+    assert.equal(server.acked, 20);
+  });
+
   test("a segment before the one that told where to begin is the beginning", () => {
     const { client, server, told, send, reassembler } = connection(false);
     send(client, 0, "PASV\r\n", 0, 6, 8);

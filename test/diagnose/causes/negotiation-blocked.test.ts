@@ -166,6 +166,28 @@ test("silent: PORT that may still be dialled for, of which no SYN comes by; at t
   judges(answered.channel(), "failed", CAUSE);
 });
 
+test("silent: the capture of one direction begins late, and what it has answers the latest command", () => {
+  const ftp = new Dialogue().login();
+  for (const port of [50002, 50003]) {
+    ftp.passive(port);
+    ftp.list(ftp.dial(port));
+  }
+  ftp.net.edit((packets) => packets.filter(({ outgoing }) => outgoing));
+  ftp.passive(50004);
+  ftp.list(ftp.dial(50004));
+  ftp.quit();
+  const channels = ftp.channels();
+  assert.deepEqual(
+    channels.map(({ outcome, cause }) => ({ outcome, cause })),
+    [
+      { outcome: "undetermined", cause: null },
+      { outcome: "undetermined", cause: null },
+      { outcome: "ok", cause: null },
+    ],
+  );
+  assert.equal(channels[2].negotiation?.advertised?.port, 50004);
+});
+
 test("silent: under TLS the command cannot be read", () => {
   const ftp = new Dialogue().secureLogin();
   ftp.askSealed("EPSV", ["229 Entering Extended Passive Mode (|||50000|)"]);
