@@ -144,6 +144,7 @@ export function endedByCloseNotify(records: DataRecords, half: HalfConnection, c
 export function isRetransmittingInVain(half: HalfConnection): boolean {
   return (
     half.stalledRetransmissions >= STALL_RETRANSMISSIONS &&
+    !half.wentOn &&
     half.stalledLastTime - Math.min(half.stalledFirstTime, half.lastNewPayloadTime || half.stalledFirstTime) >=
       STALL_SECONDS
   );

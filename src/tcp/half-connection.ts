@@ -41,6 +41,7 @@ export class HalfConnection {
   finAcked = false;
   finPacket = 0;
   #stalledAt = 0;
+  #lastRepeatedAt = 0;
   /** The first of the largest payloads sent since {@link largestAcked} that are larger than it, and the offset behind it; 0 while there is none. */
   largerLength = 0;
 
@@ -146,6 +147,7 @@ export class HalfConnection {
     if (this.finAt >= 0) this.finAt -= offset;
     this.standsAt = Math.max(0, this.standsAt - offset);
     this.#stalledAt -= offset;
+    this.#lastRepeatedAt -= offset;
     this.largerEnd -= offset;
     this.#holes = this.#holes?.map(({ from, to }) => ({ from: from - offset, to: to - offset })) ?? null;
   }
@@ -214,6 +216,7 @@ export class HalfConnection {
         this.stalledLargest = length;
         this.#stalledAt = at;
       } else if (at < this.#stalledAt) this.#stalledAt = at;
+      this.#lastRepeatedAt = at;
       this.stalledRetransmissions++;
       this.stalledLastPacket = packet;
       this.stalledLastTime = time;
@@ -284,6 +287,14 @@ export class HalfConnection {
    */
   get arrivedUpTo(): number {
     return this.stalledRetransmissions > 0 ? Math.max(this.acked, this.#stalledAt) : this.acked;
+  }
+
+  /**
+   * It went on behind what it had repeated: it has heard that it arrived, though the capture has no acknowledgment (RFC 6298 section 5: until then it
+   * sends the first of what is not acknowledged and nothing else).
+   */
+  get wentOn(): boolean {
+    return this.lastNewPayloadTime > this.stalledLastTime || this.#lastRepeatedAt > this.#stalledAt;
   }
 
   /**

@@ -453,6 +453,53 @@ function upload() {
   return { ftp, data };
 }
 
+test("silent: no acknowledgment is in the capture, and what the server had repeated it went on behind", () => {
+  const healed = (goesOn: boolean) => {
+    const { ftp, data } = download(20_000, { vantage: "server" }, goesOn ? 41_448 : 21_448);
+    const [lost] = data.serverData(1448, { acked: false });
+    data.retransmit(lost, { times: 4, afterMs: 1000 });
+    if (goesOn) data.serverData(20_000);
+    data.fin("server");
+    ftp.control.server("226 Transfer complete.\r\n");
+    ftp.quit();
+    ftp.net.edit((packets) => packets.filter(({ datagram }) => !(datagram[33] === 0x10 && datagram.length < 60)));
+    return ftp.channel();
+  };
+  judges(healed(true), "ok");
+  // Repeated to the end: ProFTPD says 226 to a client that got nothing.
+  judges(healed(false), "failed", CAUSE);
+});
+
+test("silent: repeated here and there, and each time it went on behind", () => {
+  const { ftp, data } = download(20_000, { vantage: "server" }, 34_480);
+  const sent = data.serverData(14_480, { acked: false });
+  for (const lost of [sent[1], sent[3], sent[5], sent[7]]) data.retransmit(lost, { afterMs: 1000 });
+  data.fin("server");
+  ftp.control.server("226 Transfer complete.\r\n");
+  judges(ftp.quit().channel(), "ok");
+});
+
+test("silent: of the data connection the capture has one direction, and nobody knows what moved in the other", () => {
+  const without = (side: "client" | "server") => {
+    const { ftp, data } = download(20_000);
+    ftp.pause(SILENCE_SECONDS + 1);
+    data.serverData(20_000);
+    ftp.pause(SILENCE_SECONDS + 1);
+    data.reset(side);
+    ftp.control.server("426 Failure writing network stream.\r\n");
+    ftp.quit();
+    const from = side === "client" ? 203 : 192;
+    ftp.net.edit((packets) =>
+      packets.filter(
+        ({ datagram }) => datagram[12] === from || [20, 22].some((at) => datagram[at] === 0 && datagram[at + 1] === 21),
+      ),
+    );
+    return ftp.channel();
+  };
+  judges(without("client"), "undetermined");
+  judges(without("server"), "undetermined");
+});
+
 test("silent: bytes are missing before the sender's FIN, and 226 says that all came: the receiver's acknowledgments are not in the capture", () => {
   const confirmed = (lose: (packets: { last: number; acks: number[] }) => number[]) => {
     const { ftp, data } = upload();
