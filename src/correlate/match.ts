@@ -92,7 +92,9 @@ export function matchCandidates(
       });
       continue;
     }
-    const at = candidate.contested ? -1 : translatedWindow(session, connection, windows, matched, lost);
+    // To a port that the session negotiates it goes for that one's sake, though its SYN stands before the grant: the clocks of two capture points differ.
+    const isAnothers = candidate.contested || byPort.has(connection.responder.port);
+    const at = isAnothers ? -1 : translatedWindow(session, connection, windows, matched, lost);
     if (at >= 0) {
       matched[at].push({
         candidate,

@@ -106,3 +106,27 @@ test("silent: a file that begins so, other words, and half a greeting", () => {
   for (const words of ["221 Goodbye.\r\n", "2200 lines\r\n", "220"])
     judges(begins(words).channel, "failed", "data-stalled");
 });
+
+test("silent: the clocks of the two directions differ, and SYNs stand before the grants of their own ports, beside earlier grants", () => {
+  const ftp = new Dialogue().login();
+  ftp.ask("TYPE I", "200 Switching to Binary mode.");
+  for (const [port, length] of [
+    [50002, 5000],
+    [50003, 300],
+  ] as const) {
+    ftp.passive(port);
+    const data = ftp.dial(port);
+    ftp.ask("RETR file", `150 Opening BINARY mode data connection for file (${length} bytes).`);
+    data.serverData(length);
+    data.finish("server");
+    ftp.control.server("226 Transfer complete.\r\n");
+    ftp.net.wait(5);
+  }
+  ftp.quit();
+  ftp.net.edit((packets) =>
+    packets
+      .map((packet) => ({ ...packet, time: packet.time + (packet.outgoing ? 0n : 150_000_000n) }))
+      .sort((a, b) => Number(a.time - b.time)),
+  );
+  for (const channel of ftp.channels()) judges(channel, "ok");
+});
