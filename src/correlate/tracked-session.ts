@@ -430,7 +430,8 @@ export class TrackedSession implements ControlStream, Watcher {
     const events = inDialogueOrder(this.#events);
     // The session has grown old, and what an old object refers to outlives it: until then nothing of its last words would be collected.
     this.#events = NONE;
-    const exchanges = pairExchanges(events, this.#anomalies, connection.originator.highest);
+    const { originator, responder } = connection;
+    const exchanges = pairExchanges(events, this.#anomalies, originator.highest, responder.baseFromSyn);
     const user = exchanges.findLast((exchange) => exchange.command?.verb === "USER")?.command?.argument ?? null;
     return {
       id: sessionId(connection),

@@ -107,11 +107,13 @@ const FIN_BYTES = 1;
  * ```
  * @param anomalies counts the commands that are waited for no more since too many came after them
  * @param seenOfClient up to where the capture has the client's stream, but for the holes among the events
+ * @param hasBeginning the capture has the server's stream from its beginning on: else what stands before its first words is a hole
  */
 export function pairExchanges(
   events: readonly ControlEvent[],
   anomalies: AnomalyLog,
   seenOfClient: number,
+  hasBeginning = true,
 ): Exchange[] {
   const exchanges: Exchange[] = [];
   const waiting = new WaitingCommands();
@@ -143,6 +145,10 @@ export function pairExchanges(
       continue;
     }
     if (event.kind !== "reply") continue;
+    if (!hasBeginning) {
+      hasBeginning = true;
+      waiting.hole(event.startAt);
+    }
     let owner = waiting.fitting(event);
     if (owner === undefined && event.code >= 200) {
       // Where the server has heard more than these commands, it may answer what the capture lacks.

@@ -188,6 +188,25 @@ test("silent: the capture of one direction begins late, and what it has answers 
   assert.equal(channels[2].negotiation?.advertised?.port, 50004);
 });
 
+test("silent: the capture begins behind a grant whose PASV stands late in it, for the clocks of the two directions differ", () => {
+  const ftp = new Dialogue().login();
+  const before = ftp.net.last;
+  const granted = ftp.passive(50002);
+  ftp.list(ftp.dial(50002));
+  ftp.passive(50003);
+  ftp.list(ftp.dial(50003));
+  ftp.quit();
+  ftp.net.edit((packets) =>
+    packets
+      .filter(({ outgoing }, at) => at >= (outgoing ? before : granted.reply))
+      .map((packet) => ({ ...packet, time: packet.time - (packet.outgoing ? 0n : 150_000_000n) }))
+      .sort((a, b) => Number(a.time - b.time)),
+  );
+  const [first, second] = ftp.channels();
+  judges(first, "undetermined");
+  judges(second, "ok");
+});
+
 test("silent: under TLS the command cannot be read", () => {
   const ftp = new Dialogue().secureLogin();
   ftp.askSealed("EPSV", ["229 Entering Extended Passive Mode (|||50000|)"]);
