@@ -88,12 +88,24 @@ function diagnoseChannel(context: ChannelContext): ChannelDiagnosis {
   };
 }
 
-/** Where it cannot be read which of several sessions dialled, the failure is seen and its owner is not. */
-function withDoubt(verdict: Verdict, { hidden, connection }: ChannelFacts): Verdict {
-  if (!hidden || !connection?.candidate.contested) return verdict;
+/** Where it cannot be read which of several sessions dialled, or to what port it had to, the failure is seen and its owner is not. */
+function withDoubt(verdict: Verdict, { negotiation, hidden, connection }: ChannelFacts): Verdict {
+  if (connection === null) return verdict;
+  const { firstPacket } = connection.connection;
+  // What a reply says of its transfer is sure whatever the connection is.
+  const restsOnSyn = () => verdict.facts.some(({ packet }) => packet === firstPacket);
+  if (connection.match === "inferred" && !hidden && verdict.confidence === "certain" && restsOnSyn()) {
+    const says = "the snaplen cut the port off: that this is the connection it grants only the time tells";
+    return {
+      ...verdict,
+      confidence: "likely",
+      facts: [...verdict.facts, { packet: negotiation!.reply!.stamp.packet, says }],
+    };
+  }
+  if (!hidden || !connection.candidate.contested) return verdict;
   const says =
     "another session between the same hosts was under way, and neither can be read: it may have been the one that dialled";
-  const doubt = { packet: connection.connection.firstPacket, says };
+  const doubt = { packet: firstPacket, says };
   return { ...verdict, confidence: "possible", facts: [...verdict.facts, doubt] };
 }
 

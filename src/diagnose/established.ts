@@ -50,6 +50,7 @@ function judgeAnswered(
   const { session } = context;
   if (isPositive(transfer)) {
     if (contradictsSuccess(context)) return judged("trouble");
+    if (isResetByTimeAlone(context, progress)) return judged("undetermined", ...wordsUnseen(session));
     if (isDeniedByDevice(session, final)) return fineBut("undetermined", "control-idle-timeout");
     return isReplyUnheard(context) ? fineBut("ok", "control-idle-timeout") : judged("ok");
   }
@@ -220,6 +221,16 @@ function isReplyUnheard({ session, channel }: ChannelContext): boolean {
   const end = controlEnd(session);
   const refused = end.kind === "reset" && end.reset?.half === session.client;
   return (refused || end.kind === "server-unheard") && end.idleBefore >= IDLE_SECONDS;
+}
+
+/**
+ * A 226, and a download that a RST cut; but the snaplen cut the port off its grant, so that the connection is tied to it by the time alone: neither
+ * proves the other wrong.
+ */
+function isResetByTimeAlone({ channel }: ChannelContext, { cutBy, sender, server, tls }: DataProgress): boolean {
+  return (
+    channel.connection?.match === "inferred" && cutBy !== null && sender === server && sender.finPacket === 0 && !tls
+  );
 }
 
 /** 226 is not proof: packets that show the data stuck, or cleartext sent into a TLS client, win over it. */

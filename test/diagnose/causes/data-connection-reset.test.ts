@@ -484,3 +484,21 @@ test("the same where the router's far side lacks what else the server sent: the 
   judges(channel, "failed", CAUSE);
   assert.match(channel.evidence[0].says, /the TTL fits the host's other packets/);
 });
+
+test("silent: the snaplen cut the port off the 227, so that neither the reset nor the 226 is known to be of this transfer", () => {
+  const told = (snaplen: number, resets: boolean) => {
+    const ftp = new Dialogue({ snaplen, vantage: "server" }).login();
+    ftp.ask("TYPE I", "200 ok");
+    ftp.passive(50002);
+    const data = ftp.dial(50002);
+    ftp.ask("RETR a", "150 Opening BINARY mode data connection for a (9000 bytes).");
+    data.serverData(resets ? 4000 : 9000);
+    if (resets) data.reset("client", { ttl: 63 });
+    else data.finish("server");
+    ftp.control.server("226 ok\r\n");
+    return ftp.quit().channel();
+  };
+  judges(told(65_535, true), "failed", "data-connection-reset");
+  judges(told(90, true), "undetermined");
+  judges(told(90, false), "ok");
+});

@@ -238,3 +238,22 @@ test("silent: another listener had been granted before the SYN to the first came
   judges(first(true, { ttl: 63 }), "failed", CAUSE);
   judges(first(false), "failed", CAUSE);
 });
+
+test("the snaplen cut the port off the 227: that the SYN is its own only its time tells, so no more than likely", () => {
+  const told = (snaplen: number) => {
+    const ftp = new Dialogue({ snaplen, vantage: "server" }).login();
+    const granted = ftp.passive(50002);
+    const { syn, reset } = ftp.net.synRefused(ftp.ends(50002));
+    ftp.quit();
+    return { channel: ftp.channel(), granted, syn, reset };
+  };
+  const cut = told(66 + "227 Entering Passive Mode (203,".length);
+  shows(cut.channel, {
+    outcome: "failed",
+    cause: "data-port-rejected",
+    confidence: "likely",
+    evidence: [cut.syn, cut.reset, cut.granted.reply],
+    says: /the snaplen cut the port off/,
+  });
+  assert.equal(told(65_535).channel.confidence, "certain");
+});
