@@ -128,9 +128,11 @@ function judgeUnused(unanswered: Unanswered): Judgement | undefined {
 }
 
 function judgeCut(unanswered: Unanswered): Judgement | undefined {
-  const { progress, recordsUnseen } = unanswered;
+  const { channel, progress, recordsUnseen } = unanswered;
   if (!progress.cutBy) return undefined;
-  return lacking(unanswered, progress.tls ? recordsUnseen : dataBlindness(progress));
+  // Of a connection without a byte of its payload nobody knows whether it was TLS: a close_notify may have come before the RST.
+  const mayBeTls = progress.tls || (channel.hidden && recordsUnseen === "snaplen-cut");
+  return lacking(unanswered, mayBeTls ? recordsUnseen : dataBlindness(progress));
 }
 
 function judgeHandshake(unanswered: Unanswered): Judgement | undefined {

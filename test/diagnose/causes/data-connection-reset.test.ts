@@ -502,3 +502,23 @@ test("silent: the snaplen cut the port off the 227, so that neither the reset no
   judges(told(90, true), "undetermined");
   judges(told(90, false), "ok");
 });
+
+test("silent under TLS: the snaplen cut the records off, and with them the close_notify before the RST", () => {
+  const told = (kept: number) => {
+    const ftp = new Dialogue().secureLogin("1.2");
+    ftp.askSealed("EPSV", [ftp.texts.epsv(50002)], "1.2");
+    const data = ftp.dial(50002);
+    ftp.askSealed("STOR a", ["150 Ok to send data."], "1.2");
+    const from = ftp.net.last;
+    data.tls({ version: "1.2" });
+    data.sealed("client", 9000, "1.2");
+    data.closeNotify("client", "1.2");
+    data.reset("client");
+    ftp.net.edit((packets) =>
+      packets.map((packet, at) => (at < from ? packet : { ...packet, datagram: packet.datagram.subarray(0, kept) })),
+    );
+    return ftp.quitSealed().channel();
+  };
+  judges(told(65_535), "ok");
+  for (const headers of [0, 2, 5]) judges(told(20 + 32 + headers), "undetermined");
+});
