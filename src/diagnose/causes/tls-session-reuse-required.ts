@@ -186,18 +186,16 @@ function serverHangsUp({ channel, session }: ChannelContext): number | undefined
   const lastServer = said.findLast((event) => event.kind === "tls-record" && event.direction === "server");
   if (!lastServer || server.finTime - lastServer.stamp.time > AT_ONCE_SECONDS) return undefined;
   const dataEnd = channel.connection!.connection.lastTime;
-  const quit = said.some(
+  // What the client said before the server closed, as the FIN acknowledges it: where the clocks of the two directions differ it stands elsewhere.
+  const asked = said.filter(
     (event) =>
       event.kind === "tls-record" &&
       event.direction === "client" &&
-      event.stamp.time > dataEnd &&
-      event.stamp.packet < server.finPacket,
+      (server.finAcknowledged < 0 ? event.stamp.packet < server.finPacket : event.endAt <= server.finAcknowledged),
   );
+  const quit = asked.some(({ stamp }) => stamp.time > dataEnd);
   // A QUIT sent before the data connection's last packet is the second client record since the SYN, or, of a client that dials after the transfer
   // command, comes behind words of the server.
-  const asked = said.filter(
-    (event) => event.kind === "tls-record" && event.direction === "client" && event.stamp.packet < server.finPacket,
-  );
   const answered = said.find((event) => event.kind === "tls-record" && event.direction === "server");
   if (quit || asked.length > 1 || (answered && asked.some(({ stamp }) => stamp.packet > answered.stamp.packet)))
     return undefined;

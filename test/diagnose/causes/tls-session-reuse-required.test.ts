@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Connection } from "../../support/capture-builder.ts";
-import { JSSE_ZEROS, type TlsHandshakeOptions, type TlsVersion } from "../../support/tls-records.ts";
+import { applicationRecord, JSSE_ZEROS, type TlsHandshakeOptions, type TlsVersion } from "../../support/tls-records.ts";
 import { Dialogue, judges, type ServerName, shows, tlsListing } from "../dialogue.ts";
 import { AT_ONCE_SECONDS, COMPLAINT_BYTES, REFUSED_TRANSFERS } from "../thresholds.ts";
 
@@ -60,6 +60,50 @@ test("silent: the session was resumed, or the server hangs up later", () => {
   judges(vsftpdHangsUp("1.3", "psk").channel, "ok");
   judges(vsftpdHangsUp("1.3", "none", AT_ONCE_SECONDS - 0.1).channel, "failed", CAUSE);
   judges(vsftpdHangsUp("1.3", "none", AT_ONCE_SECONDS + 0.2).channel, "undetermined"); // vsftpd confirms in fewer bytes
+});
+
+/** LIST, and then its data connection, under a server that goes on or hangs up; the client's packets are late by so many milliseconds. */
+function skewed(lateMs: number, end: (ftp: Dialogue) => void) {
+  const ftp = new Dialogue().secureLogin();
+  ftp.askSealed("EPSV", ["229 Entering Extended Passive Mode (|||50002|)"]);
+  ftp.control.sealed("client", "LIST\r\n");
+  const data = ftp.dial(50002);
+  ftp.control.sealed("server", "150 Here comes the directory listing.\r\n");
+  data.tls();
+  data.finish("server");
+  end(ftp);
+  const late = BigInt(lateMs) * 1_000_000n;
+  ftp.net.edit((packets) =>
+    packets
+      .map((packet) => ({ ...packet, time: packet.time + (packet.outgoing ? late : 0n) }))
+      .sort((a, b) => Number(a.time - b.time)),
+  );
+  return ftp.channel();
+}
+
+test("silent: the client's QUIT stands behind the server's FIN, for the clocks of the two directions differ", () => {
+  for (const lateMs of [0, 20, 40, 60, 100])
+    judges(
+      skewed(lateMs, (ftp) => {
+        ftp.control.sealed("server", "226 Directory send OK.\r\n");
+        ftp.quitSealed();
+      }),
+      "ok",
+    );
+});
+
+test("what the client said too late for the server to have heard it before it hung up is no QUIT that it obeyed", () => {
+  for (const lateMs of [-60, -20, 0, 20])
+    judges(
+      skewed(lateMs, (ftp) => {
+        ftp.control.sealed("server", "522 SSL connection failed: session reuse required");
+        const { seq, ack } = ftp.control.position("client");
+        ftp.control.fin("server");
+        ftp.control.segment("client", { flags: "PA", seq, ack, payload: applicationRecord(22) });
+      }),
+      "failed",
+      CAUSE,
+    );
 });
 
 test("silent: the client may have asked the server to hang up, in words that the capture lacks", () => {
