@@ -69,7 +69,10 @@ function isFirst(client: PlacedEvent, server: PlacedEvent): boolean {
   return isClientFirst(endAt, packet, acknowledged, server.endAt, server.packet, server.acknowledged);
 }
 
-/** Whether what the client said comes before what the server said: of each the end, the packet, and what it acknowledges. */
+/**
+ * Whether what the client said comes before what the server said: of each the end, the packet, and what it acknowledges. -1 is not known; what is less
+ * stands before the other end's first words in a capture that joined midstream, and so before them all.
+ */
 function isClientFirst(
   clientEnd: number,
   clientPacket: number,
@@ -78,7 +81,7 @@ function isClientFirst(
   serverPacket: number,
   serverAcknowledged: number,
 ): boolean {
-  if (serverAcknowledged >= 0) return clientEnd <= serverAcknowledged;
-  if (clientAcknowledged >= 0) return clientAcknowledged < serverEnd;
+  if (serverAcknowledged !== -1) return clientEnd <= serverAcknowledged;
+  if (clientAcknowledged !== -1) return clientAcknowledged < serverEnd;
   return clientPacket < serverPacket;
 }

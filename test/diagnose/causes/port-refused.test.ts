@@ -126,3 +126,23 @@ test("silent: FXP that the server allows", () => {
   ftp.quit();
   judges(ftp.channel(), "ok");
 });
+
+test("silent: the capture of the client's direction begins late, and what it lacks was refused", () => {
+  const ftp = new Dialogue();
+  ftp.control.server(`${ftp.texts.greeting}\r\n`);
+  ftp.ask("AUTH TLS", "500 AUTH not understood");
+  ftp.ask("USER alice", ftp.texts.password);
+  ftp.ask("PASS secret", ftp.texts.welcome);
+  const before = ftp.net.last;
+  ftp.ask("SYST", "215 UNIX Type: L8");
+  ftp.active(50002);
+  ftp.list(ftp.dialBack(50002));
+  ftp.quit();
+  ftp.net.edit((packets) =>
+    packets
+      .filter(({ outgoing }, at) => !outgoing || at >= before)
+      .map((packet) => ({ ...packet, time: packet.time + (packet.outgoing ? 0n : 200_000_000n) }))
+      .sort((a, b) => Number(a.time - b.time)),
+  );
+  judges(ftp.channel(), "ok");
+});
