@@ -1,10 +1,9 @@
-import type { ControlEvent } from "../ftp/control-event.ts";
+import type { CommandEvent, ControlEvent, ReplyEvent } from "../ftp/control-event.ts";
 import type { Security } from "../ftp/control-security.ts";
 import type { Exchange } from "../ftp/exchange.ts";
 import type { ServerIdentity } from "../ftp/server-software.ts";
 import type { Connection } from "../tcp/connection.ts";
 import type { HalfConnection } from "../tcp/half-connection.ts";
-import type { Stamp } from "../tcp/stream-sink.ts";
 import type { DataRecords } from "../tls/data-records.ts";
 
 /** A followed connection that may be a data connection of the session. */
@@ -26,8 +25,9 @@ export interface HandedOn {
   readonly port: number;
   /** The server that was told to. */
   readonly to: string;
-  /** The PORT of the other session that says so. */
-  readonly stamp: Stamp;
+  /** The PORT of the other session that says so, and what that server answered; null when nothing, or when the capture lacks it. */
+  readonly command: CommandEvent;
+  readonly reply: ReplyEvent | null;
 }
 
 /** All that is known of one session once it has settled; correlate and diagnose are pure functions over it. */

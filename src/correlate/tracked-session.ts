@@ -1,11 +1,12 @@
-import type { AnomalyLog } from "../anomaly.ts";
+import { AnomalyLog } from "../anomaly.ts";
 import { BOUNDS } from "../bounds.ts";
-import type { ControlEvent, ReplyEvent } from "../ftp/control-event.ts";
+import { isNegotiation } from "../ftp/command.ts";
+import type { CommandEvent, ControlEvent, ReplyEvent } from "../ftp/control-event.ts";
 import { type Security, unspokenSecurity } from "../ftp/control-security.ts";
 import { ControlSession } from "../ftp/control-session.ts";
 import { DeferredDialogue, type DialogueMemory } from "../ftp/deferred-dialogue.ts";
 import { inDialogueOrder } from "../ftp/dialogue-order.ts";
-import { pairExchanges } from "../ftp/exchange.ts";
+import { type Exchange, pairExchanges } from "../ftp/exchange.ts";
 import { endpointOfCommand, endpointOfReply, type ParsedEndpoint, passiveVerbOf } from "../ftp/negotiation.ts";
 import { identifyServer } from "../ftp/server-software.ts";
 import { isFtpEvidence, isOtherProtocol } from "../ftp/signature.ts";
@@ -67,6 +68,13 @@ function added<Item>(list: Item[], item: Item): Item[] {
   return list;
 }
 
+/** A PORT that hands a port of this session's on to another server. */
+interface HandOn {
+  readonly port: number;
+  readonly session: TrackedSession;
+  readonly command: CommandEvent;
+}
+
 /** A session while it is being followed. */
 export class TrackedSession implements ControlStream, Watcher {
   readonly connection: Connection;
@@ -86,7 +94,9 @@ export class TrackedSession implements ControlStream, Watcher {
   #candidates: Candidate[] = NONE;
   /** The ports negotiated, and the latest connection to each since. */
   #expectedPorts = NO_PORTS;
-  #handedOn: HandedOn[] = NONE;
+  #handedOn: HandOn[] = NONE;
+  /** Its server was told to dial a port of another session's: once this one is settled, its negotiations. Null: it was not. */
+  #told: readonly Exchange[] | null = null;
   /** What has been said while there is no parser. */
   readonly #deferred: DeferredDialogue;
   #parser: ControlSession | null = null;
@@ -285,17 +295,32 @@ export class TrackedSession implements ControlStream, Watcher {
     this.#table.watchlist.expectPort(parsed.port, this);
     this.#table.followEarlySyns(parsed.port, event.stamp.time);
     this.#keeper.claimEarly(this, parsed.port, event.stamp.time);
-    if (event.kind === "command" && parsed.address !== this.clientAddress) this.#handOn(parsed, event.stamp);
+    if (event.kind === "command" && parsed.address !== this.clientAddress) this.#handOn(parsed, event);
   }
 
   /** PORT names another host: the client may have got that address from a server there (FXP). */
-  #handOn({ address, port }: { readonly address: string | null; readonly port: number }, stamp: Stamp): void {
+  #handOn({ address, port }: { readonly address: string | null; readonly port: number }, command: CommandEvent): void {
     const sessions = this.#table.watchlist.expecting(port) as readonly TrackedSession[];
     const granted = sessions.findLast(
       ({ clientAddress, controlAddress }) => controlAddress === address && clientAddress === this.clientAddress,
     );
-    if (granted && granted.#handedOn.length < MAX_HANDED_ON)
-      granted.#handedOn = added(granted.#handedOn, { port, to: this.controlAddress, stamp });
+    if (!granted || granted.#handedOn.length >= MAX_HANDED_ON) return;
+    granted.#handedOn = added(granted.#handedOn, { port, session: this, command });
+    this.#told = NONE;
+  }
+
+  /** What its server has answered by now. @param anomalies is told what cannot be paired */
+  #exchanges(events: readonly ControlEvent[], anomalies: AnomalyLog): Exchange[] {
+    const { originator, responder } = this.connection;
+    return pairExchanges(events, anomalies, originator.highest, responder.baseFromSyn);
+  }
+
+  /** The reply to a command that handed a port on: a session settles before or after the one that granted the port. */
+  replyToHandOn(asked: CommandEvent): ReplyEvent | null {
+    // What cannot be paired is told when it settles.
+    const exchanges = (this.#settled && this.#told) || this.#exchanges(inDialogueOrder(this.#events), new AnomalyLog());
+    const exchange = exchanges.find(({ command }) => command === asked);
+    return exchange?.replyLost ? null : (exchange?.final ?? null);
   }
 
   /** When the server said or sent something last (seconds). */
@@ -430,8 +455,8 @@ export class TrackedSession implements ControlStream, Watcher {
     const events = inDialogueOrder(this.#events);
     // The session has grown old, and what an old object refers to outlives it: until then nothing of its last words would be collected.
     this.#events = NONE;
-    const { originator, responder } = connection;
-    const exchanges = pairExchanges(events, this.#anomalies, originator.highest, responder.baseFromSyn);
+    const exchanges = this.#exchanges(events, this.#anomalies);
+    if (this.#told) this.#told = exchanges.filter(({ command }) => command !== null && isNegotiation(command.verb));
     const user = exchanges.findLast((exchange) => exchange.command?.verb === "USER")?.command?.argument ?? null;
     return {
       id: sessionId(connection),
@@ -446,7 +471,7 @@ export class TrackedSession implements ControlStream, Watcher {
       user,
       sameAs: this.twins.map(({ connection: twin }) => sessionId(twin)),
       elsewhere: this.twins.flatMap((twin) => twin.connections),
-      handedOn: this.#handedOn,
+      handedOn: this.#handedOn === NONE ? NONE : this.#handedOn.map(answered),
       isFurtherView: this.isFurtherView,
       hidden: this.#hidden,
       settledAt: now,
@@ -486,6 +511,10 @@ export class TrackedSession implements ControlStream, Watcher {
       }
     }
   }
+}
+
+function answered({ port, session, command }: HandOn): HandedOn {
+  return { port, to: session.controlAddress, command, reply: session.replyToHandOn(command) };
 }
 
 /** The endpoint that a command or reply negotiates, if it is one that does. Of a port that the snaplen cut the first digits are another port's. */

@@ -112,6 +112,7 @@ export interface RuleEntry<Rule> {
  */
 export const CHANNEL_RULES: readonly RuleEntry<ChannelRule>[] = [
   { cause: "data-protection-required", rule: dataProtectionRequired.rule },
+  { cause: "port-refused", rule: portRefused.handedOnRule },
   { cause: "passive-ports-exhausted", rule: passivePortsExhausted.rule },
   { cause: "data-peer-mismatch", rule: dataPeerMismatch.rule },
   { cause: "data-not-negotiated", rule: dataNotNegotiated.rule },

@@ -23,6 +23,7 @@ import type { LimitId } from "./limits.ts";
 import { oncePer } from "./once-per.ts";
 import { resetOrigin } from "./packet-origin.ts";
 import { announcesOnly, cannotDial, confirmsAbort, dialErrorOf, isOwnReason } from "./reply-text.ts";
+import { refusedHandOn } from "./third-host.ts";
 
 /** What became of a channel, before any rule is asked for the cause. */
 export function judge(context: ChannelContext): Judgement {
@@ -205,7 +206,8 @@ function judgeUnseen(context: ChannelContext): Judgement {
     const asked = transfer.command.stamp.time;
     return !left && capture.now - asked < ANSWER_SECONDS ? judged("undetermined", "capture-ends") : unseen();
   }
-  if (lastUsed(channels) > index) return judged("not-attempted");
+  // Handed on to a server that refused to dial it (FXP), and then nothing was asked for.
+  if (lastUsed(channels) > index || refusedHandOn(channel, session)) return judged("not-attempted");
   const gaveUp = channel.followedBy.some((exchange) => exchange.command?.verb === "QUIT");
   if (!left && !gaveUp && capture.now - channel.from < ANSWER_SECONDS) return judged("undetermined", "capture-ends");
   if (session.server.packets === 0) return judged("undetermined", "one-sided");

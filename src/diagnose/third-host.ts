@@ -1,6 +1,7 @@
 import { isUnusable } from "../address.ts";
 import type { ChannelFacts } from "../correlate/data-channel.ts";
 import type { HandedOn, SessionFacts } from "../correlate/session-facts.ts";
+import { reportsAttempt } from "./reply-text.ts";
 
 /**
  * The address that PORT or EPRT names, where it is a third host: neither end of the control connection. A transfer between two servers (FXP) is
@@ -17,10 +18,25 @@ export function thirdHostOf({ negotiation }: ChannelFacts, { client, server }: S
 /** Said beside a SYN to that host. */
 export const NAMED_BY_PORT = "the third host that the negotiation names, not the client";
 
-/** The other end of that: the PORT with which the client told another server to dial the port that this negotiation granted. */
+/**
+ * The other end of that: the PORT with which the client told another server to dial the port that this negotiation granted; of several the one that
+ * was not refused.
+ */
 export function handedOn({ negotiation, from, until }: ChannelFacts, session: SessionFacts): HandedOn | undefined {
   if (negotiation?.mode !== "passive") return undefined;
-  return session.handedOn.find(
-    ({ port, stamp: { time } }) => port === negotiation.advertised?.port && time >= from && time < until,
+  const told = session.handedOn.filter(
+    ({ port, command: { stamp } }) => port === negotiation.advertised?.port && stamp.time >= from && stamp.time < until,
   );
+  return told.find((handed) => !isRefused(handed)) ?? told.at(-1);
+}
+
+/** That server turned the PORT down: it dials nothing. (One that says no after it has dialled, as pyftpdlib, refused nothing.) */
+function isRefused({ reply }: HandedOn): boolean {
+  return reply !== null && reply.code >= 400 && !reportsAttempt(reply);
+}
+
+/** The same where that server turned the PORT down. */
+export function refusedHandOn(channel: ChannelFacts, session: SessionFacts): HandedOn | undefined {
+  const handed = handedOn(channel, session);
+  return handed && isRefused(handed) ? handed : undefined;
 }

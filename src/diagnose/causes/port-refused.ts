@@ -4,6 +4,7 @@ import type { ChannelRule } from "../context.ts";
 import { epsvAllBefore } from "../epsv-all.ts";
 import { ONLY_EPSV, type Situation, USE_PASSIVE } from "../remedy.ts";
 import { knowsNoSuchVerb, refusesMode, refusesSession, reportsAttempt, UNPRIVILEGED_PORT } from "../reply-text.ts";
+import { refusedHandOn } from "../third-host.ts";
 import type { Fact } from "../verdict.ts";
 import { replyText } from "../wording.ts";
 
@@ -32,8 +33,40 @@ export const cause = {
       remedy: [USE_PASSIVE, "Or let the client name an address of a family that the reply names (RFC 2428 section 2)."],
     },
     "low-port": { remedy: [USE_PASSIVE, "Correct the client: it must name a port above 1023."] },
+    "handed-on": {
+      remedy: [
+        "The other server takes no PORT that names this one (FXP): allow foreign addresses there, or let it be the passive side if this server allows them.",
+        "Without either, transfer the file by way of the client.",
+      ],
+    },
   },
 } as const satisfies Cause;
+
+/**
+ * The other side of a transfer between two servers (FXP): what this one granted the other refuses to dial, so that nobody does. Never certain: the client
+ * might have told a third server, or have dialled itself. Silent where that server refused the session, and not the PORT.
+ */
+export const handedOnRule: ChannelRule = ({ channel, session }) => {
+  const handed = refusedHandOn(channel, session);
+  if (!handed?.reply || channel.connection || refusesSession(handed.reply)) return undefined;
+  const { to, command, reply } = handed;
+  const facts: Fact[] = [
+    {
+      packet: command.stamp.packet,
+      says: `the client tells ${to} to dial the port that this server granted (${command.verb}, FXP)`,
+    },
+    { packet: reply.stamp.packet, says: `${to} refuses: ${replyText(reply)}` },
+  ];
+  const final = channel.transfer?.final;
+  if (final) facts.push({ packet: final.stamp.packet, says: replyText(final) });
+  return {
+    outcome: "failed",
+    cause: "port-refused",
+    confidence: final ? "likely" : "possible",
+    facts,
+    situation: "handed-on",
+  };
+};
 
 /**
  * The server refuses PORT or EPRT by policy: mode disabled, port below 1024, third-party address. Silent where the command itself is

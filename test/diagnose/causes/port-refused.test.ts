@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { CLIENT6, Dialogue, judges, OTHER, SERVER6, shows } from "../dialogue.ts";
+import { analyzeCapture } from "../../../src/analyze.ts";
+import { CaptureBuilder } from "../../support/capture-builder.ts";
+import { CLIENT, CLIENT6, Dialogue, judges, OTHER, SERVER, SERVER6, shows } from "../dialogue.ts";
 import { UNPRIVILEGED_PORT } from "../thresholds.ts";
 
 const CAUSE = "port-refused";
@@ -145,4 +147,71 @@ test("silent: the capture of the client's direction begins late, and what it lac
       .sort((a, b) => Number(a.time - b.time)),
   );
   judges(ftp.channel(), "ok");
+});
+
+/** Two servers and a client that hands the first one's PASV on to the second, which refuses the PORT. */
+function refusedHandOn() {
+  const net = new CaptureBuilder();
+  net.connect({ client: "192.0.2.11:40100", server: "203.0.113.9:443" }).finish("client");
+  const [granting, refusing] = [SERVER, OTHER].map((server, i) => {
+    const control = net.connect({ client: `${CLIENT}:${40_000 + i}`, server: `${server}:21` });
+    control.server("220 ready\r\n");
+    return control;
+  });
+  granting.client("PASV\r\n");
+  granting.server("227 Entering Passive Mode (203,0,113,5,195,81).\r\n");
+  const told = refusing.client("PORT 203,0,113,5,195,81\r\n");
+  const refused = refusing.server("500 Illegal PORT command.\r\n");
+  const channels = () => {
+    const { sessions } = analyzeCapture(net.build());
+    return [SERVER, OTHER].flatMap((server) => {
+      const session = sessions.find(({ control }) => control.server.address === server && control.server.port === 21);
+      return session?.dataChannels ?? [];
+    });
+  };
+  return { net, granting, refusing, told, refused, channels };
+}
+
+test("FXP that the other server refuses: its session says so, and the passive side is not accused", () => {
+  for (const first of ["granting", "refusing"] as const) {
+    const fxp = refusedHandOn();
+    // Either session may be over, and settled, long before the other.
+    fxp[first].finish("client");
+    fxp.net.wait(30_000);
+    fxp[first === "granting" ? "refusing" : "granting"].finish("client");
+    const [granted, refused] = fxp.channels();
+    judges(granted, "not-attempted");
+    shows(refused, { outcome: "refused", cause: CAUSE, confidence: "certain", evidence: [fxp.told, fxp.refused] });
+  }
+});
+
+test("FXP that the other server refuses, and the client asks for the transfer all the same: the refusal is to blame", () => {
+  const fxp = refusedHandOn();
+  fxp.granting.client("STOR data.bin\r\n");
+  fxp.net.wait(60_000);
+  const failed = fxp.granting.server("425 Failed to establish connection.\r\n");
+  for (const control of [fxp.granting, fxp.refusing]) control.finish("client");
+  const [granted, refused] = fxp.channels();
+  shows(granted, {
+    outcome: "failed",
+    cause: CAUSE,
+    confidence: "likely",
+    evidence: [fxp.told, fxp.refused, failed],
+    says: /198\.51\.100\.77 refuses: reply "500 Illegal PORT command\."/,
+    remedy: /^The other server takes no PORT that names this one \(FXP\)/,
+  });
+  judges(refused, "refused", CAUSE);
+});
+
+test("FXP that is refused as EPRT and then accepted as PORT: whoever does not dial is asked for", () => {
+  const fxp = refusedHandOn();
+  fxp.refusing.client("EPRT |1|203.0.113.5|50001|\r\n");
+  fxp.refusing.server("200 EPRT command successful.\r\n");
+  fxp.granting.client("STOR data.bin\r\n");
+  fxp.refusing.client("RETR data.bin\r\n");
+  fxp.net.wait(60_000);
+  for (const control of [fxp.granting, fxp.refusing]) control.server("425 Failed to establish connection.\r\n");
+  for (const control of [fxp.granting, fxp.refusing]) control.finish("client");
+  const [granted] = fxp.channels();
+  judges(granted, "failed", "syn-not-seen");
 });
