@@ -159,6 +159,17 @@ export function isInVainBefore(progress: DataProgress, { packet, time }: Pick<St
   );
 }
 
+/** Data repeated in vain, a window kept shut, or silence: for longer than a reset would have waited. */
+export function stoppedBefore({ sender, receiver, connection }: DataProgress, reset: Reset): boolean {
+  const inVain = [sender, receiver].some(
+    (half) => isRetransmittingInVain(half) && half.stalledLastPacket < reset.packet,
+  );
+  const shut = receiver.zeroWindowTime > 0 && reset.time - receiver.zeroWindowTime >= ZERO_WINDOW_SECONDS;
+  const { originator, responder } = connection;
+  const moved = Math.max(originator.lastNewPayloadTime, responder.lastNewPayloadTime);
+  return inVain || shut || reset.time - moved >= HIDDEN_SILENCE_SECONDS;
+}
+
 /** vsftpd's complaints about a data connection's TLS have so many bytes at least, its confirmation of a listing 24. */
 export const COMPLAINT_BYTES = 48;
 

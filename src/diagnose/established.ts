@@ -5,6 +5,7 @@ import type { ReplyEvent } from "../ftp/control-event.ts";
 import { REORDER_SECONDS } from "../tcp/early-packets.ts";
 import { ANSWER_SECONDS, isAnswerLost } from "./attempt.ts";
 import { controlBlindness, dataBlindness, neverArrived, oneSided, recordBlindness } from "./blind-spots.ts";
+import { isBrokenOff } from "./broken-off.ts";
 import type { ChannelContext } from "./context.ts";
 import { askedBeforeEnd, controlEnd, IDLE_SECONDS, isDeniedByDevice, saidGoodbye } from "./control-end.ts";
 import { type DataHandshake, handshakeOf } from "./data-handshake.ts";
@@ -49,13 +50,14 @@ function judgeAnswered(
 ): Judgement {
   const { session } = context;
   if (isPositive(transfer)) {
-    if (contradictsSuccess(context)) return judged("trouble");
+    if (contradictsSuccess(context)) return judged(isBrokenOff(context) ? "aborted" : "trouble");
     if (isResetByTimeAlone(context, progress)) return judged("undetermined", ...wordsUnseen(session));
     if (isDeniedByDevice(session, final)) return fineBut("undetermined", "control-idle-timeout");
     return isReplyUnheard(context) ? fineBut("ok", "control-idle-timeout") : judged("ok");
   }
   if (transfer.replyLost) return judged("undetermined", ...wordsUnseen(session));
   if (isOwnReason(final, transfer.command) && !brokeBefore(progress, final)) return judged("refused");
+  if (isBrokenOff(context)) return judged("aborted");
   // Where the data stood still the session may have lasted so long for that.
   const moved = !isSilent(context) && !isInVainBefore(progress, final.stamp);
   return endsSession(final) && moved ? judged("refused") : judged("trouble");
@@ -130,6 +132,7 @@ function judgeUnused(unanswered: Unanswered): Judgement | undefined {
 function judgeCut(unanswered: Unanswered): Judgement | undefined {
   const { channel, progress, recordsUnseen } = unanswered;
   if (!progress.cutBy) return undefined;
+  if (isBrokenOff(unanswered)) return judged("aborted");
   // Of a connection without a byte of its payload nobody knows whether it was TLS: a close_notify may have come before the RST.
   const mayBeTls = progress.tls || (channel.hidden && recordsUnseen === "snaplen-cut");
   return lacking(unanswered, mayBeTls ? recordsUnseen : dataBlindness(progress));

@@ -91,7 +91,7 @@ test("a file that is not there, whatever the code; and Node's word for a connect
   const data = broken.dial(50002);
   broken.ask("RETR a", "150 here it comes");
   data.serverData(50_000);
-  data.reset("client");
+  data.reset("client", FORGED);
   broken.control.server("551 read ECONNRESET\r\n");
   judges(broken.quit().channel(), "failed", "data-connection-reset");
 });

@@ -1,15 +1,7 @@
 import { isPositive } from "../../correlate/data-channel.ts";
-import type { Reset } from "../../tcp/half-connection.ts";
 import type { Cause } from "../cause.ts";
 import type { ChannelRule } from "../context.ts";
-import {
-  type DataProgress,
-  endedByCloseNotify,
-  HIDDEN_SILENCE_SECONDS,
-  isRetransmittingInVain,
-  progressOf,
-  ZERO_WINDOW_SECONDS,
-} from "../data-progress.ts";
+import { endedByCloseNotify, progressOf, stoppedBefore } from "../data-progress.ts";
 import { isCutUpload, isTruncated } from "../file-length.ts";
 import { resetOrigin } from "../packet-origin.ts";
 import { replyText } from "../wording.ts";
@@ -89,14 +81,3 @@ export const rule: ChannelRule = (context) => {
     situation: origin.who === "host" ? "own-reset" : null,
   };
 };
-
-/** Data repeated in vain, a window kept shut, or silence: for longer than a reset would have waited. */
-function stoppedBefore({ sender, receiver, connection }: DataProgress, reset: Reset): boolean {
-  const inVain = [sender, receiver].some(
-    (half) => isRetransmittingInVain(half) && half.stalledLastPacket < reset.packet,
-  );
-  const shut = receiver.zeroWindowTime > 0 && reset.time - receiver.zeroWindowTime >= ZERO_WINDOW_SECONDS;
-  const { originator, responder } = connection;
-  const moved = Math.max(originator.lastNewPayloadTime, responder.lastNewPayloadTime);
-  return inVain || shut || reset.time - moved >= HIDDEN_SILENCE_SECONDS;
-}

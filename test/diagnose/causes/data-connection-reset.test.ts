@@ -61,12 +61,60 @@ test("the server itself resets; the client resets an upload; IPv6", () => {
   shows(upload.channel(), { outcome: "failed", cause: CAUSE, confidence: "likely", evidence: [cut, said] });
 });
 
-test("the receiving client itself resets: possible, it may have given up on purpose", () => {
-  const { ftp, data } = download();
-  const reset = data.reset("client");
-  const failed = ftp.control.server("426 Failure writing network stream.\r\n");
-  ftp.quit();
-  shows(ftp.channel(), { outcome: "failed", cause: CAUSE, confidence: "possible", evidence: [reset, failed] });
+test("the receiving client itself resets and then asks for the same again, or says no more: possible, it may have given up on purpose", () => {
+  for (const retries of [true, false]) {
+    const { ftp, data } = download();
+    const reset = data.reset("client");
+    const failed = ftp.control.server("426 Failure writing network stream.\r\n");
+    ftp.control.ack("client");
+    if (retries) {
+      ftp.passive(50003);
+      const again = ftp.dial(50003);
+      ftp.ask("REST 20000", "350 Restart position accepted (20000).");
+      ftp.ask("RETR big", "150 Opening BINARY mode data connection for big (900000 bytes).");
+      again.serverData(880_000);
+      again.finish("server");
+      ftp.control.server("226 Transfer complete.\r\n");
+      ftp.quit();
+    }
+    const [first] = ftp.channels();
+    shows(first, { outcome: "failed", cause: CAUSE, confidence: "possible", evidence: [reset, failed] });
+  }
+});
+
+test("silent: the client broke its download off itself: its host resets, and it goes on to something else or leaves", () => {
+  const endings: ((ftp: Dialogue) => void)[] = [
+    (ftp) => ftp.quit(),
+    (ftp) => void ftp.control.finish("client"),
+    (ftp) => void ftp.control.reset("client"),
+    (ftp) => {
+      ftp.passive(50003);
+      ftp.list(ftp.dial(50003));
+      ftp.quit();
+    },
+  ];
+  for (const end of endings) {
+    for (const reply of ["426 Failure writing network stream.", "226 Transfer complete.", null]) {
+      const { ftp, data } = download();
+      data.reset("client");
+      // Twice: what was on its way is answered too.
+      data.reset("client");
+      if (reply) ftp.control.server(`${reply}\r\n`);
+      end(ftp);
+      judges(ftp.channels()[0], "aborted");
+    }
+  }
+});
+
+test("a RST in the client's name as if its host had sent it, and the host goes on with the connection: it did not send it", () => {
+  for (const after of ["ack", "fin"] as const) {
+    const { ftp, data } = download();
+    const reset = data.reset("client");
+    data[after]("client");
+    const failed = ftp.control.server("426 Failure writing network stream.\r\n");
+    ftp.quit();
+    shows(ftp.channel(), { outcome: "failed", cause: CAUSE, confidence: "possible", evidence: [reset, failed] });
+  }
 });
 
 test("under TLS: a middlebox's RST in the middle", () => {

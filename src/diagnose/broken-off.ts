@@ -1,0 +1,34 @@
+import type { SessionFacts } from "../correlate/session-facts.ts";
+import { isTransfer, transferKind } from "../ftp/command.ts";
+import type { ChannelContext } from "./context.ts";
+import { progressOf, SILENCE_SECONDS, stoppedBefore } from "./data-progress.ts";
+import { resetOrigin } from "./packet-origin.ts";
+
+/**
+ * The client had enough of a download that flowed: its own host resets what its program closed with data unread (RFC 1122 section 4.2.2.13), and the
+ * program goes on to something else or leaves. Not where the client's host says anything but RST afterwards, for then its program had closed nothing; not
+ * where it asks for the same again, for then it wanted the rest; and not where it does nothing more, for then nobody can tell.
+ */
+export function isBrokenOff({ session, channel }: ChannelContext): boolean {
+  const progress = progressOf(channel, session);
+  const { transfer } = channel;
+  if (!progress?.cutBy || !transfer || transferKind(transfer.command.verb) === "upload") return false;
+  const { half, reset } = progress.cutBy;
+  const { client } = progress;
+  if (half !== client || resetOrigin(reset, client).who !== "host") return false;
+  // Not while it stood still: why it did is the question (`data-stalled`).
+  if (stoppedBefore(progress, reset) || reset.time - progress.sender.lastNewPayloadTime >= SILENCE_SECONDS)
+    return false;
+  // More resets than are kept come of a host that knows the connection no more.
+  if (client.resetCount === client.resets.length && client.lastPacket !== client.resets.at(-1)!.packet) return false;
+  const later = session.exchanges.slice(session.exchanges.findIndex(({ command }) => command === transfer.command) + 1);
+  const next = later.find(({ command }) => command !== null && isTransfer(command.verb))?.command;
+  if (next) return next.verb !== transfer.command.verb || next.argument !== transfer.command.argument;
+  return later.some(({ command }) => command !== null) || leavesFirst(session);
+}
+
+/** The client ends the session, by FIN or by its own RST. */
+function leavesFirst({ client, server }: SessionFacts): boolean {
+  if (client.finPacket !== 0 || client.resets.length === 0) return client.closedBefore(server);
+  return server.finPacket === 0 && resetOrigin(client.resets[0], client).who === "host";
+}
