@@ -48,7 +48,7 @@ export const rule: ChannelRule = (context) => {
   // No connection in the capture (filtered to the control port, say): the server's word is all there is.
   if (!progress) return saysSo && channel.connection === null ? verdict([], final, "likely") : undefined;
   const handshake = handshakeOf(progress);
-  const shown = cleartextFact(progress) ?? alertFact(handshake);
+  const shown = cleartextFact(progress) ?? alertFact(progress, handshake);
   if (shown) {
     const saysNothing = handshake?.clientHello === false && progress.client.bytes === 0;
     return { ...verdict([shown], final), situation: saysNothing ? "client-silent" : null };
@@ -72,9 +72,11 @@ function cleartextFact({ records, connection, server }: DataProgress): Fact | un
   };
 }
 
-function alertFact(handshake: DataHandshake | undefined): Fact | undefined {
+function alertFact({ client }: DataProgress, handshake: DataHandshake | undefined): Fact | undefined {
   if (!handshake?.alert) return undefined;
   const { record, fromClient } = handshake.alert;
+  // The server complains that the client, which had said nothing, closed: one that does not want the transfer any more does (lftp's pget).
+  if (!fromClient && client.bytes === 0 && client.finPacket !== 0 && client.finPacket < record.packet) return undefined;
   const who = fromClient ? "client" : "server";
   return {
     packet: record.packet,

@@ -57,7 +57,7 @@ export const rule: ChannelRule = (context) => {
       says: "full (not resumed) TLS handshake on the data connection, then no application data in either direction",
     },
   ];
-  const hungUp = serverHangsUp(context);
+  const hungUp = serverHangsUp(context, progress);
   if (hungUp !== undefined)
     return verdict("likely", [
       ...facts,
@@ -175,9 +175,15 @@ function endedByServer(progress: DataProgress): number | undefined {
 }
 
 /** The packet with which the server closed the control connection without a word from the client since the data connection. */
-function serverHangsUp({ channel, session }: ChannelContext): number | undefined {
+function serverHangsUp({ channel, session }: ChannelContext, data: DataProgress): number | undefined {
   const { client, server } = session;
   if (!server.closedBefore(client)) return undefined;
+  // It cannot complain of a handshake that goes on: the connection is another session's, or nobody minds it.
+  const fromOriginator = data.client === data.connection.originator;
+  const finished = data.records.records.findLast(
+    (record) => record.fromOriginator === fromOriginator && record.contentType === CONTENT_TYPE.changeCipherSpec,
+  );
+  if (finished && finished.time > server.finTime) return undefined;
   const since = channel.connection!.connection.firstPacket;
   // A QUIT may be missing.
   if (controlBlindness(session, "client", since) !== null) return undefined;

@@ -255,6 +255,19 @@ test("silent: the client leaves before the server's hello has come (lftp, stoppe
   }
 });
 
+test("silent: the server's alert answers a client that closed before it had said a word (lftp's pget, vsftpd); not one that waits", () => {
+  for (const closes of [true, false]) {
+    const { ftp, data } = opened();
+    if (closes) data.fin("client");
+    data.alert("server", 2, 50);
+    data.fin("server");
+    data.reset("client");
+    ftp.quitSealed();
+    if (closes) judges(ftp.channel(), "undetermined");
+    else judges(ftp.channel(), "failed", CAUSE);
+  }
+});
+
 test("silent: the server ends the data connection in its handshake once the client has left (pyftpdlib, lftp's pget)", () => {
   for (const left of [true, false]) {
     const { ftp, data } = opened();

@@ -106,6 +106,19 @@ test("what the client said too late for the server to have heard it before it hu
     );
 });
 
+test("silent: the server hangs up before the handshake is done, as after a QUIT where another session dialled", () => {
+  for (const version of VERSIONS) {
+    const ftp = new Dialogue().secureLogin(version);
+    ftp.askSealed("EPSV", ["229 Entering Extended Passive Mode (|||50002|)"], version);
+    const data = ftp.dial(50002);
+    ftp.askSealed("QUIT", ["221 Goodbye."], version);
+    ftp.control.finish("server");
+    data.tls({ version });
+    data.finish("server");
+    judges(ftp.channel(), "ok");
+  }
+});
+
 test("silent: the client may have asked the server to hang up, in words that the capture lacks", () => {
   const hungUp = (isLost: boolean) => {
     const ftp = new Dialogue().secureLogin();
