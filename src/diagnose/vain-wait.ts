@@ -1,6 +1,6 @@
 import type { NegotiationFacts } from "../correlate/data-channel.ts";
 import type { SessionFacts } from "../correlate/session-facts.ts";
-import { isKnownVerb, isNegotiation, isTransfer } from "../ftp/command.ts";
+import { endsInBareLf, isKnownVerb, isNegotiation, isTransfer } from "../ftp/command.ts";
 import type { CommandEvent, ControlEvent } from "../ftp/control-event.ts";
 import { type Exchange, isAsked } from "../ftp/exchange.ts";
 import { type LostBytes, lostOnTheWay, spokeUnseen } from "./blind-spots.ts";
@@ -54,10 +54,11 @@ export function vainWait(session: SessionFacts): VainWait | null {
 
 /**
  * How long the client waited for the answer to a command that is acknowledged, until it left (seconds): the server's TCP lives, its FTP says nothing.
- * Null where that is not seen, or was less than `least`.
+ * Null where that is not seen, or was less than `least`, or where the server may wait for the end of the line.
  */
-export function waitForAnswer({ client }: SessionFacts, { endAt, stamp }: CommandEvent, least: number): number | null {
-  if (client.acked < endAt || client.finPacket === 0 || !client.finAcked) return null;
+export function waitForAnswer({ client }: SessionFacts, command: CommandEvent, least: number): number | null {
+  const { endAt, stamp } = command;
+  if (endsInBareLf(command) || client.acked < endAt || client.finPacket === 0 || !client.finAcked) return null;
   const seconds = client.finTime - stamp.time;
   return seconds < least ? null : seconds;
 }
@@ -108,9 +109,9 @@ function firstWait({ client, server, events }: SessionFacts): Since | null {
   return isFtp ? { packet: client.firstPayloadPacket, time: client.firstPayloadTime, command: null } : null;
 }
 
-/** A command of FTP, to its line end: before that a server has nothing to answer. */
-export function isWhole({ verb, cut }: CommandEvent): boolean {
-  return !cut && isKnownVerb(verb);
+/** A command of FTP, to its line end: before that a server has nothing to answer, and to some LF alone is none. */
+export function isWhole(command: CommandEvent): boolean {
+  return !command.cut && isKnownVerb(command.verb) && !endsInBareLf(command);
 }
 
 /** The commands at the end of the session that nobody answered until the client left: the first of them. */

@@ -1,3 +1,4 @@
+import type { CommandEvent } from "./control-event.ts";
 import type { NegotiationVerb } from "./negotiation.ts";
 import { REDACTED, withoutCredentials, withoutCredentialsInName } from "./secret-text.ts";
 
@@ -234,6 +235,14 @@ const SECRET_UNKNOWN_VERB = /PAS|PSW|PWD|LOG[IO]N/;
 export function hasSecret(verb: string): boolean {
   const known = KNOWN.get(verb);
   return known ? known.facts.secret === true : SECRET_UNKNOWN_VERB.test(verb);
+}
+
+/**
+ * Whether LF alone ends the line of a command. vsftpd 3.0.3 and Pure-FTPd 1.0.50 read it like any other, ProFTPD 1.3.8 and pyftpdlib 1.5.7 go on waiting for
+ * CR LF (RFC 959 section 5.3.1; seen in recordings), and Linux nf_conntrack_ftp drops such a PORT. False where a secret was taken out of the line.
+ */
+export function endsInBareLf({ verb, argument, startAt, endAt }: CommandEvent): boolean {
+  return endAt - startAt === verb.length + (argument === null ? 0 : 1 + argument.length) + 1;
 }
 
 /**

@@ -4,8 +4,8 @@ import type { Direction, GapReason, Stamp } from "../tcp/stream-sink.ts";
 import { rememberingTexts } from "../text-memory.ts";
 
 /**
- * Lines of one direction of a control connection (RFC 959 section 5.3: Telnet NVT text, ended by CR LF). As found in traces: bare LF,
- * lines over several segments and several in one, a last line without an end.
+ * Lines of one direction of a control connection (RFC 959 section 5.3: Telnet NVT text, ended by CR LF). As found in traces: bare LF (which some
+ * servers take for an end and others do not: `endsInBareLf`), lines over several segments and several in one, a last line without an end.
  */
 
 /** Longest line kept, in bytes of text; the rest is skipped up to the line's end. Zeek and Suricata both needed such a cap. */

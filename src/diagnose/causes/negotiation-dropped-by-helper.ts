@@ -1,5 +1,6 @@
 import type { ChannelFacts, NegotiationFacts } from "../../correlate/data-channel.ts";
 import type { SessionFacts } from "../../correlate/session-facts.ts";
+import { endsInBareLf } from "../../ftp/command.ts";
 import type { CommandEvent, ReplyEvent } from "../../ftp/control-event.ts";
 import type { HalfConnection } from "../../tcp/half-connection.ts";
 import type { Cause } from "../cause.ts";
@@ -47,7 +48,8 @@ export const rule: ChannelRule = ({ channel, channels, index, session }) => {
   const other = half === session.client ? session.server : session.client;
   const heard = other.lastPacket > half.stalledFirstPacket;
   const split = line.kind === "reply" && line.firstStamp.packet !== line.stamp.packet;
-  const form = negotiation.malformed === null ? "" : `; its form is not the usual one (${negotiation.malformed})`;
+  const unusual = negotiation.malformed ?? (line.kind === "command" && endsInBareLf(line) ? "LF alone ends it" : null);
+  const form = unusual === null ? "" : `; its form is not the usual one (${unusual})`;
   const facts = [
     {
       packet: line.stamp.packet,

@@ -555,6 +555,19 @@ describe("the server's host is there and its FTP says nothing until the client l
     }
   });
 
+  test("silent: LF alone ends the command, and the server may wait for CR LF", () => {
+    for (const [end, outcome] of [
+      ["\r\n", "failed"],
+      ["\n", "ok"],
+    ] as const) {
+      const ftp = new Dialogue().login();
+      ftp.control.client(`SYST${end}`);
+      ftp.control.ack("server");
+      ftp.pause(VAIN_WAIT_SECONDS + 1).control.finish("client");
+      assert.equal(ftp.session().control.outcome, outcome);
+    }
+  });
+
   test("after CCC the two ends do not leave TLS in the same way", () => {
     const ftp = new Dialogue({ software: "pure-ftpd" }).secureLogin().clearAgain();
     const { command } = ftp.ask("PWD");

@@ -78,6 +78,23 @@ test("never answered until the client leaves: possible", () => {
   judges(leaves(PATIENCE_SECONDS - 1).channel, "undetermined");
 });
 
+test("silent: LF alone ends the command, for whose CR LF some servers wait (ProFTPD, pyftpdlib)", () => {
+  for (const end of ["\r\n", "\n"]) {
+    const ftp = new Dialogue().login();
+    ftp.control.client(`PASV${end}`);
+    ftp.control.ack("server");
+    ftp.pause(PATIENCE_SECONDS + 1).control.finish("client");
+    if (end === "\n") judges(ftp.channel(), "undetermined");
+    else judges(ftp.channel(), "failed", CAUSE);
+  }
+  // Others read it like any other.
+  const read = new Dialogue().login();
+  read.control.client("PASV\n");
+  read.control.server("227 Entering Passive Mode (203,0,113,5,195,80).\r\n");
+  read.list(read.dial(50000));
+  judges(read.quit().channel(), "ok");
+});
+
 test("silent: one repetition less, or a connection that was idle before", () => {
   const once = new Dialogue().login();
   once.ask("EPSV");

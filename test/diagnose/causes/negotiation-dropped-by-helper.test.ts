@@ -74,6 +74,19 @@ test("client side: exactly the PORT or EPRT", () => {
   }
 });
 
+test("client side: a PORT that LF alone ends, which nf_conntrack_ftp drops: the form is said", () => {
+  const ftp = new Dialogue().login();
+  const port = ftp.control.client(`PORT ${octets("192.0.2.10", 51002)}\n`);
+  const repeats = ftp.control.retransmit("client", { times: DEAD_RETRANSMISSIONS });
+  shows(later(ftp).channel(), {
+    outcome: "failed",
+    cause: CAUSE,
+    confidence: "possible",
+    evidence: [port, repeats.at(-1)!],
+    says: /its form is not the usual one \(LF alone ends it\)/,
+  });
+});
+
 test("silent: random loss recovers; one repetition proves nothing", () => {
   const lossy = new Dialogue({ vantage: "server" }).login();
   lossy.passive(50000);
