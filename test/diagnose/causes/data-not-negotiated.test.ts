@@ -32,6 +32,17 @@ test("without words to that end: likely", () => {
   }
 });
 
+test("Pure-FTPd's words for a PORT that it has used up: likely", () => {
+  const ftp = new Dialogue({ software: "pure-ftpd" }).login();
+  ftp.active(51002);
+  ftp.list(ftp.dialBack(51002));
+  const again = ftp.ask("LIST", "425 No data connection");
+  ftp.quit();
+  const [used, usedUp] = ftp.channels();
+  judges(used, "ok");
+  shows(usedUp, { outcome: "refused", cause: CAUSE, confidence: "likely", evidence: [again.command, again.reply] });
+});
+
 test("after CCC with the negotiation in clear", () => {
   const ftp = new Dialogue().secureLogin().clearAgain();
   const list = ftp.ask("LIST", "425 Use PORT or PASV first.");
