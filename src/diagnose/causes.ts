@@ -116,6 +116,7 @@ export const CHANNEL_RULES: readonly RuleEntry<ChannelRule>[] = [
   { cause: "passive-ports-exhausted", rule: passivePortsExhausted.rule },
   { cause: "data-peer-mismatch", rule: dataPeerMismatch.rule },
   { cause: "data-not-negotiated", rule: dataNotNegotiated.rule },
+  { cause: "data-not-negotiated", rule: dataNotNegotiated.hiddenRule },
   { cause: "negotiation-dropped-by-helper", rule: negotiationDroppedByHelper.rule },
   { cause: "negotiation-blocked", rule: negotiationBlocked.rule },
   { cause: "pasv-unusable-address", rule: pasvUnusableAddress.rule },

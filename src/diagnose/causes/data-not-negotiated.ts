@@ -1,3 +1,4 @@
+import { formatEndpoint } from "../../address.ts";
 import { attemptOf } from "../attempt.ts";
 import type { Cause } from "../cause.ts";
 import type { ChannelContext, ChannelRule } from "../context.ts";
@@ -44,6 +45,32 @@ export const rule: ChannelRule = (context) => {
       },
       { packet: reply.stamp.packet, says: replyText(reply) },
     ],
+  };
+};
+
+/**
+ * Under TLS: ProFTPD 1.3.8 dials the port below that of the control connection where no PORT came (as recorded). Only where that fails: somebody may
+ * listen there.
+ */
+export const hiddenRule: ChannelRule = (context) => {
+  const { channel, session } = context;
+  if (!channel.hidden || session.software?.name !== "ProFTPD") return undefined;
+  const attempt = attemptOf(context, "active");
+  if (!attempt || attempt.established) return undefined;
+  const { address, port } = attempt.responder;
+  if (address !== session.client.address || port !== session.client.port - 1) return undefined;
+  return {
+    outcome: "refused",
+    cause: "data-not-negotiated",
+    confidence: "likely",
+    facts: [
+      {
+        packet: attempt.firstPacket,
+        says: `the server's SYN to ${formatEndpoint(attempt.responder)}: ProFTPD dials the port below the control connection's where nothing was negotiated`,
+      },
+    ],
+    contributing: ["control-encrypted"],
+    alternatives: [{ cause: "active-inbound-rejected", missing: "the PORT or EPRT command, which is encrypted" }],
   };
 };
 

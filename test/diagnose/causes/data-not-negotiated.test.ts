@@ -43,6 +43,22 @@ test("Pure-FTPd's words for a PORT that it has used up: likely", () => {
   shows(usedUp, { outcome: "refused", cause: CAUSE, confidence: "likely", evidence: [again.command, again.reply] });
 });
 
+test("under TLS: ProFTPD dials the port below the control connection's, which only a missing PORT explains", () => {
+  for (const [software, offset, cause] of [
+    ["proftpd", -1, CAUSE],
+    ["proftpd", 1, "active-inbound-rejected"],
+    ["vsftpd", -1, "active-inbound-rejected"],
+  ] as const) {
+    const ftp = new Dialogue({ vantage: "server", software }).secureLogin();
+    const control = Number(ftp.session().control.client.port);
+    ftp.askSealed("LIST", []);
+    ftp.net.synRefused(ftp.ends(control + offset, {}, "server"));
+    ftp.control.sealed("server", "425 Unable to build data connection: Connection refused\r\n");
+    ftp.quitSealed();
+    assert.equal(ftp.channel().cause, cause);
+  }
+});
+
 test("after CCC with the negotiation in clear", () => {
   const ftp = new Dialogue().secureLogin().clearAgain();
   const list = ftp.ask("LIST", "425 Use PORT or PASV first.");
