@@ -1,5 +1,6 @@
 import type { SessionFacts } from "../correlate/session-facts.ts";
 import { isTransfer, transferKind } from "../ftp/command.ts";
+import type { HalfConnection, Reset } from "../tcp/half-connection.ts";
 import type { ChannelContext } from "./context.ts";
 import { progressOf, SILENCE_SECONDS, stoppedBefore } from "./data-progress.ts";
 import { resetOrigin } from "./packet-origin.ts";
@@ -19,12 +20,19 @@ export function isBrokenOff({ session, channel }: ChannelContext): boolean {
   // Not while it stood still: why it did is the question (`data-stalled`).
   if (stoppedBefore(progress, reset) || reset.time - progress.sender.lastNewPayloadTime >= SILENCE_SECONDS)
     return false;
-  // More resets than are kept come of a host that knows the connection no more.
-  if (client.resetCount === client.resets.length && client.lastPacket !== client.resets.at(-1)!.packet) return false;
+  if (goesOn(client, reset, progress.sender.acked)) return false;
   const later = session.exchanges.slice(session.exchanges.findIndex(({ command }) => command === transfer.command) + 1);
   const next = later.find(({ command }) => command !== null && isTransfer(command.verb))?.command;
   if (next) return next.verb !== transfer.command.verb || next.argument !== transfer.command.argument;
   return later.some(({ command }) => command !== null) || leavesFirst(session);
+}
+
+/** The host whose RST that should be says more than it could have said before. @param acknowledged how much it acknowledges of the other end's stream */
+function goesOn(host: HalfConnection, reset: Reset, acknowledged: number): boolean {
+  if (host.finPacket > reset.packet) return true;
+  if (reset.hasAck) return acknowledged > reset.acknowledges;
+  // More resets than are kept come of a host that knows the connection no more.
+  return host.resetCount === host.resets.length && host.lastPacket !== host.resets.at(-1)!.packet;
 }
 
 /** The client ends the session, by FIN or by its own RST. */

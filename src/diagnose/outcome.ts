@@ -99,6 +99,8 @@ function judgeUngranted(context: ChannelContext): Judgement {
   if (command && reply && losesWordsBetween(session, command.stamp.packet, reply.stamp.packet))
     return judged("undetermined", ...wordsUnseen(session));
   if (negotiation.reply?.cut) return judged("undetermined", ...wordsUnseen(session));
+  // Asked for too early (ProFTPD: "450 PASV: data transfer in progress").
+  if (negotiation.duringTransfer && negotiation.reply?.code === 450) return judged("not-attempted");
   if (negotiation.reply !== null) return { ...judged("trouble"), unexplained: "refused" };
   if (session.server.packets === 0) return judged("undetermined", "one-sided");
   if (negotiation.duringTransfer) return judged("not-attempted");

@@ -367,7 +367,7 @@ class WaitingCommands {
     const { code } = reply;
     const { command } = oldest;
     // Whoever began a transfer has understood its verb: what is not understood is a command behind it (Pure-FTPd says 500 to NOOP and STAT meanwhile).
-    if (isUnderWay(oldest) && tellsNotUnderstood(reply)) {
+    if (isUnderWay(oldest) && (tellsNotUnderstood(reply) || saysBusy(reply))) {
       const behind = this.#waiting.find((exchange) => among(exchange) && !isUnderWay(exchange));
       if (behind !== undefined) return behind;
     }
@@ -396,6 +396,11 @@ class WaitingCommands {
 /** A verb that is unknown or not implemented (RFC 959 section 4.2.1). vsftpd says `500 OOPS: …` of its own end. */
 function tellsNotUnderstood({ code, lines }: ReplyEvent): boolean {
   return (code === 500 || code === 502) && !lines[0].startsWith("OOPS: ");
+}
+
+/** ProFTPD of what it does not do during a transfer: `450 PASV: data transfer in progress`. */
+function saysBusy({ code, lines }: ReplyEvent): boolean {
+  return code === 450 && lines[0].endsWith(": data transfer in progress");
 }
 
 /** A yes of a server that had read nothing behind the command: it completes that one, whatever its code (aioftp says 200 behind MLSD's 150). */

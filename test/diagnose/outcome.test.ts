@@ -64,6 +64,20 @@ test("under TLS a client that dials after its command may meet the port that the
   judges(refused(false), "failed", "data-port-rejected");
 });
 
+test("ProFTPD turns down the next PASV while a transfer is under way: that is no word of the transfer", () => {
+  const ftp = new Dialogue({ software: "proftpd" }).login();
+  ftp.passive(50002);
+  const data = ftp.dial(50002);
+  ftp.ask("RETR a", "150 Opening BINARY mode data connection for a (50000 bytes)");
+  ftp.ask("PASV", "450 PASV: data transfer in progress");
+  data.serverData(50_000);
+  data.finish("server");
+  ftp.control.server("226 Transfer complete\r\n");
+  const [transfer, early] = ftp.quit().channels();
+  judges(transfer, "ok");
+  judges(early, "not-attempted");
+});
+
 test("a file that is not there, whatever the code; and Node's word for a connection that broke", () => {
   const retrieved = (reply: string, mode: "passive" | "active") => {
     const ftp = new Dialogue().login();

@@ -96,9 +96,12 @@ test("silent: the client broke its download off itself: its host resets, and it 
   for (const end of endings) {
     for (const reply of ["426 Failure writing network stream.", "226 Transfer complete.", null]) {
       const { ftp, data } = download();
+      const { seq } = data.position("server");
+      data.serverData(3000);
       data.reset("client");
-      // Twice: what was on its way is answered too.
+      // Twice: what was on its way is answered too. And an acknowledgment that was sent before comes behind it.
       data.reset("client");
+      data.segment("client", { flags: "A", ack: seq });
       if (reply) ftp.control.server(`${reply}\r\n`);
       end(ftp);
       judges(ftp.channels()[0], "aborted");
@@ -110,7 +113,8 @@ test("a RST in the client's name as if its host had sent it, and the host goes o
   for (const after of ["ack", "fin"] as const) {
     const { ftp, data } = download();
     const reset = data.reset("client");
-    data[after]("client");
+    if (after === "ack") data.serverData(3000);
+    else data.fin("client");
     const failed = ftp.control.server("426 Failure writing network stream.\r\n");
     ftp.quit();
     shows(ftp.channel(), { outcome: "failed", cause: CAUSE, confidence: "possible", evidence: [reset, failed] });
