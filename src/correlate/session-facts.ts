@@ -28,6 +28,8 @@ export interface HandedOn {
   /** The PORT of the other session that says so, and what that server answered; null when nothing, or when the capture lacks it. */
   readonly command: CommandEvent;
   readonly reply: ReplyEvent | null;
+  /** The transfer that it was for; null when none was asked for. */
+  readonly transfer: Exchange | null;
 }
 
 /** All that is known of one session once it has settled; correlate and diagnose are pure functions over it. */

@@ -1,6 +1,6 @@
 import { AnomalyLog } from "../anomaly.ts";
 import { BOUNDS } from "../bounds.ts";
-import { isNegotiation } from "../ftp/command.ts";
+import { isNegotiation, isTransfer } from "../ftp/command.ts";
 import type { CommandEvent, ControlEvent, ReplyEvent } from "../ftp/control-event.ts";
 import { type Security, unspokenSecurity } from "../ftp/control-security.ts";
 import { ControlSession } from "../ftp/control-session.ts";
@@ -95,7 +95,7 @@ export class TrackedSession implements ControlStream, Watcher {
   /** The ports negotiated, and the latest connection to each since. */
   #expectedPorts = NO_PORTS;
   #handedOn: HandOn[] = NONE;
-  /** Its server was told to dial a port of another session's: once this one is settled, its negotiations. Null: it was not. */
+  /** Its server was told to dial a port of another session's: once this one is settled, its negotiations and transfers. Null: it was not. */
   #told: readonly Exchange[] | null = null;
   /** What has been said while there is no parser. */
   readonly #deferred: DeferredDialogue;
@@ -315,12 +315,16 @@ export class TrackedSession implements ControlStream, Watcher {
     return pairExchanges(events, anomalies, originator.highest, responder.baseFromSyn);
   }
 
-  /** The reply to a command that handed a port on: a session settles before or after the one that granted the port. */
-  replyToHandOn(asked: CommandEvent): ReplyEvent | null {
+  /** What became of a command that handed a port on: a session settles before or after the one that granted the port. */
+  afterHandOn(asked: CommandEvent): Pick<HandedOn, "reply" | "transfer"> {
     // What cannot be paired is told when it settles.
-    const exchanges = (this.#settled && this.#told) || this.#exchanges(inDialogueOrder(this.#events), new AnomalyLog());
-    const exchange = exchanges.find(({ command }) => command === asked);
-    return exchange?.replyLost ? null : (exchange?.final ?? null);
+    const told = (this.#settled && this.#told) || this.#exchanges(inDialogueOrder(this.#events), new AnomalyLog());
+    const at = told.findIndex(({ command }) => command === asked);
+    if (at < 0 || told[at].replyLost) return { reply: null, transfer: null };
+    const later = told.slice(at + 1);
+    const next = later.findIndex(({ command }) => command !== null && isNegotiation(command.verb));
+    const transfer = later.slice(0, next < 0 ? undefined : next).find(asksForTransfer);
+    return { reply: told[at].final, transfer: transfer?.replyLost ? null : (transfer ?? null) };
   }
 
   /** When the server said or sent something last (seconds). */
@@ -456,7 +460,10 @@ export class TrackedSession implements ControlStream, Watcher {
     // The session has grown old, and what an old object refers to outlives it: until then nothing of its last words would be collected.
     this.#events = NONE;
     const exchanges = this.#exchanges(events, this.#anomalies);
-    if (this.#told) this.#told = exchanges.filter(({ command }) => command !== null && isNegotiation(command.verb));
+    if (this.#told)
+      this.#told = exchanges.filter(
+        ({ command }) => command && (isNegotiation(command.verb) || isTransfer(command.verb)),
+      );
     const user = exchanges.findLast((exchange) => exchange.command?.verb === "USER")?.command?.argument ?? null;
     return {
       id: sessionId(connection),
@@ -514,7 +521,11 @@ export class TrackedSession implements ControlStream, Watcher {
 }
 
 function answered({ port, session, command }: HandOn): HandedOn {
-  return { port, to: session.controlAddress, command, reply: session.replyToHandOn(command) };
+  return { port, to: session.controlAddress, command, ...session.afterHandOn(command) };
+}
+
+function asksForTransfer({ command }: Exchange): boolean {
+  return command !== null && isTransfer(command.verb);
 }
 
 /** The endpoint that a command or reply negotiates, if it is one that does. Of a port that the snaplen cut the first digits are another port's. */

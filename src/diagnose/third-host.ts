@@ -1,7 +1,7 @@
 import { isUnusable } from "../address.ts";
 import type { ChannelFacts } from "../correlate/data-channel.ts";
 import type { HandedOn, SessionFacts } from "../correlate/session-facts.ts";
-import { reportsAttempt } from "./reply-text.ts";
+import { cannotDial, isOwnReason, reportsAttempt } from "./reply-text.ts";
 
 /**
  * The address that PORT or EPRT names, where it is a third host: neither end of the control connection. A transfer between two servers (FXP) is
@@ -33,6 +33,19 @@ export function handedOn({ negotiation, from, until }: ChannelFacts, session: Se
 /** That server turned the PORT down: it dials nothing. (One that says no after it has dialled, as pyftpdlib, refused nothing.) */
 function isRefused({ reply }: HandedOn): boolean {
   return reply !== null && reply.code >= 400 && !reportsAttempt(reply);
+}
+
+/**
+ * What that server says of it makes its SYN no question: it refused the PORT or, before it dialled, the transfer; or the transfer worked, past this
+ * capture.
+ */
+export function saysOfHandOn(handed: HandedOn | undefined): boolean {
+  if (!handed) return false;
+  if (isRefused(handed)) return true;
+  const { command, final } = handed.transfer ?? {};
+  return (
+    final != null && command != null && (final.code < 300 || isOwnReason(final, command) || cannotDial(final, command))
+  );
 }
 
 /** The same where that server turned the PORT down. */

@@ -8,7 +8,7 @@ import type { ChannelContext, ChannelRule } from "../context.ts";
 import { attemptElsewhere, elsewhereFact } from "../elsewhere.ts";
 import { type Situation, THIRD_HOST, THIRD_HOST_OWN } from "../remedy.ts";
 import { dialErrorOf, mayMean, reportsAttempt, tellsOfTls } from "../reply-text.ts";
-import { handedOn, refusedHandOn, thirdHostOf } from "../third-host.ts";
+import { handedOn, saysOfHandOn, thirdHostOf } from "../third-host.ts";
 import { mayBeDialling } from "../vain-wait.ts";
 import { shareNetwork, vantageOf } from "../vantage.ts";
 import type { Alternative, Fact } from "../verdict.ts";
@@ -64,8 +64,8 @@ export const rule: ChannelRule = (context) => {
   const { channel, session, capture } = context;
   const { negotiation, transfer } = channel;
   if (!negotiation || channel.connection !== null) return undefined;
-  // Whoever was told to dial has said that it does not (FXP).
-  if (refusedHandOn(channel, session)) return undefined;
+  // Whoever was told to dial says why it did not, or that it did (FXP).
+  if (saysOfHandOn(handedOn(channel, session))) return undefined;
   const tried = negotiation.mode === "active" && negotiation.reply !== null && reportsAttempt(negotiation.reply);
   const dialling = mayBeDialling(session, negotiation);
   if (!negotiation.granted && !tried && !dialling) return undefined;

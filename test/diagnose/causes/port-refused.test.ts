@@ -215,3 +215,16 @@ test("FXP that is refused as EPRT and then accepted as PORT: whoever does not di
   const [granted] = fxp.channels();
   judges(granted, "failed", "syn-not-seen");
 });
+
+test("FXP whose dialling server says why it did not dial, or that the transfer worked: the passive side is not accused", () => {
+  for (const said of ["500 OOPS: vsf_sysutil_bind", "550 Failed to open file.", "226 File successfully transferred"]) {
+    const fxp = refusedHandOn();
+    fxp.refusing.client("PORT 203,0,113,5,195,81\r\n");
+    fxp.refusing.server("200 PORT command successful.\r\n");
+    fxp.granting.client("STOR data.bin\r\n");
+    fxp.refusing.client("RETR data.bin\r\n");
+    fxp.refusing.server(`${said}\r\n`);
+    for (const control of [fxp.granting, fxp.refusing]) control.finish("client");
+    judges(fxp.channels()[0], "undetermined");
+  }
+});
