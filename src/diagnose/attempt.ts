@@ -101,15 +101,13 @@ export function mayBeAdvertised({ channel, session }: ChannelContext, { responde
 const GIVES_UP: ReadonlySet<number> = new Set([421, 425, 426]);
 
 /**
- * The server had already given up the data connection when the SYN came, or had been asked for another since (vsftpd closes the listener before), and
- * the host itself answers it by a RST: its listener was gone by then, and the RST is the end's consequence, not its cause. A device that rejects does so
- * at any time. Under TLS it is enough that it may be so.
+ * The server had already given up the data connection when the SYN came, and the host itself answers it by a RST: its listener was gone by then,
+ * and the RST is the end's consequence, not its cause. A device that rejects does so at any time. Under TLS it is enough that it may be so.
  */
 export function cameTooLate({ channel, session }: ChannelContext, attempt: Connection): boolean {
   const host = [session.server, session.client].find(({ address }) => address === attempt.responder.address);
   const reset = attempt.responder.resets[0];
   if (host === undefined || reset === undefined || isForged(reset, host)) return false;
-  if (attempt.firstTime > channel.until) return true;
   if (channel.hidden && host === session.server && answeredMeanwhile(session, reset)) return true;
   const granted = channel.negotiation?.reply?.stamp.packet ?? Number.POSITIVE_INFINITY;
   const said = [

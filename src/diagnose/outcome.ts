@@ -2,6 +2,7 @@ import { isPrivateUse } from "../address.ts";
 import { crosses } from "../correlate/correlate.ts";
 import { type ChannelFacts, isPositive } from "../correlate/data-channel.ts";
 import type { CommandEvent, ReplyEvent } from "../ftp/control-event.ts";
+import type { Connection } from "../tcp/connection.ts";
 import type { Stamp } from "../tcp/stream-sink.ts";
 import {
   ANSWER_SECONDS,
@@ -21,9 +22,9 @@ import { announcedSize } from "./file-length.ts";
 import { fineBut, type Judgement, judged, wordsUnseen } from "./judgement.ts";
 import type { LimitId } from "./limits.ts";
 import { oncePer } from "./once-per.ts";
-import { resetOrigin } from "./packet-origin.ts";
+import { isForged, resetOrigin } from "./packet-origin.ts";
 import { announcesOnly, cannotDial, confirmsAbort, dialErrorOf, isOwnReason } from "./reply-text.ts";
-import { refusedHandOn } from "./third-host.ts";
+import { handedOn, isLeftUndialled } from "./third-host.ts";
 
 /** What became of a channel, before any rule is asked for the cause. */
 export function judge(context: ChannelContext): Judgement {
@@ -99,8 +100,9 @@ function judgeUngranted(context: ChannelContext): Judgement {
   if (command && reply && losesWordsBetween(session, command.stamp.packet, reply.stamp.packet))
     return judged("undetermined", ...wordsUnseen(session));
   if (negotiation.reply?.cut) return judged("undetermined", ...wordsUnseen(session));
-  // Asked for too early (ProFTPD: "450 PASV: data transfer in progress").
-  if (negotiation.duringTransfer && negotiation.reply?.code === 450) return judged("not-attempted");
+  // Asked for too early: "450 PASV: data transfer in progress" (ProFTPD), "500 Unknown command" (Pure-FTPd).
+  if (negotiation.duringTransfer && (negotiation.reply?.code === 450 || negotiation.reply?.code === 500))
+    return judged("not-attempted");
   if (negotiation.reply !== null) return { ...judged("trouble"), unexplained: "refused" };
   if (session.server.packets === 0) return judged("undetermined", "one-sided");
   if (negotiation.duringTransfer) return judged("not-attempted");
@@ -137,6 +139,7 @@ function judgeAttempt(context: ChannelContext): Judgement {
     return judged("refused");
   const state = attemptState(attempt.connection);
   if (state === "unclear") return judged("undetermined", "one-sided");
+  if (state === "rejected" && isSuperseded(context, attempt.connection)) return judged("not-attempted");
   // A grant that the snaplen cut, and a dead attempt at a host that is not the server: stale address, or another matter of the client's.
   const target = attempt.connection.responder.address;
   if (attempt.match === "inferred" && !channel.hidden && target !== session.server.address && !isPrivateUse(target))
@@ -152,6 +155,15 @@ function judgeAttempt(context: ChannelContext): Judgement {
   if (attempt.connection.originator.synCount < REPEATED_SYNS && !saidToHaveFailed(channel))
     return judged("undetermined", "one-sided");
   return judged("trouble");
+}
+
+/** The client dials what its own next PASV has closed (vsftpd), and the server's host says so. */
+function isSuperseded({ channel, session }: ChannelContext, { firstTime, responder }: Connection): boolean {
+  return (
+    channel.negotiation?.mode === "passive" &&
+    firstTime >= channel.until &&
+    !isForged(responder.resets[0], session.server)
+  );
 }
 
 /** The packet by which the client's SYN is known to have come: the server's own RST, over a long way; else that SYN, as if there were no way. */
@@ -208,8 +220,9 @@ function judgeUnseen(context: ChannelContext): Judgement {
     const asked = transfer.command.stamp.time;
     return !left && capture.now - asked < ANSWER_SECONDS ? judged("undetermined", "capture-ends") : unseen();
   }
-  // Handed on to a server that refused to dial it (FXP), and then nothing was asked for.
-  if (lastUsed(channels) > index || refusedHandOn(channel, session)) return judged("not-attempted");
+  if (lastUsed(channels) > index) return judged("not-attempted");
+  // Until a transfer is asked for no server dials what it has granted, nor one that the port was handed on to (FXP).
+  if (negotiation?.mode === "active" || isLeftUndialled(handedOn(channel, session))) return judged("not-attempted");
   const gaveUp = channel.followedBy.some((exchange) => exchange.command?.verb === "QUIT");
   if (!left && !gaveUp && capture.now - channel.from < ANSWER_SECONDS) return judged("undetermined", "capture-ends");
   if (session.server.packets === 0) return judged("undetermined", "one-sided");

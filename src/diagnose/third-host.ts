@@ -48,6 +48,11 @@ export function saysOfHandOn(handed: HandedOn | undefined): boolean {
   );
 }
 
+/** Nothing made that server dial: it refused the PORT, or was asked for no transfer. (One that has not answered may be dialling.) */
+export function isLeftUndialled(handed: HandedOn | undefined): boolean {
+  return handed?.reply != null && (isRefused(handed) || handed.transfer === null);
+}
+
 /** The same where that server turned the PORT down. */
 export function refusedHandOn(channel: ChannelFacts, session: SessionFacts): HandedOn | undefined {
   const handed = handedOn(channel, session);

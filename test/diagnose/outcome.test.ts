@@ -64,18 +64,50 @@ test("under TLS a client that dials after its command may meet the port that the
   judges(refused(false), "failed", "data-port-rejected");
 });
 
-test("ProFTPD turns down the next PASV while a transfer is under way: that is no word of the transfer", () => {
-  const ftp = new Dialogue({ software: "proftpd" }).login();
+test("the next PASV is turned down while a transfer is under way: that is no word of the transfer, and no refusal of PASV", () => {
+  for (const [software, reply] of [
+    ["proftpd", "450 PASV: data transfer in progress"],
+    ["pure-ftpd", "500 Unknown command"],
+  ] as const) {
+    const ftp = new Dialogue({ software }).login();
+    ftp.passive(50002);
+    const data = ftp.dial(50002);
+    ftp.ask("RETR a", "150 Opening BINARY mode data connection for a (50000 bytes)");
+    ftp.ask("PASV", reply);
+    data.serverData(50_000);
+    data.finish("server");
+    ftp.control.server("226 Transfer complete\r\n");
+    const [transfer, early] = ftp.quit().channels();
+    judges(transfer, "ok");
+    judges(early, "not-attempted");
+  }
+});
+
+test("a port that the client's own next PASV has closed is not said to be rejected", () => {
+  for (const isLate of [true, false]) {
+    const ftp = new Dialogue().login();
+    ftp.passive(50002);
+    if (!isLate) ftp.net.synRefused(ftp.ends(50002));
+    ftp.passive(50003);
+    if (isLate) ftp.net.synRefused(ftp.ends(50002));
+    ftp.list(ftp.dial(50003));
+    const [first, second] = ftp.quit().channels();
+    if (isLate) judges(first, "not-attempted");
+    else judges(first, "failed", "data-port-rejected");
+    judges(second, "ok");
+  }
+  // A device that rejects would have done so before.
+  const ftp = new Dialogue().login();
   ftp.passive(50002);
-  const data = ftp.dial(50002);
-  ftp.ask("RETR a", "150 Opening BINARY mode data connection for a (50000 bytes)");
-  ftp.ask("PASV", "450 PASV: data transfer in progress");
-  data.serverData(50_000);
-  data.finish("server");
-  ftp.control.server("226 Transfer complete\r\n");
-  const [transfer, early] = ftp.quit().channels();
-  judges(transfer, "ok");
-  judges(early, "not-attempted");
+  ftp.passive(50003);
+  ftp.net.synRefused({ ...ftp.ends(50002), ttl: 63 });
+  judges(ftp.quit().channels()[0], "failed", "data-port-rejected");
+});
+
+test("PORT without a transfer: no server dials before one is asked for", () => {
+  const ftp = new Dialogue().login();
+  ftp.active(51002);
+  judges(ftp.quit().channel(), "not-attempted");
 });
 
 test("a file that is not there, whatever the code; and Node's word for a connection that broke", () => {

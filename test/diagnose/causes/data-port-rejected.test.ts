@@ -225,20 +225,6 @@ test("silent: the server has given up, and its host refuses the SYN that comes a
   );
 });
 
-test("silent: another listener had been granted before the SYN to the first came, which servers close then (vsftpd)", () => {
-  const first = (again: boolean, options: { ttl?: number } = {}) => {
-    const ftp = new Dialogue().login();
-    ftp.passive(50002);
-    if (again) ftp.passive(50003);
-    ftp.pause(0.01).net.synRefused({ ...ftp.ends(50002), ...options });
-    ftp.ask("LIST", "425 Failed to establish connection.");
-    return ftp.quit().channels()[0];
-  };
-  judges(first(true), "undetermined");
-  judges(first(true, { ttl: 63 }), "failed", CAUSE);
-  judges(first(false), "failed", CAUSE);
-});
-
 test("the snaplen cut the port off the 227: that the SYN is its own only its time tells, so no more than likely", () => {
   const told = (snaplen: number) => {
     const ftp = new Dialogue({ snaplen, vantage: "server" }).login();
