@@ -6,14 +6,14 @@ import { progressOf, SILENCE_SECONDS, stoppedBefore } from "./data-progress.ts";
 import { resetOrigin } from "./packet-origin.ts";
 
 /**
- * The client had enough of a download that flowed: its own host resets what its program closed with data unread (RFC 1122 section 4.2.2.13), and the
+ * The client had enough of a download in the clear that flowed: its own host resets what its program closed with data unread (RFC 1122 section 4.2.2.13), and the
  * program goes on to something else or leaves. Not where the client's host says anything but RST afterwards, for then its program had closed nothing; not
  * where it asks for the same again, for then it wanted the rest; and not where it does nothing more, for then nobody can tell.
  */
 export function isBrokenOff({ session, channel }: ChannelContext): boolean {
   const progress = progressOf(channel, session);
   const { transfer } = channel;
-  if (!progress?.cutBy || !transfer || transferKind(transfer.command.verb) === "upload") return false;
+  if (!progress?.cutBy || progress.tls || !transfer || transferKind(transfer.command.verb) === "upload") return false;
   const { half, reset } = progress.cutBy;
   const { client } = progress;
   if (half !== client || resetOrigin(reset, client).who !== "host") return false;

@@ -2,7 +2,9 @@ import { formatEndpoint } from "../../address.ts";
 import { packetNumberOf } from "../../capture/frame.ts";
 import type { SessionFacts } from "../../correlate/session-facts.ts";
 import type { ReplyEvent } from "../../ftp/control-event.ts";
+import type { HalfConnection } from "../../tcp/half-connection.ts";
 import { alertName } from "../../tls/alert.ts";
+import type { DataRecord } from "../../tls/data-records.ts";
 import { recordBlindness } from "../blind-spots.ts";
 import type { Cause } from "../cause.ts";
 import type { ChannelContext, ChannelRule } from "../context.ts";
@@ -75,13 +77,20 @@ function cleartextFact({ records, connection, server }: DataProgress): Fact | un
 function alertFact({ client }: DataProgress, handshake: DataHandshake | undefined): Fact | undefined {
   if (!handshake?.alert) return undefined;
   const { record, fromClient } = handshake.alert;
-  // The server complains that the client, which had said nothing, closed: one that does not want the transfer any more does (lftp's pget).
-  if (!fromClient && client.bytes === 0 && client.finPacket !== 0 && client.finPacket < record.packet) return undefined;
+  if (!fromClient && leavesWithoutAWord(client, record)) return undefined;
   const who = fromClient ? "client" : "server";
   return {
     packet: record.packet,
     says: `fatal alert ${alertName(record.alert)} from the ${who}${handshake.clientHello ? "" : "; the client never began TLS"}`,
   };
+}
+
+/**
+ * The server complains that the client, which had said nothing, closed: one that does not want the transfer any more does (lftp's pget). One that gives up
+ * after a long wait had expected the server to begin (curl 7.88 in active mode).
+ */
+function leavesWithoutAWord({ bytes, finPacket, finTime, synTime }: HalfConnection, { packet }: DataRecord): boolean {
+  return bytes === 0 && finPacket !== 0 && finPacket < packet && finTime - synTime < SILENCE_SECONDS;
 }
 
 /** It began, and stops before both ends have finished it. */

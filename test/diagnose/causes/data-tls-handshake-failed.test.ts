@@ -255,15 +255,31 @@ test("silent: the client leaves before the server's hello has come (lftp, stoppe
   }
 });
 
+test("after CCC: the client rejects the certificate, resets and goes on to something else", () => {
+  const ftp = new Dialogue({ software: "proftpd" }).secureLogin().clearAgain();
+  ftp.passive(50002);
+  const data = ftp.dial(50002);
+  ftp.ask("LIST", "150 Opening ASCII mode data connection for file list");
+  data.tls({}, 2);
+  data.alert("client", 2, 48);
+  data.reset("client");
+  ftp.control.server("425 Unable to build data connection: Operation not permitted\r\n");
+  ftp.ask("PWD", '257 "/" is the current directory');
+  judges(ftp.quit().channel(), "failed", CAUSE);
+});
+
 test("silent: the server's alert answers a client that closed before it had said a word (lftp's pget, vsftpd); not one that waits", () => {
-  for (const closes of [true, false]) {
+  for (const closesAfter of [0.1, SILENCE_SECONDS + 1, Number.POSITIVE_INFINITY]) {
     const { ftp, data } = opened();
-    if (closes) data.fin("client");
+    if (closesAfter < Number.POSITIVE_INFINITY) {
+      ftp.pause(closesAfter);
+      data.fin("client");
+    }
     data.alert("server", 2, 50);
     data.fin("server");
     data.reset("client");
     ftp.quitSealed();
-    if (closes) judges(ftp.channel(), "undetermined");
+    if (closesAfter < SILENCE_SECONDS) judges(ftp.channel(), "undetermined");
     else judges(ftp.channel(), "failed", CAUSE);
   }
 });
