@@ -34,6 +34,10 @@ export function judge(context: ChannelContext): Judgement {
   // "226 Abort successful" to the transfer itself: the ABOR is not in the capture.
   if (transfer && confirmsAbort(transfer.final, transfer.command)) return judged("aborted");
   if (negotiation && !negotiation.granted) return judgeUngranted(context);
+  // Asked for when the server had closed the session (421 to an idle client, say): nobody was there to begin it.
+  const { finPacket } = context.session.server;
+  if (transfer?.final === null && finPacket !== 0 && finPacket < transfer.command.stamp.packet)
+    return fineBut("undetermined", "control-idle-timeout");
   if (turnedAway(channel) && !(transfer && isPositive(transfer))) return fineBut("undetermined", "data-peer-mismatch");
   if (connection) {
     return connection.connection.established ? judgeEstablished(context) : judgeAttempt(context);

@@ -104,6 +104,19 @@ test("a port that the client's own next PASV has closed is not said to be reject
   judges(ftp.quit().channels()[0], "failed", "data-port-rejected");
 });
 
+test("a transfer that is asked for when the server has closed the idle session: nobody was there to begin it", () => {
+  const ftp = new Dialogue({ software: "proftpd" }).login();
+  ftp.passive(50002);
+  const data = ftp.dial(50002);
+  ftp.pause(5).control.server("421 Idle timeout (5 seconds): closing control connection\r\n");
+  data.reset("server");
+  ftp.control.fin("server");
+  ftp.pause(3).control.client("LIST\r\n");
+  ftp.control.fin("client");
+  ftp.control.reset("server");
+  judges(ftp.channel(), "undetermined");
+});
+
 test("PORT without a transfer: no server dials before one is asked for", () => {
   const ftp = new Dialogue().login();
   ftp.active(51002);
