@@ -159,18 +159,20 @@ const OWN_REASONS: ReadonlySet<number> = new Set([450, 452, 532, 550, 551, 552, 
 
 /**
  * 451 is the server's own error by RFC 959, and yet Pure-FTPd and ProFTPD also say it of a data connection that broke: only where the text
- * speaks of the file or the disk (vsftpd, ProFTPD, Pure-FTPd's "Error during write to file", aioftp's "file system error") is it no network's.
+ * speaks of the file or the disk (vsftpd, ProFTPD, Pure-FTPd's "Error during write to file", aioftp's "file system error") is it no network's, or of the
+ * resumption that ProFTPD does not allow by default (AllowStoreRestart: "Append/Restart not permitted, try again").
  */
 const LOCAL_ERROR =
-  /local file|file system error|write to file|insufficient memory|file locked|disk|quota|no space|input\/output error|is a directory/i;
+  /local file|file system error|write to file|insufficient memory|file locked|disk|quota|no space|input\/output error|is a directory|append\/restart not permitted/i;
 
 /**
  * A transfer command that is unknown, or whose argument or offset is wrong (RFC 959 section 4.2.1, RFC 3659 section 5 for 554): the server's own business
- * where the text says so (`500 Unknown command.`, `554 Restart offset 50000 is too large`, ProFTPD's `REST: invalid … argument`).
+ * where the text says so (`500 Unknown command.`, `554 Restart offset 50000 is too large`, ProFTPD's `REST: invalid … argument`, Pure-FTPd's
+ * `503 ASCII resume is unsafe`).
  */
-const NOT_DONE: ReadonlySet<number> = new Set([500, 501, 502, 504, 554]);
+const NOT_DONE: ReadonlySet<number> = new Set([500, 501, 502, 503, 504, 554]);
 const NAMES_COMMAND =
-  /unknown|not (implemented|understood|recognized|recognised|supported|allowed)|syntax|argument|parameter|offset|position|too large|beyond/i;
+  /unknown|not (implemented|understood|recognized|recognised|supported|allowed)|syntax|argument|parameter|offset|position|resume|too large|beyond/i;
 
 /** Said of a file, whatever its name and the code: GridFTP and simple-ftpd say 500, ftp-srv 451. */
 const NO_SUCH_FILE = /no such (file|directory)|not a (plain|regular) file|file not found/i;

@@ -117,6 +117,25 @@ test("a transfer that is asked for when the server has closed the idle session: 
   judges(ftp.channel(), "undetermined");
 });
 
+test("a resumption that the server does not allow, whether or not the client has dialled by then", () => {
+  const words = [
+    ["APPE a.log", "451 a.log: Append/Restart not permitted, try again"], // ProFTPD without AllowStoreRestart
+    ["RETR a.log", "503 ASCII resume is unsafe, please delete the file first"], // Pure-FTPd
+  ] as const;
+  for (const [command, reply] of words) {
+    const active = new Dialogue().login();
+    active.active(51002);
+    active.ask(command, reply);
+    judges(active.quit().channel(), "refused");
+    // Net::FTP dials behind its command, when the server has said no and closed the port.
+    const passive = new Dialogue().login();
+    passive.passive(50002);
+    passive.ask(command, reply);
+    passive.net.synRefused(passive.ends(50002));
+    judges(passive.quit().channel(), "refused");
+  }
+});
+
 test("PORT without a transfer: no server dials before one is asked for", () => {
   const ftp = new Dialogue().login();
   ftp.active(51002);
