@@ -1,16 +1,21 @@
+import type { ChannelFacts } from "../correlate/data-channel.ts";
 import type { SessionFacts } from "../correlate/session-facts.ts";
 import { isTransfer, transferKind } from "../ftp/command.ts";
+import type { CommandEvent } from "../ftp/control-event.ts";
+import type { Exchange } from "../ftp/exchange.ts";
 import type { HalfConnection, Reset } from "../tcp/half-connection.ts";
 import type { ChannelContext } from "./context.ts";
 import { progressOf, SILENCE_SECONDS, stoppedBefore } from "./data-progress.ts";
 import { resetOrigin } from "./packet-origin.ts";
 
 /**
- * The client had enough of a download in the clear that flowed: its own host resets what its program closed with data unread (RFC 1122 section 4.2.2.13), and the
- * program goes on to something else or leaves. Not where the client's host says anything but RST afterwards, for then its program had closed nothing; not
- * where it asks for the same again, for then it wanted the rest; and not where it does nothing more, for then nobody can tell.
+ * The client had enough of a download in the clear that flowed: its own host resets what its program closed with data unread (RFC 1122
+ * section 4.2.2.13), and the program goes on to something else or leaves. Not where the client's host says anything but RST afterwards, for then
+ * its program had closed nothing; not where it asks for the same again, for then it wanted the rest; and not where it does nothing more, for then
+ * nobody can tell.
  */
-export function isBrokenOff({ session, channel }: ChannelContext): boolean {
+export function isBrokenOff(context: ChannelContext): boolean {
+  const { session, channel, channels, index } = context;
   const progress = progressOf(channel, session);
   const { transfer } = channel;
   if (!progress?.cutBy || progress.tls || !transfer || transferKind(transfer.command.verb) === "upload") return false;
@@ -21,10 +26,24 @@ export function isBrokenOff({ session, channel }: ChannelContext): boolean {
   if (stoppedBefore(progress, reset) || reset.time - progress.sender.lastNewPayloadTime >= SILENCE_SECONDS)
     return false;
   if (goesOn(client, reset, progress.sender.acked)) return false;
-  const later = session.exchanges.slice(session.exchanges.findIndex(({ command }) => command === transfer.command) + 1);
-  const next = later.find(({ command }) => command !== null && isTransfer(command.verb))?.command;
+  const later = channel.followedBy.slice(
+    1 + channel.followedBy.findIndex(({ command }) => command === transfer.command),
+  );
+  const next = nextTransfer(later, channels, index);
   if (next) return next.verb !== transfer.command.verb || next.argument !== transfer.command.argument;
-  return later.some(({ command }) => command !== null) || leavesFirst(session);
+  return index + 1 < channels.length || later.some(({ command }) => command !== null) || leavesFirst(session);
+}
+
+/** @param later what follows the transfer before the next negotiation, whose channel is behind `index` */
+function nextTransfer(
+  later: readonly Exchange[],
+  channels: readonly ChannelFacts[],
+  index: number,
+): CommandEvent | null {
+  const same = later.find(({ command }) => command !== null && isTransfer(command.verb));
+  if (same) return same.command;
+  for (let i = index + 1; i < channels.length; i++) if (channels[i].transfer) return channels[i].transfer!.command;
+  return null;
 }
 
 /** The host whose RST that should be says more than it could have said before. @param acknowledged how much it acknowledges of the other end's stream */
