@@ -127,6 +127,25 @@ describe("two vantage points of one session", () => {
     }
   });
 
+  it("tell of a port that was handed on to another server what that one said of it, each for its own point (FXP)", () => {
+    const refused = (net: CaptureBuilder) => {
+      const granting = greeting(net);
+      const refusing = greeting(net, { client: "192.0.2.10:40002", server: "198.51.100.77:21" });
+      passive(granting);
+      refusing.client("PORT 203,0,113,5,195,80\r\n");
+      refusing.server("500 Illegal PORT command.\r\n");
+      granting.client("STOR notes.txt\r\n");
+      net.wait(10_000);
+      granting.server("425 Failed to establish connection.\r\n");
+      for (const control of [granting, refusing]) control.finish("client");
+    };
+    const captures = [view("client", refused), later(view("server", refused), 20)];
+    const analysis = analyzeCaptures(captures);
+    assertSeparate(analysis, captures);
+    const causes = analysis.sessions.flatMap(({ dataChannels }) => dataChannels.map(({ cause }) => cause));
+    assert.deepEqual(causes, ["port-refused", "port-refused", "port-refused", "port-refused"]);
+  });
+
   it("tell of the server's SYN in active mode what became of it at the other", () => {
     const ends = { client: "192.0.2.10:40001", server: "203.0.113.5:20", originator: "server" } as const;
     const active = (dial: (net: CaptureBuilder) => void) => (net: CaptureBuilder) => {

@@ -301,9 +301,10 @@ export class TrackedSession implements ControlStream, Watcher {
   /** PORT names another host: the client may have got that address from a server there (FXP). */
   #handOn({ address, port }: { readonly address: string | null; readonly port: number }, command: CommandEvent): void {
     const sessions = this.#table.watchlist.expecting(port) as readonly TrackedSession[];
-    const granted = sessions.findLast(
+    const granting = sessions.filter(
       ({ clientAddress, controlAddress }) => controlAddress === address && clientAddress === this.clientAddress,
     );
+    const granted = granting.findLast(({ point }) => point === this.point) ?? granting.at(-1);
     if (!granted || granted.#handedOn.length >= MAX_HANDED_ON) return;
     granted.#handedOn = added(granted.#handedOn, { port, session: this, command });
     this.#told = NONE;
