@@ -320,3 +320,29 @@ test("silent: the connection stands out of order in the file, its FIN before its
   ftp.net.move(fin, data.handshake.synAck - fin);
   judges(ftp.channel(), "ok");
 });
+
+test("silent: the connection is the next transfer's or the last one's, granted the same port, as clocks that differ place it", () => {
+  const retrieve = (ftp: Dialogue) =>
+    ftp.ask("RETR file", "150 Opening BINARY mode data connection for file (1100 bytes).", "226 Transfer complete.");
+
+  const next = new Dialogue().login();
+  next.ask("TYPE I", "200 Switching to Binary mode.");
+  next.passive(50002);
+  retrieve(next);
+  next.pause(1);
+  const early = next.dial(50002);
+  next.passive(50002);
+  next.list(early);
+  for (const channel of next.quit().channels()) judges(channel, "ok");
+
+  const last = new Dialogue().login();
+  last.ask("TYPE I", "200 Switching to Binary mode.");
+  last.passive(50002);
+  last.ask("LIST", "150 Here comes the directory listing.", "226 Directory send OK.");
+  last.passive(50002);
+  const late = last.pause(1).dial(50002);
+  late.serverData(300);
+  late.finish("server");
+  retrieve(last.pause(1));
+  for (const channel of last.quit().channels()) judges(channel, "ok");
+});
