@@ -25,7 +25,7 @@ export function spokeUnseen({ finAt, standsAt, highest }: HalfConnection): boole
 }
 
 /** The last words of either end are known only from acknowledgments, or from where its RST stands. */
-export function losesTail({ client, server }: SessionFacts): boolean {
+export function losesTail({ client, server }: Pick<SessionFacts, "client" | "server">): boolean {
   return (
     missesTail(client, server) || missesTail(server, client) || missesBeforeReset(client) || missesBeforeReset(server)
   );

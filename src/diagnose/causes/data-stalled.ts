@@ -1,7 +1,7 @@
 import { formatEndpoint } from "../../address.ts";
 import type { HalfConnection } from "../../tcp/half-connection.ts";
 import { answerLostFact, isAnswerLost } from "../attempt.ts";
-import { dataBlindness, neverArrived } from "../blind-spots.ts";
+import { losesTail, neverArrived, oneSided } from "../blind-spots.ts";
 import type { Cause } from "../cause.ts";
 import type { ChannelContext, ChannelRule } from "../context.ts";
 import {
@@ -135,8 +135,8 @@ function stallOf(context: ChannelContext, progress: DataProgress): Stall | undef
       packet: sender.finPacket,
       says: `the sender's FIN is here, ${sender.unseen} bytes before it never arrived`,
     });
-  // Of what moves where the capture does not look nothing is known.
-  if (isHandshakeAlone(progress) || dataBlindness(progress)) return undefined;
+  // Of what moves where the capture does not look nothing is known. (A hole that was acknowledged before the silence speaks of nothing in it.)
+  if (isHandshakeAlone(progress) || oneSided(progress) || losesTail(progress)) return undefined;
   const silence = silenceOf(context, progress);
   if (progress.complete || !isSilent(context) || (channel.hidden && silence < HIDDEN_SILENCE_SECONDS)) return undefined;
   return by(silenceFact(progress, silence));

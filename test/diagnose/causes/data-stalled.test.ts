@@ -479,6 +479,21 @@ test("silent: repeated here and there, and each time it went on behind", () => {
   judges(ftp.quit().channel(), "ok");
 });
 
+test("a hole in what arrived before the silence hides nothing of it; bytes that the capture lacks at its end may have come in it", () => {
+  const without = (place: "middle" | "end") => {
+    const { ftp, data } = download(0);
+    const sent = data.serverData(20_000);
+    ftp.pause(SILENCE_SECONDS + 1);
+    data.fin("client");
+    ftp.control.server("426 Failure writing network stream.\r\n");
+    ftp.quit();
+    ftp.net.drop(place === "middle" ? sent[3] : sent.at(-1)!);
+    return ftp.channel();
+  };
+  judges(without("middle"), "failed", CAUSE);
+  judges(without("end"), "undetermined");
+});
+
 test("silent: of the data connection the capture has one direction, and nobody knows what moved in the other", () => {
   const without = (side: "client" | "server") => {
     const { ftp, data } = download(20_000);
