@@ -3,6 +3,7 @@ import { crosses } from "../correlate/correlate.ts";
 import { type ChannelFacts, isPositive } from "../correlate/data-channel.ts";
 import type { CommandEvent, ReplyEvent } from "../ftp/control-event.ts";
 import type { Connection } from "../tcp/connection.ts";
+import type { HalfConnection } from "../tcp/half-connection.ts";
 import type { Stamp } from "../tcp/stream-sink.ts";
 import {
   ANSWER_SECONDS,
@@ -34,9 +35,7 @@ export function judge(context: ChannelContext): Judgement {
   // "226 Abort successful" to the transfer itself: the ABOR is not in the capture.
   if (transfer && confirmsAbort(transfer.final, transfer.command)) return judged("aborted");
   if (negotiation && !negotiation.granted) return judgeUngranted(context);
-  // Asked for when the server had closed the session (421 to an idle client, say): nobody was there to begin it.
-  const { finPacket } = context.session.server;
-  if (transfer?.final === null && finPacket !== 0 && finPacket < transfer.command.stamp.packet)
+  if (transfer?.final === null && wasClosedBefore(context.session.server, transfer.command))
     return fineBut("undetermined", "control-idle-timeout");
   if (turnedAway(channel) && !(transfer && isPositive(transfer))) return fineBut("undetermined", "data-peer-mismatch");
   if (connection) {
@@ -44,6 +43,12 @@ export function judge(context: ChannelContext): Judgement {
   }
   if (negotiation === null) return judged("trouble");
   return judgeUnseen(context);
+}
+
+/** The server had closed the session when this was asked for (421 to an idle client, say): nobody was there to begin it. */
+function wasClosedBefore({ finPacket, finAcknowledged }: HalfConnection, { stamp, endAt }: CommandEvent): boolean {
+  // Where the clocks of two directions differ, what the FIN acknowledges stands behind it.
+  return finPacket !== 0 && finPacket < stamp.packet && finAcknowledged < endAt;
 }
 
 /**

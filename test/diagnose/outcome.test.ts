@@ -117,6 +117,17 @@ test("a transfer that is asked for when the server has closed the idle session: 
   judges(ftp.channel(), "undetermined");
 });
 
+test("a transfer that the server had read before it closed, whatever clocks that differ say", () => {
+  const ftp = new Dialogue().login();
+  ftp.passive(50002);
+  ftp.net.synUnanswered({ ...ftp.ends(50002), retries: REPEATED_SYNS });
+  const list = ftp.pause(ANSWER_SECONDS).control.client("LIST\r\n");
+  const fin = ftp.control.fin("server");
+  ftp.control.fin("client");
+  ftp.net.move(list, fin - list);
+  judges(ftp.channel(), "failed", "data-port-filtered");
+});
+
 test("a resumption that the server does not allow, whether or not the client has dialled by then", () => {
   const words = [
     ["APPE a.log", "451 a.log: Append/Restart not permitted, try again"], // ProFTPD without AllowStoreRestart
