@@ -11,6 +11,7 @@ import { Connection } from "../src/tcp/connection.ts";
 import { ConnectionTable } from "../src/tcp/connection-table.ts";
 import { ByteWriter, concat, PcapngWriter, pcapHeader, pcapRecord, readCapture } from "./capture/capture-bytes.ts";
 import { decodeFrames, ethernet, extension, frameOf, ipv4, ipv6, tcp, u16, zeros } from "./decode/frame-bytes.ts";
+import { FAILED_CHANNELS } from "./diagnose/thresholds.ts";
 import { CaptureBuilder } from "./support/capture-builder.ts";
 
 /** For each bound the least that makes it bite, and that one less does not. */
@@ -257,3 +258,14 @@ for (const [name, { code }] of Object.entries(BOUNDS))
     assert.equal(count, 1);
     assert.ok(first.packet > 0 || layer === "capture", "it names a packet");
   });
+
+test("once no more clients that work are kept, of no further client is said that nothing works", () => {
+  const told = (working: number) => {
+    const across = new AcrossSessions(new AnomalyLog());
+    for (let i = 0; i < working; i++) across.add(listing(i, 1, "ok"));
+    for (let i = 0; i < FAILED_CHANNELS; i++) across.add(listing(working, 1, "data-port-filtered"));
+    return across.findings().map(({ id }) => id);
+  };
+  assert.deepEqual(told(BOUNDS.workingClients.most - 1), ["client-network"]);
+  assert.deepEqual(told(BOUNDS.workingClients.most), []);
+});

@@ -297,6 +297,11 @@ export function reportsAttempt(reply: ReplyEvent): boolean {
   return reply.code === 425 || (reply.code === 421 && /data (channel|connection)/i.test(reply.lines.join(" ")));
 }
 
+/** Pure-FTPd of a PORT that has served (as recorded): of one that it dialled in vain it says "Could not open data connection to port 1234". */
+export function saysUsedUp({ lines }: ReplyEvent): boolean {
+  return lines[0] === "No data connection";
+}
+
 /**
  * A 150 that is sent before the data connection exists (pyftpdlib, FileZilla Server 1.x, RFC 959's own words): it does not prove one.
  * vsftpd, ProFTPD and Pure-FTPd say theirs after accept or connect.

@@ -74,24 +74,31 @@ export function pairOf({ control }: SessionFacts): number {
   return connectionHash(control.addressKeyA, 0, control.addressKeyB, 0);
 }
 
-/** Clients of servers of which a data connection came about. */
-export class WorkingClients {
-  readonly #pairs = new Set<number>();
+/** Which clients of servers any data connection came about of, and how many have failures that a rule keeps. */
+export class ComparedClients {
+  readonly #working = new Set<number>();
+  #failing = 0;
 
-  /** @returns whether this one is new; undefined where there is no room */
-  add(pair: number): boolean | undefined {
-    if (this.#pairs.has(pair)) return false;
-    if (this.isFull) return undefined;
-    this.#pairs.add(pair);
+  /** A data connection of this pair came about. @returns whether that is new; undefined where there is no room */
+  works(pair: number): boolean | undefined {
+    if (this.#working.has(pair)) return false;
+    if (this.#isFull) return undefined;
+    this.#working.add(pair);
     return true;
   }
 
-  /** Once it is, of no further client can be said that nothing works. */
-  get isFull(): boolean {
-    return this.#pairs.size >= BOUNDS.workingClients.most;
+  hasWorked(pair: number): boolean {
+    return this.#working.has(pair);
   }
 
-  has(pair: number): boolean {
-    return this.#pairs.has(pair);
+  /** Takes a place for a client with failures. @returns false where there is none, or where of no further client can be said that nothing works */
+  admitsFailing(): boolean {
+    if (this.#isFull || this.#failing >= BOUNDS.failingClients.most) return false;
+    this.#failing++;
+    return true;
+  }
+
+  get #isFull(): boolean {
+    return this.#working.size >= BOUNDS.workingClients.most;
   }
 }

@@ -1,9 +1,8 @@
-import { BOUNDS } from "../../bounds.ts";
 import { cameAbout } from "../attempt.ts";
 import type { CauseId } from "../causes.ts";
 import type { SessionDiagnosis } from "../diagnose.ts";
 import type { AcrossFinding } from "../verdict.ts";
-import { type AcrossRule, type FindingText, keptAt, pairOf, SessionTally, WorkingClients } from "./across-rule.ts";
+import { type AcrossRule, ComparedClients, type FindingText, keptAt, pairOf, SessionTally } from "./across-rule.ts";
 import type { PassiveRange } from "./passive-range.ts";
 
 export const CLIENT_NETWORK = {
@@ -43,8 +42,7 @@ interface ServerClients {
  */
 export class ClientNetwork implements AcrossRule {
   readonly #servers = new Map<string, ServerClients>();
-  readonly #working = new WorkingClients();
-  #failing = 0;
+  readonly #clients = new ComparedClients();
   readonly #range: PassiveRange;
 
   constructor(range: PassiveRange) {
@@ -60,7 +58,7 @@ export class ClientNetwork implements AcrossRule {
     for (const { facts, outcome, verdict } of channels) {
       const attempt = facts.connection?.connection;
       if (attempt && cameAbout(attempt)) {
-        const isNew = this.#working.add(pair);
+        const isNew = this.#clients.works(pair);
         if (isNew) server.working++;
         isWhole &&= isNew !== undefined;
       } else if (outcome === "failed" && verdict && attempt && ON_THE_WAY.has(verdict.cause)) {
@@ -76,10 +74,9 @@ export class ClientNetwork implements AcrossRule {
 
   #failingClient({ failing }: ServerClients, address: string, pair: number): FailingClient | undefined {
     const known = failing.get(address);
-    if (known || this.#failing >= BOUNDS.failingClients.most || this.#working.isFull) return known;
+    if (known || !this.#clients.admitsFailing()) return known;
     const client = { pair, channels: 0, tally: new SessionTally() };
     failing.set(address, client);
-    this.#failing++;
     return client;
   }
 
@@ -87,7 +84,7 @@ export class ClientNetwork implements AcrossRule {
     return [...this.#servers].flatMap(([server, { working, failing }]) => {
       if (working < WORKING_CLIENTS) return [];
       return [...failing].flatMap(([client, { pair, channels, tally }]) =>
-        channels >= FAILED_CHANNELS && !this.#working.has(pair) && !this.#range.explains(server, client)
+        channels >= FAILED_CHANNELS && !this.#clients.hasWorked(pair) && !this.#range.explains(server, client)
           ? [
               {
                 id: "client-network",

@@ -5,7 +5,7 @@ import { cameAbout } from "../attempt.ts";
 import type { CauseId } from "../causes.ts";
 import type { ChannelDiagnosis, SessionDiagnosis } from "../diagnose.ts";
 import type { AcrossFinding } from "../verdict.ts";
-import { type AcrossRule, type FindingText, keptAt, pairOf, SessionTally, WorkingClients } from "./across-rule.ts";
+import { type AcrossRule, ComparedClients, type FindingText, keptAt, pairOf, SessionTally } from "./across-rule.ts";
 
 export const PASSIVE_RANGE = {
   id: "passive-range",
@@ -30,6 +30,7 @@ export const BLOCKED_PORT_FAILURES = 2;
 export const BLOCKED_PORT_OTHERS = 3;
 /** One client whose channels all fail may owe it to its own network; so many of them have no network in common. */
 export const FAILING_CLIENTS = 2;
+
 /** A client with failures: what each port cost it. */
 interface FailingClient {
   /** Whether any other data connection of its own came about is looked up by this. */
@@ -69,8 +70,7 @@ interface Range {
  */
 export class PassiveRange implements AcrossRule {
   readonly #servers = new Map<string, ServerPorts>();
-  readonly #working = new WorkingClients();
-  #failing = 0;
+  readonly #clients = new ComparedClients();
   #ports = 0;
   readonly #toldOf = new Map<string, PortsTold>();
 
@@ -94,7 +94,7 @@ export class PassiveRange implements AcrossRule {
 
   /** @returns whether there was room for it */
   #opens({ open }: ServerPorts, port: number, pair: number): boolean {
-    const known = this.#working.add(pair) !== undefined;
+    const known = this.#clients.works(pair) !== undefined;
     if (open.has(port)) return known;
     if (!this.#hasPort()) return false;
     open.add(port);
@@ -107,10 +107,9 @@ export class PassiveRange implements AcrossRule {
     const { port } = attempt.responder;
     let client = failing.get(address);
     if (!client) {
-      if (this.#failing >= BOUNDS.failingClients.most || this.#working.isFull) return false;
+      if (!this.#clients.admitsFailing()) return false;
       client = { pair: pairOf(session), closed: new Map(), tally: new SessionTally() };
       failing.set(address, client);
-      this.#failing++;
     }
     const times = client.closed.get(port);
     if (times === undefined && !this.#hasPort()) return false;
@@ -159,7 +158,7 @@ export class PassiveRange implements AcrossRule {
 
   /** The clients whose failures tell of the server's ports: those that got through on others, and those that fail together. */
   #witnesses(clients: readonly FailingClient[]): FailingClient[] {
-    const works = ({ pair }: FailingClient) => this.#working.has(pair);
+    const works = ({ pair }: FailingClient) => this.#clients.hasWorked(pair);
     const alone = clients.filter((client) => !works(client)).length < FAILING_CLIENTS;
     return alone ? clients.filter(works) : [...clients];
   }

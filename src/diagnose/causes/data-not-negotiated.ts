@@ -2,7 +2,7 @@ import { formatEndpoint } from "../../address.ts";
 import { attemptOf } from "../attempt.ts";
 import type { Cause } from "../cause.ts";
 import type { ChannelContext, ChannelRule } from "../context.ts";
-import { mayMean } from "../reply-text.ts";
+import { mayMean, saysUsedUp } from "../reply-text.ts";
 import { replyText } from "../wording.ts";
 
 export const cause = {
@@ -13,9 +13,6 @@ export const cause = {
   meaning: "The client asks for a transfer with no negotiation in force, and the server has no data connection to use.",
   remedy: ["Correct the client: each transfer needs its own PASV, EPSV, PORT or EPRT."],
 } as const satisfies Cause;
-
-/** Pure-FTPd of a PORT that has served (as recorded): of one that it dialled in vain it says "Could not open data connection to port 1234". */
-const PURE_FTPD_USED_UP = /^No data connection$/;
 
 /**
  * A transfer command with no negotiation in force. Silent on legacy active mode, where the server dials the client's control port
@@ -29,7 +26,7 @@ export const rule: ChannelRule = (context) => {
   const textual = mayMean(reply, "not-negotiated", transfer.command);
   // A PORT that has served a transfer: to many servers it is used up, and they say so.
   const isUsedUp = negotiation !== null && channels[index - 1]?.negotiation === negotiation;
-  if (negotiation !== null && !(isUsedUp && (textual || PURE_FTPD_USED_UP.test(reply.lines[0])))) return undefined;
+  if (negotiation !== null && !(isUsedUp && (textual || saysUsedUp(reply)))) return undefined;
   // "503 Login with USER first" is about another sequence.
   if (!textual && reply.code === 503 && !isLoggedIn(context)) return undefined;
   return {
