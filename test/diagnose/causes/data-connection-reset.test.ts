@@ -6,7 +6,7 @@ import type { BuiltPacket, SegmentOptions } from "../../support/capture-builder.
 import { type RawPacket, rawPackets } from "../../support/capture-mutation.ts";
 import { applicationRecord, JSSE_ZEROS } from "../../support/tls-records.ts";
 import { CLIENT, CLIENT6, Dialogue, FORGED, judges, SERVER, SERVER6, shows } from "../dialogue.ts";
-import { HIDDEN_SILENCE_SECONDS, ZERO_WINDOW_SECONDS } from "../thresholds.ts";
+import { HIDDEN_SILENCE_SECONDS, STALL_RETRANSMISSIONS, ZERO_WINDOW_SECONDS } from "../thresholds.ts";
 
 const CAUSE = "data-connection-reset";
 
@@ -107,6 +107,19 @@ test("silent: the client broke its download off itself: its host resets, and it 
       judges(ftp.channels()[0], "aborted");
     }
   }
+});
+
+test("silent: data was repeated in vain before the client resets: that it stood still is the matter", () => {
+  const ftp = new Dialogue({ vantage: "server" }).login();
+  ftp.passive(50002);
+  const data = ftp.dial(50002);
+  ftp.ask("RETR big", "150 Opening BINARY mode data connection for big (900000 bytes).");
+  data.serverData(20_000);
+  const [lost] = data.serverData(1448, { acked: false });
+  data.retransmit(lost, { times: STALL_RETRANSMISSIONS, afterMs: 800 });
+  data.reset("client");
+  ftp.control.server("426 Failure writing network stream.\r\n");
+  judges(ftp.quit().channel(), "failed", "data-stalled");
 });
 
 test("a RST in the client's name as if its host had sent it, and the host goes on with the connection: it did not send it", () => {
