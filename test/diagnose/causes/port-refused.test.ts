@@ -234,3 +234,22 @@ test("FXP whose dialling server says why it did not dial, or that the transfer w
     judges(fxp.channels()[0], "undetermined");
   }
 });
+
+test("FXP: nobody dials before a transfer is asked for, nor for a server that ends the session; and where the client dials itself, that counts", () => {
+  const idle = refusedHandOn("200 PORT command successful.");
+  idle.net.wait(30_000);
+  for (const control of [idle.granting, idle.refusing]) control.finish("client");
+  judges(idle.channels()[0], "not-attempted");
+
+  const asked = (reply: string | undefined, dial: boolean) => {
+    const fxp = refusedHandOn(reply);
+    fxp.granting.client("STOR data.bin\r\n");
+    if (dial) fxp.net.synRefused({ client: `${CLIENT}:41000`, server: `${SERVER}:50001` });
+    fxp.net.wait(60_000);
+    fxp.granting.server("425 Failed to establish connection.\r\n");
+    for (const control of [fxp.granting, fxp.refusing]) control.finish("client");
+    return fxp.channels()[0];
+  };
+  judges(asked("421 Service not available, closing control connection.", false), "undetermined");
+  judges(asked(undefined, true), "failed", "data-port-rejected");
+});
