@@ -1,3 +1,4 @@
+import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Dialogue, judges, shows } from "../dialogue.ts";
 
@@ -103,5 +104,21 @@ test("a PROT P that was turned down is not said not to have been sent", () => {
     confidence: "certain",
     evidence: [list.reply],
     says: /; PROT P was answered by 503/,
+  });
+});
+
+test("certain also where the snaplen cut the port off the 227: the reply is of the transfer, whatever its connection", () => {
+  const ftp = new Dialogue({ snaplen: 66 + "227 Entering Passive Mode (203,0,113,5,195".length }).login();
+  ftp.passive(50002);
+  const data = ftp.dial(50002);
+  const asked = ftp.ask("LIST", "522 Data connections must be encrypted.");
+  data.finish("server");
+  const channel = ftp.quit().channel();
+  assert.equal(channel.connection?.match, "inferred");
+  shows(channel, {
+    outcome: "refused",
+    cause: CAUSE,
+    confidence: "certain",
+    evidence: [asked.reply],
   });
 });
