@@ -14,6 +14,8 @@ const MAX_PENDING_SEGMENTS = BOUNDS.outOfOrderSegments.most;
 export const LATE_SEGMENTS = 16;
 /** A hole that nobody filled for so long (seconds of capture time) is lost. */
 export const HOLE_SECONDS = 10;
+/** What stands before its SYN in the file is no further than this behind it in the stream: what a window holds without scaling (RFC 9293). */
+const MAX_BEFORE_SYN = 65_535;
 /** Joined midstream: so many segments are looked at before the lowest of them is taken for the start. */
 const MIDSTREAM_SEGMENTS = 4;
 /**
@@ -108,6 +110,20 @@ export class ControlReassembler {
     this.#advance(this.#server, this.#client, time);
   }
 
+  /**
+   * The SYN stands behind segments of its stream, or behind what acknowledges them: it tells where the stream begins, and so what both ends acknowledge.
+   * @returns false where the stream has begun, or the SYN cannot be its own
+   */
+  beginsAt(half: HalfConnection, base: number): boolean {
+    const [stream, other] = half === this.#client.half ? [this.#client, this.#server] : [this.#server, this.#client];
+    const beginning = half.offsetOf(base);
+    const first = stream.pending[0]?.at ?? 0;
+    if (stream.started || beginning > first || beginning < first - MAX_BEFORE_SYN) return false;
+    if (stream.pending.length > 0) this.#rebase(stream, other, beginning);
+    else this.#countFrom(beginning, other);
+    return true;
+  }
+
   /** No more segments: what is held is delivered, holes become gaps. */
   finish(): void {
     this.#startBoth();
@@ -153,6 +169,11 @@ export class ControlReassembler {
   #rebase(stream: StreamAssembly, other: StreamAssembly, beginning: number): void {
     stream.half.rebase(beginning);
     for (const segment of stream.pending) segment.at -= beginning;
+    this.#countFrom(beginning, other);
+  }
+
+  /** What the other end acknowledges counts from this offset on. */
+  #countFrom(beginning: number, other: StreamAssembly): void {
     for (const segment of other.pending) {
       const { acknowledged } = segment.stamp;
       if (acknowledged !== -1) segment.stamp = { ...segment.stamp, acknowledged: acknowledged - beginning };

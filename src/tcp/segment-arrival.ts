@@ -97,7 +97,7 @@ export class SegmentArrival {
 
     const isSyn = (flags & TcpFlag.syn) !== 0;
     if (isSyn) {
-      noteSyn(half, view, time);
+      noteSyn(connection, half, view, time);
       // Its first payload only stood before the handshake.
       if (connection.originator.baseFromSyn && connection.responder.baseFromSyn) connection.midstream = false;
     }
@@ -174,7 +174,7 @@ function tap(
   if (!more) connection.tap = null;
 }
 
-function noteSyn(half: HalfConnection, view: PacketView, time: number): void {
+function noteSyn({ reassembler }: Connection, half: HalfConnection, view: PacketView, time: number): void {
   half.synCount++;
   if (half.synPacket === 0) {
     half.synPacket = view.packet;
@@ -182,8 +182,9 @@ function noteSyn(half: HalfConnection, view: PacketView, time: number): void {
     half.windowScale = windowScale(view);
     if (!half.baseFromSyn) {
       const base = (view.sequence + 1) >>> 0;
-      // Offsets may already count from a first payload or acknowledgment, which a SYN late in the file leaves where it is.
-      half.baseFromSyn = half.payloadPackets === 0 || half.base === base;
+      // Offsets may already count from a first payload or acknowledgment. What has been delivered of it a SYN late in the file leaves where it is.
+      const moved = half.base >= 0 && half.base !== base && reassembler?.beginsAt(half, base) === true;
+      half.baseFromSyn = moved || half.payloadPackets === 0 || half.base === base;
       if (half.payloadPackets === 0) half.beginsAt(base);
     }
   }

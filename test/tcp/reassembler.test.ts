@@ -137,4 +137,30 @@ describe("joined midstream", () => {
     assert.deepEqual(told, ["client TYPE I\r\n ack 0", "client PASV\r\n ack 8", "server 200 ok\r\n ack 8"]);
     assert.equal(client.highest, 14);
   });
+
+  test("a SYN behind the first segments tells where the stream begins, and what the other end's next words acknowledge", () => {
+    const { client, told, reassembler, send, server } = connection(false);
+    server.baseFromSyn = true;
+    client.base = 8;
+    send(client, 0, "PASS b\r\n", 0, 8, 0);
+    assert.equal(reassembler.beginsAt(client, 0), true);
+    client.baseFromSyn = true;
+    send(server, 0, "220 hi\r\n", 0, 8, 0);
+    send(client, 0, "USER a\r\n", 0, 8, 8);
+    send(server, 8, "331 go\r\n", 0, 8, 8);
+    assert.deepEqual(told, [
+      "server 220 hi\r\n ack 0",
+      "client USER a\r\n ack 8",
+      "client PASS b\r\n ack 0",
+      "server 331 go\r\n ack 8",
+    ]);
+  });
+
+  test("a SYN that stands further behind than a window, or before which no segment stood, is another connection's", () => {
+    for (const base of [-70_000, 1]) {
+      const { client, reassembler, send } = connection(false);
+      send(client, 0, "PASV\r\n");
+      assert.equal(reassembler.beginsAt(client, base >>> 0), false, String(base));
+    }
+  });
 });

@@ -290,3 +290,14 @@ test("a stranger is told from so many other packets, and not from fewer", () => 
   judges(refusedAfter(COMPARED_PACKETS), "refused", CAUSE);
   judges(refusedAfter(COMPARED_PACKETS - 1), "refused", "epsv-refused");
 });
+
+test("silent: the first words stand before their SYN in the file, and a PASV behind its 227: what is acknowledged tells the order", () => {
+  const ftp = new Dialogue().login();
+  const { command } = ftp.passive(50002);
+  ftp.list(ftp.dial(50002));
+  ftp.quit();
+  ftp.net.move(3, -2); // the acknowledgment that ends the handshake
+  ftp.net.move(7, -5); // PASS
+  ftp.net.move(command, 1);
+  judges(ftp.channel(), "ok");
+});
