@@ -64,8 +64,9 @@ export function isShort({ session, channel }: ChannelContext, bytes: number): bo
   const { transfer } = channel;
   if (transfer?.command.verb !== "RETR" || transfer.restartAt > 0) return false;
   const progress = progressOf(channel, session);
-  // Tied to it by time alone, it may be another session's.
-  if (!progress || progress.tls || channel.connection?.match === "inferred" || !carries(progress, transfer))
+  // Tied to it by time alone, it may be another session's, or another transfer's.
+  const match = channel.connection?.match;
+  if (!progress || progress.tls || match === "inferred" || match === "port-differs" || !carries(progress, transfer))
     return false;
   const size = announcedSize(session, transfer);
   if (!size || bytes >= size.bytes || dataBlindness(progress)) return false;

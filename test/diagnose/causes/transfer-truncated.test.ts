@@ -196,6 +196,19 @@ test("silent: the connection is another transfer's, whose 227 the capture lost",
   judges(other, "ok");
 });
 
+test("silent: the connection goes to another port than was granted: it may be another transfer's, whose negotiation the capture lost", () => {
+  const ftp = new Dialogue().login();
+  ftp.ask("TYPE I", "200 Switching to Binary mode.");
+  ftp.passive(50002);
+  const data = ftp.dial(50003);
+  ftp.ask("RETR long", "150 Opening BINARY mode data connection for long (5000 bytes).");
+  data.serverData(300);
+  data.finish("server");
+  ftp.control.server("226 Transfer complete.\r\n");
+  ftp.quit();
+  judges(ftp.channel(), "ok");
+});
+
 /** RETR of 5000 bytes in binary mode whose server closes after 3000 and never says another word. */
 function cutShort(then: (ftp: Dialogue, data: ReturnType<Dialogue["dial"]>) => void) {
   const ftp = new Dialogue().login();
