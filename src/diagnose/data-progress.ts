@@ -170,6 +170,20 @@ export function stoppedBefore({ sender, receiver, connection }: DataProgress, re
   return inVain || shut || reset.time - moved >= HIDDEN_SILENCE_SECONDS;
 }
 
+/** How long the receiver kept its window at zero, at the longest (seconds). */
+export function windowShutFor({ receiver, connection }: DataProgress): number {
+  const last = receiver.zeroWindowTime > 0 ? connection.lastTime - receiver.zeroWindowTime : 0;
+  return Math.max(receiver.zeroWindowLongest, last);
+}
+
+/** The transfer stood still until its sender closed: data repeated in vain, or a window kept shut that opened only to let out what was left. */
+export function stoodStill(progress: DataProgress): boolean {
+  const { sender, receiver } = progress;
+  if (isRetransmittingInVain(sender)) return true;
+  const openFor = receiver.zeroWindowTime > 0 ? 0 : sender.finTime - receiver.zeroWindowUntil;
+  return openFor < SILENCE_SECONDS && windowShutFor(progress) >= ZERO_WINDOW_SECONDS;
+}
+
 /** vsftpd's complaints about a data connection's TLS have so many bytes at least, its confirmation of a listing 24. */
 export const COMPLAINT_BYTES = 48;
 

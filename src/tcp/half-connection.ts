@@ -86,6 +86,8 @@ export class HalfConnection {
   // A window of nothing
   zeroWindowPacket = 0;
   zeroWindowLongest = 0;
+  /** When it opened again, the last time (seconds). */
+  zeroWindowUntil = 0;
 
   // The end
   finTime = 0;

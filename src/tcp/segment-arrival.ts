@@ -212,6 +212,7 @@ function noteWindow(half: HalfConnection, view: PacketView, time: number): void 
     const lasted = time - half.zeroWindowTime;
     if (lasted > half.zeroWindowLongest) half.zeroWindowLongest = lasted;
     half.zeroWindowTime = 0;
+    half.zeroWindowUntil = time;
   }
 }
 

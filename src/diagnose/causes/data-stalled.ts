@@ -11,6 +11,7 @@ import {
   progressOf,
   type Starved,
   starved,
+  windowShutFor,
   ZERO_WINDOW_SECONDS,
 } from "../data-progress.ts";
 import { resetOrigin } from "../packet-origin.ts";
@@ -147,12 +148,6 @@ function repetitionFact(half: HalfConnection): Fact {
     packet: half.stalledFirstPacket,
     says: `${formatEndpoint(half)} repeats the same data ${half.stalledRetransmissions} times over ${secondsText(half.stalledLastTime - half.stalledFirstTime)}, never acknowledged`,
   };
-}
-
-/** How long the receiver kept its window at zero, at the longest (seconds). */
-function windowShutFor({ receiver, connection }: DataProgress): number {
-  const last = receiver.zeroWindowTime > 0 ? connection.lastTime - receiver.zeroWindowTime : 0;
-  return Math.max(receiver.zeroWindowLongest, last);
 }
 
 function lossFact(unarrived: Starved, { sender, receiver }: DataProgress): Fact {

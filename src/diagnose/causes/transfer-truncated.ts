@@ -2,7 +2,7 @@ import { formatEndpoint } from "../../address.ts";
 import { isPositive } from "../../correlate/data-channel.ts";
 import type { Cause } from "../cause.ts";
 import type { ChannelRule } from "../context.ts";
-import { progressOf } from "../data-progress.ts";
+import { progressOf, stoodStill } from "../data-progress.ts";
 import { announcedSize, isCutShort, isTruncated } from "../file-length.ts";
 import type { Fact } from "../verdict.ts";
 import { replyText } from "../wording.ts";
@@ -28,8 +28,11 @@ export const rule: ChannelRule = (context) => {
   const { channel, session } = context;
   const { transfer } = channel;
   if (!transfer || !(isPositive(transfer) ? isTruncated(context) : isCutShort(context))) return undefined;
-  const { sender } = progressOf(channel, session)!;
+  const progress = progressOf(channel, session)!;
+  const { sender } = progress;
   if (sender.finAt < 0) return undefined;
+  // A server that gives up what stood still (ProFTPD's TimeoutStalled) did not cut it short: why it stood still is the question (`data-stalled`).
+  if (!isPositive(transfer) && stoodStill(progress)) return undefined;
   const announced = announcedSize(session, transfer)!;
   const bySize = announced.reply.code === 213;
   const facts: Fact[] = [

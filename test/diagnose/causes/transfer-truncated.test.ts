@@ -1,6 +1,6 @@
 import { test } from "node:test";
 import { Dialogue, judges, shows } from "../dialogue.ts";
-import { ANSWER_SECONDS } from "../thresholds.ts";
+import { ANSWER_SECONDS, SILENCE_SECONDS, ZERO_WINDOW_SECONDS } from "../thresholds.ts";
 
 const CAUSE = "transfer-truncated";
 
@@ -234,6 +234,23 @@ test("the server closes in the middle and says nothing more: it died", () => {
     evidence: [reply, fin],
     says: /the data ends after 3000 of 5000 bytes/,
   });
+});
+
+test("silent: the server gives up a transfer that stood still (ProFTPD, TimeoutStalled): its end is the consequence", () => {
+  const stood = (shut: number, open: number) =>
+    cutShort((ftp, data) => {
+      data.zeroWindow("client");
+      ftp.pause(shut);
+      ftp.control.fin("server");
+      data.ack("client");
+      ftp.pause(open);
+      data.serverData(1000);
+      data.finish("server");
+      ftp.control.finish("client");
+    }).channel;
+  judges(stood(ZERO_WINDOW_SECONDS + 1, 0), "failed", "data-stalled");
+  judges(stood(ZERO_WINDOW_SECONDS - 1, 0), "failed", CAUSE);
+  judges(stood(ZERO_WINDOW_SECONDS + 1, SILENCE_SECONDS + 1), "failed", CAUSE);
 });
 
 test("silent: the client had closed first, on either connection", () => {
