@@ -75,6 +75,7 @@ export interface Control {
   readonly cause: CauseId | null;
   readonly confidence: Confidence | null;
   readonly alternatives: readonly Alternative[];
+  /** Of the cause; without one the reply by which the server demands TLS of the login, where it does. */
   readonly evidence: readonly Evidence[];
   readonly remedy: readonly string[];
   readonly start: string;

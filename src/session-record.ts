@@ -28,7 +28,14 @@ function serverSoftware({ software }: SessionFacts): string | null {
   return software.version === null ? software.name : `${software.name} ${software.version}`;
 }
 
-function controlRecord({ facts, outcome, verdict, limits }: SessionDiagnosis, software: string | null): Control {
+/** What a client needs that the server wants under TLS (RFC 4217). */
+const USE_TLS =
+  "Let the client log in over TLS: explicit (AUTH TLS), or implicit where the server offers it (port 990).";
+
+function controlRecord(
+  { facts, outcome, verdict, tlsDemand, limits }: SessionDiagnosis,
+  software: string | null,
+): Control {
   const { control } = facts;
   return {
     client: endpoint(facts.client),
@@ -38,8 +45,8 @@ function controlRecord({ facts, outcome, verdict, limits }: SessionDiagnosis, so
     cause: verdict?.cause ?? null,
     confidence: verdict?.confidence ?? null,
     alternatives: verdict?.alternatives ?? [],
-    evidence: evidenceOf(verdict?.facts ?? []),
-    remedy: verdict ? remedyFor(CAUSE_TEXT[verdict.cause], software, verdict.situation) : [],
+    evidence: evidenceOf(verdict?.facts ?? (tlsDemand ? [tlsDemand] : [])),
+    remedy: verdict ? remedyFor(CAUSE_TEXT[verdict.cause], software, verdict.situation) : tlsDemand ? [USE_TLS] : [],
     start: formatInstant({ seconds: control.firstSeconds, nanoseconds: control.firstNanoseconds }),
     end: formatInstant({ seconds: control.lastSeconds, nanoseconds: control.lastNanoseconds }),
     communityId: communityId(control),

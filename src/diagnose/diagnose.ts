@@ -4,6 +4,7 @@ import type { CommandEvent } from "../ftp/control-event.ts";
 import { cameAbout } from "./attempt.ts";
 import { isInHandshake } from "./auth.ts";
 import { controlBlindness } from "./blind-spots.ts";
+import { tlsDemand } from "./causes/login-failed.ts";
 import type { CauseId } from "./causes.ts";
 import { CHANNEL_RULES, SESSION_RULES } from "./causes.ts";
 import type { CaptureFacts, ChannelContext } from "./context.ts";
@@ -12,7 +13,7 @@ import type { LimitId } from "./limits.ts";
 import { channelLimits, sessionLimits } from "./limits.ts";
 import { judge } from "./outcome.ts";
 import { unfilledHole, vainWait } from "./vain-wait.ts";
-import type { ChannelOutcome, Confidence, Verdict } from "./verdict.ts";
+import type { ChannelOutcome, Confidence, Fact, Verdict } from "./verdict.ts";
 
 /** A channel with what is said of it. */
 export interface ChannelDiagnosis {
@@ -30,6 +31,8 @@ export interface SessionDiagnosis {
   readonly channels: readonly ChannelDiagnosis[];
   readonly outcome: "ok" | "failed" | "undetermined";
   readonly verdict: Verdict | null;
+  /** Why nothing could be transferred though the control connection did its work: the server wants TLS first. */
+  readonly tlsDemand: Fact | null;
   readonly limits: readonly LimitId[];
 }
 
@@ -40,8 +43,8 @@ export function diagnose(
   capture: CaptureFacts,
 ): SessionDiagnosis {
   const diagnosed = channels.length === 0 ? [] : diagnoseChannels(session, channels, capture);
-  const { outcome, verdict } = diagnoseControl(session, diagnosed, capture);
-  return { facts: session, channels: diagnosed, outcome, verdict, limits: sessionLimits(session, capture) };
+  const { outcome, verdict, tlsDemand } = diagnoseControl(session, diagnosed, capture);
+  return { facts: session, channels: diagnosed, outcome, verdict, tlsDemand, limits: sessionLimits(session, capture) };
 }
 
 function diagnoseChannels(
@@ -119,8 +122,8 @@ function diagnoseControl(
   session: SessionFacts,
   channels: readonly ChannelDiagnosis[],
   capture: CaptureFacts,
-): Pick<SessionDiagnosis, "outcome" | "verdict"> {
-  if (isUneventful(session)) return { outcome: "ok", verdict: null };
+): Pick<SessionDiagnosis, "outcome" | "verdict" | "tlsDemand"> {
+  if (isUneventful(session)) return { outcome: "ok", verdict: null, tlsDemand: null };
   const carried = new Set<CauseId>(channels.flatMap(({ verdict }) => (verdict ? [verdict.cause] : [])));
   const troubled = carried.size > 0;
   const context = { session, capture };
@@ -129,9 +132,10 @@ function diagnoseControl(
     if (DEATHS.includes(cause) && (troubled || isLastWordUnknown(session, channels))) continue;
     if (carried.has(cause)) continue;
     const verdict = rule(context);
-    if (verdict) return { outcome: "failed", verdict };
+    if (verdict) return { outcome: "failed", verdict, tlsDemand: null };
   }
-  return { outcome: session.hasDialogue || cameAbout(session.control) ? "ok" : "undetermined", verdict: null };
+  const outcome = session.hasDialogue || cameAbout(session.control) ? "ok" : "undetermined";
+  return { outcome, verdict: null, tlsDemand: tlsDemand(session) ?? null };
 }
 
 /**

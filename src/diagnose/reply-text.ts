@@ -92,9 +92,9 @@ const MEANINGS: readonly MeaningRow[] = [
   },
   {
     meaning: "tls-required",
-    codes: [421, 530, 534, 550, 522],
-    text: /\b(ssl|tls|ftps|secured?|clear-?text|encrypt\w*)\b/i,
-    source: "vsftpd, ProFTPD, Pure-FTPd, IIS",
+    codes: [421, 503, 530, 534, 550, 522],
+    text: /\b(ssl|tls|ftps|secured?|clear-?text|encrypt\w*)\b|\buse auth first\b/i,
+    source: "vsftpd, ProFTPD, Pure-FTPd, IIS, FileZilla Server 1.x (503 Use AUTH first.)",
   },
   {
     meaning: "connect-failed",

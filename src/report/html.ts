@@ -59,6 +59,7 @@ export function createHtmlWriter(options: FormatOptions): ReportWriter {
         ...groups.map((group, i) => failureSection(group, i + 1, captures, failures.ladderOf(group))),
         dropped > 0 ? element("p", `${countOf(dropped, "more failure")} of other kinds not shown here.`) : "",
         ...summary.findings.map((finding, i) => findingSection(finding, i + 1, captures)),
+        tlsSection(failures.tlsDemands.lines(captures.length)),
         limitsSection(summary),
         madeSection(summary, options.captureHashes),
       ]);
@@ -226,6 +227,10 @@ function findingSection(finding: Finding, number: number, captures: readonly Cap
 <h2><span class="outcome">finding</span> ${escapeHtml(capitalised(finding.title))}</h2>
 ${pointList(findingPoints(finding, captures))}
 </section>`;
+}
+
+function tlsSection(lines: readonly string[]): string {
+  return lines.length === 0 ? "" : `<section><h2>TLS demanded</h2>\n${list(lines.map(capitalised))}\n</section>`;
 }
 
 function limitsSection(summary: AnalysisSummary): string {

@@ -45,6 +45,7 @@ export function createMarkdownWriter(): ReportWriter {
         ...failures.groups.list().map((group, i) => failureSection(group, i + 1, captures, failures.ladderOf(group))),
         dropped > 0 ? `${countOf(dropped, "more failure")} of other kinds not shown here.` : "",
         ...summary.findings.map((finding) => findingSection(finding, captures)),
+        bullets("TLS demanded", failures.tlsDemands.lines(captures.length).map(capitalised)),
         bullets("Limits of the capture", limitLines(summary)),
         bullets("Noted while reading", anomalyLines(summary)),
         capturesSection(summary),

@@ -34,6 +34,7 @@ import {
 import { errorReplyOf } from "./replies.ts";
 import { safeData } from "./safe-text.ts";
 import { cutText, wrapText, wrapWithLabel } from "./text-layout.ts";
+import { tlsDemandOf } from "./tls-demands.ts";
 
 /**
  * `--format table`, the default, for people at a terminal: what there was, then each failure as an expert would put it on a
@@ -279,9 +280,10 @@ function sessionRow({ id, control }: Session, firstDay: string): string {
   const cause = control.cause === null ? "" : `: ${control.cause}`;
   // A control connection that did its work needs no word: what its transfers did stands below.
   const result = control.outcome === "ok" ? "" : `, control connection ${control.outcome}${cause}`;
+  const demand = tlsDemandOf(control) && `, ${tlsDemandOf(control)}`;
   const software = control.serverSoftware === null ? "" : `, ${control.serverSoftware}`;
   const same = control.sameAs.length === 0 ? "" : `, same as ${control.sameAs.join(", ")}`;
-  return `${shown} ${formatEndpoint(control.client)} > ${formatEndpoint(control.server)} ${SECURITY_TEXT[control.security]}${software}${result}${same} (${id})`;
+  return `${shown} ${formatEndpoint(control.client)} > ${formatEndpoint(control.server)} ${SECURITY_TEXT[control.security]}${software}${result}${demand}${same} (${id})`;
 }
 
 function channelRow(session: Session, channel: DataChannel, captureCount: number, wide: boolean): string[] {

@@ -1,6 +1,9 @@
+import type { SessionFacts } from "../../correlate/session-facts.ts";
+import type { Exchange } from "../../ftp/exchange.ts";
 import type { Cause } from "../cause.ts";
 import type { SessionRule } from "../context.ts";
 import { deniesLogin, mayMean, meaningOf, speaksOfPassword } from "../reply-text.ts";
+import type { Fact } from "../verdict.ts";
 import { replyText } from "../wording.ts";
 
 export const cause = {
@@ -13,12 +16,43 @@ export const cause = {
   remedy: ["Check user and password, and whether the server demands TLS or refuses this client's address."],
 } as const satisfies Cause;
 
+/** USER, PASS or ACCT. */
+function isLogin({ command }: Exchange): boolean {
+  return command?.verb === "USER" || command?.verb === "PASS" || command?.verb === "ACCT";
+}
+
+/** Whether the server turned the login down for want of TLS. What it quotes (a user's name) is not its own word. */
+function demandsTls({ command, final }: Exchange): boolean {
+  return mayMean(final, "tls-required", command) && !speaksOfPassword(final!);
+}
+
+/**
+ * The reply by which the server demands TLS of a client that logs in without it, and never does with it. The network, and the control connection, did their
+ * work, so it is no cause; and yet it is why nothing was transferred.
+ */
+export function tlsDemand({ exchanges, security }: SessionFacts): Fact | undefined {
+  if (security !== "cleartext" || exchanges.some(({ final }) => final?.code === 230)) return undefined;
+  const refusal = exchanges.findLast(
+    (exchange) =>
+      isLogin(exchange) &&
+      !exchange.replyLost &&
+      exchange.final !== null &&
+      exchange.final.code >= 400 &&
+      !exchange.final.cut,
+  );
+  if (!refusal || !demandsTls(refusal)) return undefined;
+  const { command, final } = refusal;
+  return {
+    packet: final!.stamp.packet,
+    says: `the server demands TLS of the login: ${command!.verb} answered by ${replyText(final!)}`,
+  };
+}
+
 /** 530 or 430 to the login, or another refusal that says so, and no login afterwards. 530 that demands TLS, or names a limit, says something else. */
 export const rule: SessionRule = ({ session }) => {
-  const isLogin = (verb: string | undefined) => verb === "USER" || verb === "PASS" || verb === "ACCT";
   const refusal = session.exchanges.findLast(
     (exchange) =>
-      isLogin(exchange.command?.verb) &&
+      isLogin(exchange) &&
       !exchange.replyLost &&
       exchange.final !== null &&
       (exchange.final.code === 530 || exchange.final.code === 430 || deniesLogin(exchange.final)),
@@ -26,10 +60,7 @@ export const rule: SessionRule = ({ session }) => {
   // Cut, its text cannot say whether it is about the password at all.
   if (!refusal?.final || refusal.final.cut) return undefined;
   if (session.exchanges.some((exchange) => exchange.final?.code === 230)) return undefined;
-  // What the server quotes (a user's name) is not its own word.
-  const asked = refusal.command;
-  if (meaningOf(refusal.final, asked) === "limit-reached") return undefined;
-  if (mayMean(refusal.final, "tls-required", asked) && !speaksOfPassword(refusal.final)) return undefined;
+  if (meaningOf(refusal.final, refusal.command) === "limit-reached" || demandsTls(refusal)) return undefined;
   return {
     outcome: "failed",
     cause: "login-failed",

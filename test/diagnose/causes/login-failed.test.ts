@@ -1,3 +1,4 @@
+import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Dialogue, judges, shows } from "../dialogue.ts";
 import { MIN_QUOTED } from "../thresholds.ts";
@@ -84,6 +85,45 @@ test("silent: TLS is demanded, or a limit is reached", () => {
   const { ftp } = login("530 Sorry, the maximum number of allowed clients (1) are already connected.");
   ftp.quit();
   judges(ftp.session().control, "failed", "server-busy");
+});
+
+test("a server that demands TLS of the login is no cause, and its words stand in the report with what to do", () => {
+  for (const [verb, reply] of [
+    ["USER alice", "530 Non-anonymous sessions must use encryption."], // vsftpd
+    ["USER alice", "550 SSL/TLS required on the control channel"], // ProFTPD, pyftpdlib
+    ["USER alice", "421 Sorry, cleartext sessions and weak ciphers are not accepted on this server."], // Pure-FTPd
+    ["PASS secret", "534-Policy requires SSL.\r\n534 End"], // IIS
+    ["USER alice", "503 Use AUTH first."], // FileZilla Server 1.x
+  ]) {
+    const ftp = new Dialogue();
+    ftp.control.server("220 ready\r\n");
+    if (verb !== "USER alice") ftp.ask("USER alice", "331 Password required.");
+    const refused = ftp.ask(verb, reply).reply;
+    const { control } = ftp.quit().session();
+    judges(control, "ok");
+    assert.equal(control.evidence[0].packet, refused);
+    assert.match(control.evidence[0].says, /demands TLS of the login: (USER|PASS) answered by reply "[45]/);
+    assert.match(control.remedy[0], /AUTH TLS/);
+  }
+});
+
+test("TLS is not told as demanded of a client that goes on to it, or is let in, nor of who may not log in for another reason", () => {
+  const upgraded = new Dialogue();
+  upgraded.control.server("220 ready\r\n");
+  upgraded.ask("USER alice", "530 Non-anonymous sessions must use encryption.");
+  upgraded.ask("AUTH TLS", "234 Proceed with negotiation.");
+  upgraded.control.tls({ version: "1.3" });
+  assert.deepEqual(upgraded.quitSealed().session().control.evidence, []);
+  const later = new Dialogue();
+  later.control.server("220 ready\r\n");
+  later.ask("USER alice", "530 Non-anonymous sessions must use encryption.");
+  later.ask("USER anonymous", "331 Please specify the password.");
+  later.ask("PASS x", "230 Login successful.");
+  assert.deepEqual(later.quit().session().control.evidence, []);
+  const other = new Dialogue();
+  other.control.server("220 ready\r\n");
+  other.ask("USER alice", "503 Already logged in as somebody else.");
+  assert.deepEqual(other.quit().session().control.evidence, []);
 });
 
 test("silent: 530 to something else than a login", () => {
