@@ -88,7 +88,7 @@ export function matchCandidates(
         candidate,
         connection,
         match: "inferred",
-        // Right after a grant whose address and port the snaplen cut off.
+        // Right after a grant whose address and port cannot be read.
       });
       continue;
     }
@@ -194,18 +194,22 @@ function looksLikeData(session: SessionFacts, candidate: Candidate, grants: Seal
   return originator.address === session.server.address && (responder.port >= 1024 || originator.port === 20);
 }
 
-/** The window whose grant was cut by the snaplen and into which this connection of the client fits; -1 for none. */
+/**
+ * The window whose grant names no port that can be read and into which this connection of the client fits; -1 for none: the snaplen cut it, or its form is
+ * wrong, and clients make of it what they can (of 451,80 lftp and Python's ftplib dial port 50000 of the server).
+ */
 function unreadWindow(
   session: SessionFacts,
-  { connection }: Candidate,
+  { connection, contested }: Candidate,
   windows: readonly NegotiationWindow[],
   matched: readonly MatchedConnection[][],
 ): number {
   const { originator, responder } = connection;
   if (originator.address !== session.client.address || responder.port < 1024) return -1;
+  const mayBeMeant = !contested && responder.address === session.server.address;
   return windows.findIndex(({ negotiation, from, until }, i) => {
-    if (negotiation?.mode !== "passive" || !negotiation.granted || negotiation.advertised || !negotiation.reply?.cut)
-      return false;
+    if (negotiation?.mode !== "passive" || !negotiation.granted || negotiation.advertised) return false;
+    if (!negotiation.reply?.cut && !mayBeMeant) return false;
     if (matched[i].length > 0) return false;
     return (
       connection.firstTime >= from - REORDER_SECONDS &&

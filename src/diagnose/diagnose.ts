@@ -98,7 +98,8 @@ function withDoubt(verdict: Verdict, { negotiation, hidden, connection }: Channe
   // What a reply says of its transfer is sure whatever the connection is.
   const restsOnSyn = () => verdict.facts.some(({ packet }) => packet === firstPacket);
   if (connection.match === "inferred" && !hidden && verdict.confidence === "certain" && restsOnSyn()) {
-    const says = "the snaplen cut the port off: that this is the connection it grants only the time tells";
+    const why = negotiation!.reply!.cut ? "the snaplen cut the port off" : "no port can be read in it";
+    const says = `${why}: that this is the connection it grants only the time tells`;
     return {
       ...verdict,
       confidence: "likely",

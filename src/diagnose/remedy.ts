@@ -32,6 +32,8 @@ export type Situation =
   | "seen-elsewhere"
   /** The same, and what is captured here may be filtered to the control port. */
   | "only-elsewhere"
+  /** The server's grant names no port that can be read. */
+  | "unreadable-grant"
   /** PORT or EPRT names neither end of the control connection: another server, it may be (FXP). */
   | "third-host"
   /** The same names a port below 1024. */

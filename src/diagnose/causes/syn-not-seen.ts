@@ -48,6 +48,12 @@ export const cause = {
         "This server has to let the other one in: look at its passive range, its firewall and its NAT device, and whether it takes data connections of other hosts than its client.",
       ],
     },
+    "unreadable-grant": {
+      remedy: [
+        "The reply names no port that a client could read: look at the server, and at any device between that rewrites replies.",
+        "Try the other form: EPSV for PASV, or PASV for EPSV.",
+      ],
+    },
     "at-dialler": {
       remedy: [
         "The capture is from the end that should have sent the SYN: look in its log why it did not dial, at its own firewall, and at its other interfaces.",
@@ -132,9 +138,15 @@ function wasAnswered({ negotiation, final }: MissingSyn): boolean {
   return negotiation.mode === "active" && final !== null && dialErrorOf(final) === "refused";
 }
 
+/** The grant is here whole, and no port can be read in it. */
+function isUnreadable({ mode, granted, advertised, reply }: NegotiationFacts): boolean {
+  return mode === "passive" && granted && advertised === null && reply?.cut === false;
+}
+
 /** What was negotiated, and with whom. */
 function negotiationFacts({ context, negotiation, dialling, handed, dialler }: MissingSyn): Fact[] {
-  const { verb, mode, reply, command, granted, malformed } = negotiation;
+  const { verb, mode, reply, command, granted } = negotiation;
+  const malformed = negotiation.malformed ?? (isUnreadable(negotiation) ? "no address and port stand in it" : null);
   const answer = `${granted ? "granted" : "answered"} (${reply?.code ?? "?"})`;
   const facts: Fact[] = [
     {
@@ -186,6 +198,7 @@ function placeFact(missing: MissingSyn): Fact {
 function situationOf(missing: MissingSyn): Situation | null {
   const { channel, session } = missing.context;
   if (missing.handed) return "handed-on";
+  if (isUnreadable(missing.negotiation)) return "unreadable-grant";
   if (isAtDialler(missing)) return "at-dialler";
   return thirdHostOf(channel, session) === undefined ? null : "third-host";
 }

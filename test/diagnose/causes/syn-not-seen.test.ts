@@ -138,7 +138,45 @@ test("a 227 whose form is wrong is said", () => {
     confidence: "possible",
     evidence: [pasv.reply, pasv.reply, fin, first, first],
     says: /octet 451 is above 255/,
+    remedy: /^The reply names no port that a client could read/,
   });
+  const silent = new Dialogue().login();
+  const told = silent.ask("PASV", "227 Passive mode, go ahead");
+  const [left] = silent.control.finish("client");
+  shows(silent.channel(), {
+    outcome: "failed",
+    cause: CAUSE,
+    confidence: "possible",
+    evidence: [told.reply, told.reply, left, 1, 1],
+    says: /no address and port stand in it/,
+    remedy: /^The reply names no port that a client could read/,
+  });
+});
+
+test("silent: of a 227 with an octet above 255 the client makes a port that it dials (lftp, ftplib): what became of that decides", () => {
+  const UNREADABLE = "227 Entering Passive Mode (203,0,113,5,451,80).";
+  const refused = new Dialogue().login();
+  const pasv = refused.ask("PASV", UNREADABLE);
+  const { syn, reset } = refused.net.synRefused(refused.ends(50000));
+  refused.quit();
+  shows(refused.channel(), {
+    outcome: "failed",
+    cause: "data-port-rejected",
+    confidence: "likely",
+    evidence: [syn, reset, pasv.reply],
+    says: /no port can be read in it: that this is the connection it grants only the time tells/,
+  });
+  const worked = new Dialogue().login();
+  worked.ask("PASV", UNREADABLE);
+  worked.list(worked.dial(50000));
+  const channel = worked.quit().channel();
+  judges(channel, "ok");
+  assert.deepEqual([channel.connection?.match, channel.connection?.responder.port], ["inferred", 50000]);
+  // Another host's, or long after the grant: another matter of the client's.
+  const elsewhere = new Dialogue().login();
+  elsewhere.ask("PASV", UNREADABLE);
+  elsewhere.net.synRefused(elsewhere.ends(50000, { address: OTHER }));
+  judges(elsewhere.quit().channel(), "failed", CAUSE);
 });
 
 test("a 227 with an IPv6 address in it (Twisted): said, whether or not the client found six numbers", () => {
