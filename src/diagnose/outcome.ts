@@ -26,6 +26,7 @@ import { oncePer } from "./once-per.ts";
 import { isForged, resetOrigin } from "./packet-origin.ts";
 import { announcesOnly, cannotDial, confirmsAbort, dialErrorOf, isOwnReason } from "./reply-text.ts";
 import { handedOn, isLeftUndialled } from "./third-host.ts";
+import { PATIENCE_SECONDS } from "./vain-wait.ts";
 
 /** What became of a channel, before any rule is asked for the cause. */
 export function judge(context: ChannelContext): Judgement {
@@ -232,6 +233,7 @@ function judgeUnseen(context: ChannelContext): Judgement {
   if (lastUsed(channels) > index) return judged("not-attempted");
   // Until a transfer is asked for no server dials what it has granted, nor one that the port was handed on to (FXP).
   if (negotiation?.mode === "active" || isLeftUndialled(handedOn(channel, session))) return judged("not-attempted");
+  if (isRefusedFirst(channel)) return judged("not-attempted");
   const gaveUp = channel.followedBy.some((exchange) => exchange.command?.verb === "QUIT");
   if (!left && !gaveUp && capture.now - channel.from < ANSWER_SECONDS) return judged("undetermined", "capture-ends");
   if (session.server.packets === 0) return judged("undetermined", "one-sided");
@@ -241,6 +243,16 @@ function judgeUnseen(context: ChannelContext): Judgement {
   function unseen(): Judgement {
     return session.lostBytes || losesTail(session) ? judged("undetermined", "control-gap") : judged("trouble");
   }
+}
+
+/**
+ * The last that the client asked before it left is refused for a reason of the server's own: there is nothing to transfer (curl asks SIZE behind EPSV, and
+ * leaves over its 550). Not where it had waited since the grant, as it does for a connection that does not come about.
+ */
+function isRefusedFirst({ followedBy, from }: ChannelFacts): boolean {
+  const last = followedBy.findLast(({ command }) => command !== null && command.verb !== "QUIT");
+  if (!last?.command || last.final === null || last.replyLost || !isOwnReason(last.final, last.command)) return false;
+  return last.command.stamp.time - from < PATIENCE_SECONDS;
 }
 
 /** The last channel whose negotiation was granted, or may have been, and used; -1 when none was. */

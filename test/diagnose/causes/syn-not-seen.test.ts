@@ -4,7 +4,7 @@ import type { DataChannel } from "../../../src/analysis.ts";
 import { analyzeCapture } from "../../../src/analyze.ts";
 import { CaptureBuilder } from "../../support/capture-builder.ts";
 import { CLIENT, CLIENT6, Dialogue, judges, OTHER, SERVER6, SERVERS, type ServerName, shows } from "../dialogue.ts";
-import { ANSWER_SECONDS } from "../thresholds.ts";
+import { ANSWER_SECONDS, PATIENCE_SECONDS } from "../thresholds.ts";
 
 const CAUSE = "syn-not-seen";
 
@@ -214,6 +214,19 @@ test("silent: not attempted, for a later channel served or 550 came first", () =
   judges(unused, "not-attempted");
   judges(used, "ok");
   judges(refused, "refused");
+});
+
+test("silent: there is nothing to transfer, says the 550 to SIZE, over which curl leaves; but not where it had waited to connect", () => {
+  const asks = (seconds: number, reply: string) => {
+    const ftp = new Dialogue().login();
+    ftp.extended(50002);
+    ftp.pause(seconds).ask("TYPE I", "200 Type set to I");
+    ftp.ask("SIZE nothing", reply);
+    return ftp.quit().channel();
+  };
+  judges(asks(0, "550 nothing: No such file or directory"), "not-attempted");
+  judges(asks(PATIENCE_SECONDS, "550 nothing: No such file or directory"), "failed", CAUSE);
+  judges(asks(0, "213 5000"), "failed", CAUSE);
 });
 
 test("silent: the server confirms the transfer, or the capture lost the client's words", () => {
