@@ -4,14 +4,15 @@ import type { Connection } from "../../tcp/connection.ts";
 import { cameAbout } from "../attempt.ts";
 import type { CauseId } from "../causes.ts";
 import type { ChannelDiagnosis, SessionDiagnosis } from "../diagnose.ts";
+import { shareNetwork } from "../vantage.ts";
 import type { AcrossFinding } from "../verdict.ts";
 import { type AcrossRule, ComparedClients, type FindingText, keptAt, pairOf, SessionTally } from "./across-rule.ts";
 
 export const PASSIVE_RANGE = {
   id: "passive-range",
-  title: "only a part of a server's passive ports lets connections through",
+  title: "only a part of a server's passive ports lets connections through, or none does",
   meaning:
-    "Data connections to some of the server's passive ports work and to others they never do: the range that is open or forwarded is not the range that the server uses.",
+    "Data connections to some of the server's passive ports work and to others they never do, or whoever dials, none ever works: the range that is open or forwarded is not the range that the server uses.",
 } as const satisfies FindingText;
 
 export const BLOCKED_PORT = {
@@ -54,6 +55,8 @@ interface PortsTold {
   readonly witnesses: readonly FailingClient[];
   /** How often each port failed that never worked, in their order. */
   readonly failures: ReadonlyMap<number, number>;
+  /** Who dialled them. */
+  readonly clients: readonly string[];
   readonly range: Range | undefined;
 }
 
@@ -64,17 +67,25 @@ interface Range {
 }
 
 /**
- * Which of a server's passive ports let connections through: a range of which only a part is forwarded, or one port that never works while
- * its neighbours do. A port seen both ways is neither; and where one client alone fails, and always, its ports tell nothing of the server's
+ * Which of a server's passive ports let connections through: a range of which only a part is forwarded, one port that never works while
+ * its neighbours do, or none at all. A port seen both ways is neither; and where one client alone fails, and always, its ports tell nothing of the server's
  * (`client-network`).
  */
 export class PassiveRange implements AcrossRule {
   readonly #servers = new Map<string, ServerPorts>();
   readonly #clients = new ComparedClients();
   #ports = 0;
+  /** There was no room for some port or client: that nothing works cannot be said any more. */
+  #isCut = false;
   readonly #toldOf = new Map<string, PortsTold>();
 
   add({ facts: session, channels }: SessionDiagnosis): boolean {
+    const isWhole = this.#compare(session, channels);
+    if (!isWhole) this.#isCut = true;
+    return isWhole;
+  }
+
+  #compare(session: SessionFacts, channels: readonly ChannelDiagnosis[]): boolean {
     let isWhole = true;
     for (const channel of channels) {
       const attempt = channel.facts.connection?.connection;
@@ -130,7 +141,12 @@ export class PassiveRange implements AcrossRule {
   findings(): AcrossFinding[] {
     return [...this.#servers.keys()].flatMap((server) => {
       const told = this.#told(server);
-      return rangeFinding(server, told) ?? blockedPortFinding(server, told) ?? [];
+      return (
+        rangeFinding(server, told) ??
+        blockedPortFinding(server, told) ??
+        (this.#isCut ? undefined : noPortFinding(server, told)) ??
+        []
+      );
     });
   }
 
@@ -151,7 +167,7 @@ export class PassiveRange implements AcrossRule {
     const clients = [...failing.values()];
     const witnesses = this.#witnesses(clients);
     const failures = failuresOf(witnesses, open);
-    const told = { open, witnesses, failures, range: rangeOf(open, clients, failures) };
+    const told = { open, witnesses, failures, clients: [...failing.keys()], range: rangeOf(open, clients, failures) };
     this.#toldOf.set(server, told);
     return told;
   }
@@ -214,6 +230,26 @@ function blockedPortFinding(server: string, { open, failures, witnesses }: Ports
     ...evidenceOf(witnesses),
     remedy: [
       `Leave port ${port} out of the server's passive range${port === 5060 ? " (5060 is SIP: carriers and routers treat it specially)" : ""}.`,
+    ],
+  };
+}
+
+/** Several clients, several ports, and not one of them works: of one network alone it may be the clients' own firewall. */
+function noPortFinding(server: string, { open, failures, witnesses, clients }: PortsTold): AcrossFinding | undefined {
+  if (open.size > 0 || witnesses.length < FAILING_CLIENTS || failures.size < RANGE_PORTS) return undefined;
+  const together = clients.every((client) => shareNetwork(client, clients[0]));
+  return {
+    id: "passive-range",
+    title: `${server}: none of the ${failures.size} passive ports that ${clients.length} clients dialled, ${span([...failures.keys()])}, lets a connection through`,
+    confidence: together ? "possible" : "likely",
+    ...evidenceOf(witnesses),
+    remedy: [
+      "Open or forward the server's whole passive range, and give the server a fixed one if it has none.",
+      ...(together
+        ? [
+            "All these clients are of one network: its own firewall may be what stops them. A capture at the server tells whether their SYNs arrive.",
+          ]
+        : []),
     ],
   };
 }

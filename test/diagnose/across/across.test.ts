@@ -83,6 +83,33 @@ test("a port whose answer does not arrive is none that lets connections through"
   assert.deepEqual(findingsOf(net), []);
 });
 
+test("that none of a server's passive ports works takes so many clients and ports, and nobody who gets through", () => {
+  const closed = (clients: readonly string[], ports: number, more?: (net: CaptureBuilder) => void) => {
+    const net = new CaptureBuilder();
+    for (const [i, client] of clients.entries()) session(net, client, 40000, "filtered", 50000 + (i % ports));
+    more?.(net);
+    return findingsOf(net);
+  };
+  const several = ["203.0.113.9", "192.0.2.44"];
+  const [finding, ...others] = closed(several, RANGE_PORTS);
+  assert.deepEqual(others, []);
+  assert.equal(
+    finding.title,
+    `${SERVER}: none of the 2 passive ports that 2 clients dialled, 50000–50001, lets a connection through`,
+  );
+  assert.deepEqual([finding.id, finding.confidence, finding.sessionCount], ["passive-range", "likely", 2]);
+  // One network's own firewall does the same.
+  const [together] = closed(["203.0.113.9", "203.0.113.10"], RANGE_PORTS);
+  assert.equal(together.confidence, "possible");
+  assert.match(together.remedy[1], /its own firewall/);
+  assert.deepEqual(closed(several.slice(0, FAILING_CLIENTS - 1), RANGE_PORTS), []);
+  assert.deepEqual(closed(several, RANGE_PORTS - 1), []);
+  assert.deepEqual(
+    closed(several, RANGE_PORTS, (net) => session(net, "203.0.113.60", 40000, "works", 50001)),
+    [],
+  );
+});
+
 test("a range takes so many ports of either kind", () => {
   const range = (working: number, failing: number) => {
     const net = new CaptureBuilder();
