@@ -28,8 +28,8 @@ export const rule: ChannelRule = ({ channel, session }) => {
   if (!progress) return undefined;
   const half = [progress.sender, progress.receiver].find((side) => isRetransmittingInVain(side));
   if (!half || half.stalledLargest < SMALL_SEGMENT || half.largestArrived >= half.stalledLargest) return undefined;
-  // The segments of what arrived are not all in the capture: large ones may be among them.
-  if (half.arrivedUpTo > half.wholeUpTo) return undefined;
+  // The segments of what arrived are not all in the capture: large ones may be among them, where there is room for one.
+  if (half.arrivedUpTo > half.wholeUpTo && half.missing >= SMALL_SEGMENT) return undefined;
   const other = half === progress.sender ? progress.receiver : progress.sender;
   if (other.packets === 0) return undefined;
   // What the same host says on the control connection is small, and is not acknowledged either: nothing gets through (`data-stalled`).

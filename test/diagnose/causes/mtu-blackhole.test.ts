@@ -225,4 +225,12 @@ test("silent: of what arrived the capture lacks the segments, so nobody knows ho
     data.serverData(400);
   };
   judges(stalledAfter(inTheMiddle), "failed", "data-stalled");
+  // A hole in which no large one has room hides none.
+  const before = (bytes: number) =>
+    stalledAfter((ftp, data) => {
+      ftp.net.uncaptured(() => data.serverData(bytes));
+      data.serverData(100);
+    });
+  judges(before(SMALL_SEGMENT), "failed", "data-stalled");
+  judges(before(SMALL_SEGMENT - 1), "failed", CAUSE);
 });
