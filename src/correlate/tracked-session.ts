@@ -302,12 +302,22 @@ export class TrackedSession implements ControlStream, Watcher {
   #handOn({ address, port }: { readonly address: string | null; readonly port: number }, command: CommandEvent): void {
     const sessions = this.#table.watchlist.expecting(port) as readonly TrackedSession[];
     const granting = sessions.filter(
-      ({ clientAddress, controlAddress }) => controlAddress === address && clientAddress === this.clientAddress,
+      (session) =>
+        session.clientAddress === this.clientAddress &&
+        (session.controlAddress === address || session.#namesLately(address, port)),
     );
     const granted = granting.findLast(({ point }) => point === this.point) ?? granting.at(-1);
     if (!granted || granted.#handedOn.length >= MAX_HANDED_ON) return;
     granted.#handedOn = added(granted.#handedOn, { port, session: this, command });
     this.#told = NONE;
+  }
+
+  /** Behind a NAT its server grants another address than the control connection's. */
+  #namesLately(address: string | null, port: number): boolean {
+    return this.#events.slice(-LATE_EVENTS).some((event) => {
+      const granted = event.kind === "reply" ? negotiatedEndpoint(event) : undefined;
+      return granted !== undefined && "port" in granted && granted.port === port && granted.address === address;
+    });
   }
 
   /** What its server has answered by now. @param anomalies is told what cannot be paired */
@@ -520,6 +530,9 @@ export class TrackedSession implements ControlStream, Watcher {
     }
   }
 }
+
+/** A client hands a port on as soon as it is granted: further back nobody looks for the grant. */
+const LATE_EVENTS = 16;
 
 function answered({ port, session, command }: HandOn): HandedOn {
   return { port, to: session.controlAddress, command, ...session.afterHandOn(command) };

@@ -396,6 +396,31 @@ test("where the other server's PORT is in the capture too, that one is named, an
   assert.doesNotMatch(says(again), /198\.51\.100\.77/);
 });
 
+test("a server behind a NAT grants another address than its control connection's: handed on, it is the same port (FXP)", () => {
+  const net = new CaptureBuilder();
+  const [granting, dialling] = ["192.168.1.5", "198.51.100.77"].map((server, i) => {
+    const control = net.connect({ client: `192.168.1.10:${40_000 + i}`, server: `${server}:21` });
+    control.server("220 ready\r\n");
+    return control;
+  });
+  granting.client("PASV\r\n");
+  granting.server("227 Entering Passive Mode (203,0,113,5,195,81).\r\n");
+  dialling.client("PORT 203,0,113,5,195,81\r\n");
+  dialling.server("200 PORT command successful.\r\n");
+  granting.client("STOR data.bin\r\n");
+  dialling.client("RETR data.bin\r\n");
+  net.wait(60_000);
+  for (const control of [granting, dialling]) control.server("425 Failed to establish connection.\r\n");
+  for (const control of [granting, dialling]) control.finish("client");
+  const [told, port] = analyzeCapture(net.build()).sessions.flatMap(({ dataChannels }) => dataChannels);
+  for (const channel of [told, port]) judges(channel, "failed", CAUSE);
+  const says = told.evidence.map((fact) => fact.says).join("\n");
+  assert.match(
+    says,
+    /no SYN of the server 198\.51\.100\.77 to 203\.0\.113\.5:50001.*\n.*tells 198\.51\.100\.77 to dial it/,
+  );
+});
+
 test("silent: in active mode the server could not bind its own port, and says so", () => {
   for (const words of [
     "500 OOPS: vsf_sysutil_bind",
