@@ -1,7 +1,8 @@
+import type { NegotiationFacts } from "../correlate/data-channel.ts";
 import type { SessionFacts } from "../correlate/session-facts.ts";
 import type { ControlEvent } from "../ftp/control-event.ts";
 import type { HalfConnection } from "../tcp/half-connection.ts";
-import type { Direction } from "../tcp/stream-sink.ts";
+import type { Direction, GapReason } from "../tcp/stream-sink.ts";
 import type { DataProgress } from "./data-progress.ts";
 import type { LimitId } from "./limits.ts";
 import { oncePer } from "./once-per.ts";
@@ -51,6 +52,10 @@ function missesReceived(half: HalfConnection, other: HalfConnection): boolean {
 
 const gapsIn = oncePer((events: readonly ControlEvent[]) => events.filter((event) => event.kind === "gap"));
 
+function whyMissing({ reason }: { readonly reason: GapReason }): LimitId {
+  return reason === "snaplen" ? "snaplen-cut" : "control-gap";
+}
+
 /** Why absence of anything in one direction of the control connection, after this packet, proves nothing; null when it does. */
 export function controlBlindness(session: SessionFacts, direction: Direction, after: number): LimitId | null {
   const half = direction === "client" ? session.client : session.server;
@@ -58,12 +63,26 @@ export function controlBlindness(session: SessionFacts, direction: Direction, af
   // Joined midstream: what came before the first payload of this direction may have been payload too.
   if (!half.baseFromSyn && after < half.firstPayloadPacket) return "midstream";
   const hole = gapsIn(session.events).find((gap) => gap.direction === direction && gap.stamp.packet > after);
-  if (hole) return hole.reason === "snaplen" ? "snaplen-cut" : "control-gap";
+  if (hole) return whyMissing(hole);
   const other = direction === "client" ? session.server : session.client;
   if (missesTail(half, other)) return "control-gap";
   // A FIN or RST stands behind all that its end said. What a server still says to a client that has left is its goodbye.
   const isGoodbye = direction === "server" && other.closedBefore(half);
   return !isGoodbye && (half.finAt > half.highest || missesBeforeReset(half)) ? "control-gap" : null;
+}
+
+/**
+ * Why what the client said since a negotiation may not be in the capture. Where its command is not, the grant tells when that was, and clocks that differ
+ * may place behind the client's next words: what they acknowledge tells that they are the next.
+ */
+export function blindnessSince(session: SessionFacts, negotiation: NegotiationFacts | null): LimitId | null {
+  const { command, reply } = negotiation ?? { command: null, reply: null };
+  const blindness = controlBlindness(session, "client", (command ?? reply)?.stamp.packet ?? 0);
+  if (blindness || command || !reply) return blindness;
+  const next = gapsIn(session.events).find(
+    ({ direction, stamp }) => direction === "client" && stamp.acknowledged >= reply.endAt,
+  );
+  return next ? whyMissing(next) : null;
 }
 
 /** Something that either end said after one packet, and no later than another, is not in the capture: what answers what is not known. */

@@ -4,7 +4,14 @@ import { verbFacts } from "../ftp/command.ts";
 import type { ReplyEvent } from "../ftp/control-event.ts";
 import { REORDER_SECONDS } from "../tcp/early-packets.ts";
 import { ANSWER_SECONDS, isAnswerLost } from "./attempt.ts";
-import { controlBlindness, dataBlindness, neverArrived, oneSided, recordBlindness } from "./blind-spots.ts";
+import {
+  blindnessSince,
+  controlBlindness,
+  dataBlindness,
+  neverArrived,
+  oneSided,
+  recordBlindness,
+} from "./blind-spots.ts";
 import { isBrokenOff } from "./broken-off.ts";
 import type { ChannelContext } from "./context.ts";
 import { askedBeforeEnd, controlEnd, IDLE_SECONDS, isDeniedByDevice, saidGoodbye } from "./control-end.ts";
@@ -288,7 +295,7 @@ function unheardWords({ session, channel }: ChannelContext): LimitId | null {
   if (hidden) return null;
   const granted = negotiation?.command?.stamp.packet ?? negotiation?.reply?.stamp.packet ?? 0;
   const asked = transfer?.command.stamp.packet ?? granted;
-  return controlBlindness(session, "client", granted) ?? controlBlindness(session, "server", asked);
+  return blindnessSince(session, negotiation) ?? controlBlindness(session, "server", asked);
 }
 
 /** The client had time for more, or went on to something else, since the grant. */

@@ -14,7 +14,7 @@ import {
   REPEATED_SYNS,
   turnedAway,
 } from "./attempt.ts";
-import { controlBlindness, losesTail, losesWordsBetween, missesCommandBefore } from "./blind-spots.ts";
+import { blindnessSince, controlBlindness, losesTail, losesWordsBetween, missesCommandBefore } from "./blind-spots.ts";
 import type { CauseId } from "./causes.ts";
 import type { ChannelContext } from "./context.ts";
 import { type DataProgress, isInVainBefore, progressOf } from "./data-progress.ts";
@@ -212,8 +212,7 @@ function judgeUnseen(context: ChannelContext): Judgement {
     // It speaks of a connection that came about: what became of it, only a capture of it can say.
     return tellsOfConnection(transfer.final) ? fineBut("undetermined", ...TOLD_BY_TEXT) : judged("trouble");
   }
-  const granted = negotiation?.command?.stamp.packet ?? negotiation?.reply?.stamp.packet ?? 0;
-  const unheard = controlBlindness(session, "client", granted);
+  const unheard = blindnessSince(session, negotiation);
   if (unheard) return judged("undetermined", unheard);
   // A grant that never reached the client cannot have been followed: that is the control connection's trouble.
   if (negotiation?.mode === "passive" && negotiation.reply && session.server.acked < negotiation.reply.endAt)

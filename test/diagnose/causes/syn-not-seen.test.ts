@@ -2,8 +2,21 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { DataChannel } from "../../../src/analysis.ts";
 import { analyzeCapture } from "../../../src/analyze.ts";
+import { analyzeCaptures } from "../../support/analyze-captures.ts";
 import { CaptureBuilder } from "../../support/capture-builder.ts";
-import { CLIENT, CLIENT6, Dialogue, judges, OTHER, SERVER6, SERVERS, type ServerName, shows } from "../dialogue.ts";
+import { rawPackets, withSnaplen } from "../../support/capture-mutation.ts";
+import {
+  CLIENT,
+  CLIENT6,
+  Dialogue,
+  judges,
+  OTHER,
+  SERVER,
+  SERVER6,
+  SERVERS,
+  type ServerName,
+  shows,
+} from "../dialogue.ts";
 import { ANSWER_SECONDS, PATIENCE_SECONDS } from "../thresholds.ts";
 
 const CAUSE = "syn-not-seen";
@@ -459,5 +472,25 @@ test("silent: the snaplen cut the port of EPRT or PORT, so that one of the SYNs 
     controlOnly.ask("LIST", "425 no");
     controlOnly.quit();
     judges(controlOnly.channel(), "failed", CAUSE);
+  }
+});
+
+test("silent: each direction was captured by itself, the client's words are cut, and its clock is ahead: they stand before the grant that they follow", () => {
+  const ftp = new Dialogue().login();
+  ftp.passive(50002);
+  ftp.ask("LIST", "150 Here comes the directory listing.", "226 Directory send OK.");
+  ftp.quit();
+  const packets = rawPackets(ftp.net.build());
+  const sentBy = (host: string) => packets.filter(({ sender }) => sender?.startsWith(`${host}:`));
+  for (const milliseconds of [0, 2, 20]) {
+    const ahead = withSnaplen(sentBy(CLIENT), 68).map((packet) => {
+      const nanoseconds = packet.nanoseconds - milliseconds * 1e6;
+      return nanoseconds < 0
+        ? { ...packet, seconds: packet.seconds - 1, nanoseconds: nanoseconds + 1e9 }
+        : { ...packet, nanoseconds };
+    });
+    const [session] = analyzeCaptures([ahead, sentBy(SERVER)]).sessions;
+    assert.equal(session.dataChannels.length, 1, String(milliseconds));
+    judges(session.dataChannels[0], "undetermined");
   }
 });
