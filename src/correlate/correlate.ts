@@ -9,6 +9,7 @@ import {
   type ParsedEndpoint,
   passiveVerbOf,
 } from "../ftp/negotiation.ts";
+import type { Connection } from "../tcp/connection.ts";
 import type { ChannelFacts, MatchedConnection, NegotiationFacts, TransferFacts } from "./data-channel.ts";
 import { inferNegotiation } from "./inferred-negotiation.ts";
 import { matchCandidates, type NegotiationWindow } from "./match.ts";
@@ -351,6 +352,24 @@ function endpointGranted(verb: NegotiationVerb, reply: ReplyEvent): ParsedEndpoi
   return reply.cut ? undefined : NEGOTIATIONS[verb].parse(reply.lines.join(" "));
 }
 
+/**
+ * Another host than the dialled one answered its SYN: a SYN-ACK to the very port that the SYN came from, and the dialling host, who knows no
+ * connection to that host, resets it or says nothing (RFC 9293 section 3.10.7.3).
+ */
+export function isStrayAnswer(answer: Connection, dialled: Connection): boolean {
+  const { originator, responder } = answer;
+  return (
+    originator.synCount === 0 &&
+    originator.packets === originator.resetCount &&
+    responder.synCount > 0 &&
+    responder.bytes === 0 &&
+    dialled.originator.synCount > 0 &&
+    originator.port === dialled.originator.port &&
+    originator.address === dialled.originator.address &&
+    responder.address !== dialled.responder.address
+  );
+}
+
 /** The attempt that decides the channel: one that carried data, else one that was established, else the first. */
 function decidingAttempt(attempts: readonly MatchedConnection[]): MatchedConnection | null {
   let best: MatchedConnection | null = null;
@@ -358,7 +377,9 @@ function decidingAttempt(attempts: readonly MatchedConnection[]): MatchedConnect
   for (const attempt of attempts) {
     const { connection } = attempt;
     const carried = connection.originator.bytes + connection.responder.bytes > 0;
-    const rank = connection.established ? (carried ? 3 : 2) : attempt.match === "port-differs" ? 0 : 1;
+    const isStray =
+      connection.originator.synCount === 0 && attempts.some((other) => isStrayAnswer(connection, other.connection));
+    const rank = isStray || attempt.match === "port-differs" ? 0 : connection.established ? (carried ? 3 : 2) : 1;
     // The first that worked counts; of failures too: the first is what the client was told to dial.
     if (rank > bestRank) {
       best = attempt;

@@ -24,6 +24,8 @@ export type Situation =
   | "cleartext-control"
   /** The SYN arrives, and the SYN-ACK does not. */
   | "answer-lost"
+  /** Another host than the one that was dialled sends the SYN-ACK. */
+  | "answered-by-another"
   /** The receiver keeps its window closed. */
   | "window-closed"
   /** Captured at the end that had to dial. */

@@ -1,4 +1,5 @@
 import { formatEndpoint } from "../../address.ts";
+import { isStrayAnswer } from "../../correlate/correlate.ts";
 import { attemptOf, cameAbout, isUnheard, mayBeAdvertised, REPEATED_SYNS, unheardFacts } from "../attempt.ts";
 import type { Cause } from "../cause.ts";
 import type { ChannelRule } from "../context.ts";
@@ -18,7 +19,15 @@ export const cause = {
     "The server advertised a usable address and port, but the client's SYNs to it are dropped on their way or by the server's own firewall.",
   remedy: [FORWARD_RANGE],
   setting: "passive-range",
-  situations: { "answer-lost": { remedy: [ANSWER_LOST] }, "other-server": OTHER_SERVER },
+  situations: {
+    "answer-lost": { remedy: [ANSWER_LOST] },
+    "answered-by-another": {
+      remedy: [
+        "The answer comes from another address than the one that was dialled: the SYN and its answer have to pass the same NAT device or load balancer, and a server with several addresses has to answer from the one that was dialled.",
+      ],
+    },
+    "other-server": OTHER_SERVER,
+  },
 } as const satisfies Cause;
 
 /**
@@ -45,6 +54,12 @@ export const rule: ChannelRule = (context) => {
   const isForeign = attempt.responder.address !== server;
   const whose = isForeign ? `, not to the control connection's server ${server}` : "";
   facts.push(...unheardFacts(attempt, `SYN to ${formatEndpoint(attempt.responder)}${whose}`));
+  const stray = channel.attempts.find(({ connection }) => isStrayAnswer(connection, attempt))?.connection;
+  if (stray)
+    facts.push({
+      packet: stray.responder.synPacket,
+      says: `${formatEndpoint(stray.responder)} sends a SYN-ACK to the port that the SYN came from: not the host that was dialled, so the client's host takes no notice, or resets it`,
+    });
   if (heard)
     facts.push({
       packet: session.server.lastPacket,
@@ -65,11 +80,17 @@ export const rule: ChannelRule = (context) => {
     confidence: attempt.originator.synCount >= REPEATED_SYNS ? "likely" : "possible",
     facts,
     contributing: channel.hidden ? ["control-encrypted"] : [],
-    situation: elsewhere?.established ? "answer-lost" : isForeign ? "other-server" : null,
+    situation: stray
+      ? "answered-by-another"
+      : elsewhere?.established
+        ? "answer-lost"
+        : isForeign
+          ? "other-server"
+          : null,
     alternatives: [
       ...mayBeAdvertised(context, attempt),
-      // Of a RST the other point would show where it set out.
-      ...(atServer || elsewhere ? [] : [LOST_RESET]),
+      // Of a RST the other point would show where it set out; and who sends a SYN-ACK sends none.
+      ...(atServer || elsewhere || stray ? [] : [LOST_RESET]),
     ],
   };
 };

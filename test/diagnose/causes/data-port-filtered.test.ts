@@ -152,6 +152,45 @@ test("under TLS: an attempt right after something was said, and one that may be 
   );
 });
 
+/** SYN, the SYN-ACK of another host to the very port that the SYN came from, and its RST; then the client gives up. */
+function answeredByAnother(client: { readonly resets: boolean; readonly asks: "PASV" | "EPSV" }) {
+  const ftp = new Dialogue().login();
+  const granted = client.asks === "PASV" ? ftp.passive(50002) : ftp.extended(50002);
+  const ends = ftp.ends(50002);
+  const stranger = "203.0.113.77:50002";
+  const evidence = [granted.reply];
+  for (const [at, ttl] of [57, 57].entries()) {
+    const [syn] = ftp.net.synUnanswered({ ...ends, retries: 0, isn: 1000 });
+    const answer = ftp.net.segment({ flags: "SA", seq: 7000, ack: 1001, ttl, from: stranger, to: ends.client });
+    if (client.resets) ftp.net.segment({ flags: "R", seq: 1001, window: 0, from: ends.client, to: stranger });
+    if (at === 0) evidence.push(syn, answer);
+    ftp.pause(1.1);
+  }
+  ftp.quit();
+  return { channel: ftp.channel(), evidence: [...evidence, ftp.net.last] };
+}
+
+test("another host answers the SYN, and the client knows nothing of it: the dialled one has not answered", () => {
+  for (const asks of ["PASV", "EPSV"] as const) {
+    for (const resets of [true, false]) {
+      const { channel, evidence } = answeredByAnother({ resets, asks });
+      shows(channel, {
+        outcome: "failed",
+        cause: CAUSE,
+        confidence: "likely",
+        evidence,
+        alternatives: [],
+        says: [
+          /SYN to 203\.0\.113\.5:50002, sent 2 times over 1\.1 s, never answered/,
+          /203\.0\.113\.77:50002 sends a SYN-ACK to the port that the SYN came from: not the host that was dialled/,
+        ],
+        remedy: /^The answer comes from another address than the one that was dialled/,
+      });
+      assert.equal(channel.connection?.match, "exact");
+    }
+  }
+});
+
 test("silent: one-sided capture, or a SYN-ACK that went another way", () => {
   const oneSided = new Dialogue().login();
   oneSided.passive(50002);
