@@ -24,7 +24,7 @@ import {
   progressOf,
   starved,
 } from "./data-progress.ts";
-import { isCutShort, isCutUpload, isShort, isTruncated } from "./file-length.ts";
+import { isCutAtReceiver, isCutShort, isShort, isTruncated } from "./file-length.ts";
 import { fineBut, type Judgement, judged, unclear, wordsUnseen } from "./judgement.ts";
 import type { LimitId } from "./limits.ts";
 import { isForged } from "./packet-origin.ts";
@@ -268,7 +268,7 @@ function contradictsSuccess(context: ChannelContext): boolean {
   if (hasLeft && !hasEnd && isSilent(context) && isShort(context, sender.highest)) return true;
   // The receiver shut its window, then left before the sender was done.
   if (receiver.zeroWindowTime > 0 && progress.cutBy && sender.finPacket === 0 && isSilent(context)) return true;
-  return isTruncated(context) || isCutUpload(context);
+  return isTruncated(context) || isCutAtReceiver(context);
 }
 
 /**

@@ -6,7 +6,7 @@ import { ANSWER_SECONDS } from "./attempt.ts";
 import { controlBlindness, dataBlindness, missesCommandBefore } from "./blind-spots.ts";
 import type { ChannelContext } from "./context.ts";
 import { type DataProgress, progressOf } from "./data-progress.ts";
-import { acknowledgedBy } from "./packet-origin.ts";
+import { acknowledgedBy, isForged } from "./packet-origin.ts";
 import { type AnnouncedSize, saysBinary, sizeAnnouncedIn } from "./reply-text.ts";
 
 /** Whether a transfer carried all of its file: what was announced of its length, and how far the data came. */
@@ -123,15 +123,17 @@ export function isCutShort(context: ChannelContext): boolean {
 }
 
 /**
- * The server's end reset an upload before the client had closed it, and what the client had sent last was not acknowledged. It is the sender's close that ends a file in stream mode
- * (RFC 959 section 3.4.1): whoever confirms it has taken the cut for its end.
+ * The receiver's end reset a transfer in the clear before the sender had closed it, and what was sent last was not acknowledged. It is the sender's close
+ * that ends a file in stream mode (RFC 959 section 3.4.1): a server that confirms an upload has taken the cut for its end, and one that confirms a
+ * download had handed all of it to its own host before. A client may stop a download: of that only a RST that another device made up is meant.
  */
-export function isCutUpload({ session, channel }: ChannelContext): boolean {
+export function isCutAtReceiver({ session, channel }: ChannelContext): boolean {
   const { transfer, connection } = channel;
   const progress = progressOf(channel, session);
   if (!transfer || !progress?.cutBy || progress.tls) return false;
   const { sender, receiver, client, cutBy } = progress;
-  if (sender !== client || cutBy.half !== receiver || acknowledgedBy(receiver, sender) >= sender.highest) return false;
+  if (cutBy.half !== receiver || acknowledgedBy(receiver, sender) >= sender.highest) return false;
+  if (sender !== client && !isForged(cutBy.reset, receiver)) return false;
   // Had it closed before, the acknowledgments of all may only not be here.
   const wasDone = sender.finPacket !== 0 && sender.finPacket < cutBy.reset.packet;
   if (wasDone || connection!.match === "inferred" || !carries(progress, transfer)) return false;

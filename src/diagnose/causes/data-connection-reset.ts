@@ -2,7 +2,7 @@ import { isPositive } from "../../correlate/data-channel.ts";
 import type { Cause } from "../cause.ts";
 import type { ChannelRule } from "../context.ts";
 import { endedByCloseNotify, progressOf, stoppedBefore } from "../data-progress.ts";
-import { isCutUpload, isTruncated } from "../file-length.ts";
+import { isCutAtReceiver, isTruncated } from "../file-length.ts";
 import { resetOrigin } from "../packet-origin.ts";
 import { replyText } from "../wording.ts";
 
@@ -36,7 +36,7 @@ export const rule: ChannelRule = (context) => {
   if (!progress?.cutBy || progress.sender.bytes + progress.receiver.bytes === 0) return undefined;
   // Confirmed by 226, and nothing is known to be missing: the reset came after the last byte that mattered.
   const confirmed = channel.transfer !== null && isPositive(channel.transfer);
-  if (confirmed && !isTruncated(context) && !isCutUpload(context)) return undefined;
+  if (confirmed && !isTruncated(context) && !isCutAtReceiver(context)) return undefined;
   const { half, reset } = progress.cutBy;
   const { sender } = progress;
   const origin = resetOrigin(reset, half);

@@ -10,6 +10,15 @@ import { HIDDEN_SILENCE_SECONDS, STALL_RETRANSMISSIONS, ZERO_WINDOW_SECONDS } fr
 
 const CAUSE = "data-connection-reset";
 
+/** How a listing is cut. */
+interface Cut {
+  readonly by?: SegmentOptions;
+  /** Bytes of 2896 that the client has. */
+  readonly acknowledged?: number;
+  readonly vantage?: "client" | "server";
+  readonly closes?: boolean;
+}
+
 /** A download of which `sent` bytes have passed. */
 function download(sent = 20_000, options: ConstructorParameters<typeof Dialogue>[0] = {}) {
   const ftp = new Dialogue(options).login();
@@ -475,6 +484,36 @@ test("226 for an upload that the server's end cuts: what the client sent last wa
     // What acknowledged the rest may be as lost as the server's FIN.
     judges(upload({ closes, lost: 1 }).channel, "ok");
   }
+});
+
+test("226 for a listing that a device cuts at the server, which had handed all of it to its own host", () => {
+  const listing = ({ by = FORGED, acknowledged = 1448, vantage = "server", closes = false }: Cut = {}) => {
+    const ftp = new Dialogue({ vantage, software: "proftpd" }).login();
+    ftp.passive(50002);
+    const data = ftp.dial(50002);
+    ftp.ask("LIST", "150 Opening ASCII mode data connection for file list");
+    const { seq } = data.position("server");
+    data.serverData(2896, { acked: false });
+    if (closes) data.fin("server");
+    const reset = data.reset("client", by);
+    const said = ftp.control.server("226 Transfer complete\r\n");
+    // On its way while the RST was made up.
+    data.segment("client", { flags: "A", ack: seq + acknowledged });
+    ftp.quit();
+    return { channel: ftp.channel(), evidence: [reset, said] };
+  };
+  const { channel, evidence } = listing();
+  shows(channel, {
+    outcome: "failed",
+    cause: CAUSE,
+    confidence: "likely",
+    evidence,
+    says: /RST in the client's name after 2896 bytes of data, before their end: TTL 62/,
+  });
+  judges(listing({ acknowledged: 2896 }).channel, "ok");
+  judges(listing({ closes: true }).channel, "ok");
+  // The client's own: it may have had enough.
+  judges(listing({ by: {}, acknowledged: 0 }).channel, "ok");
 });
 
 test("silent under TLS: the server closes an upload, whyever, and then resets what still comes; not so if it has not closed", () => {
