@@ -59,14 +59,21 @@ export class SealedGrants {
     // The grants of some server may be longer than any known; to another host a client dials for none but one that is seen.
     if (this.#grants.length === 0) return !foreign;
     const { firstTime } = connection;
-    const before = countUpTo(this.#grants, firstTime + REORDER_SECONDS);
-    if (before === 0) return false;
+    const latest = countUpTo(this.#grants, firstTime + REORDER_SECONDS);
+    if (latest === 0) return false;
+    const before = countUpTo(this.#grants, firstTime) || latest;
     const grant = this.#grants[before - 1];
     const since = countUpTo(this.#serverWords, firstTime - REORDER_SECONDS) - countUpTo(this.#serverWords, grant);
     if (since > WORDS_BEHIND_GRANT) return false;
     // Met by a connection that came about; for another host by any to the server itself.
-    const until = before < this.#grants.length ? this.#grants[before] : Number.POSITIVE_INFINITY;
     const met = foreign ? this.#own : this.#ownEstablished;
+    if (before < latest) {
+      // Grants that follow one another faster than packets change places: there are more of them than connections, or none is left.
+      const from = grant - REORDER_SECONDS;
+      const next = latest < this.#grants.length ? this.#grants[latest] : Number.POSITIVE_INFINITY;
+      return countUpTo(met, next) - countUpTo(met, from) < latest - countUpTo(this.#grants, from);
+    }
+    const until = before < this.#grants.length ? this.#grants[before] : Number.POSITIVE_INFINITY;
     return countUpTo(met, until - REORDER_SECONDS) === countUpTo(met, grant - REORDER_SECONDS);
   }
 }

@@ -165,6 +165,26 @@ describe("what the words before it allow is one of the session's", () => {
     assert.deepEqual(told(closed), ["failed data-port-rejected"]);
   });
 
+  test("behind a grant, though the client asks for the next one at once, on a short path", () => {
+    const near = { rttMs: 0.4 };
+    const ftp = new Dialogue({ path: near }).secureLogin();
+    list(ftp, 50001);
+    ftp.askSealed("EPSV", ["229 Entering Extended Passive Mode (|||50009|)"]);
+    ftp.net.synRefused({ ...ftp.ends(50009), ...near });
+    list(ftp, 50002);
+    ftp.quitSealed();
+    assert.deepEqual(told(ftp), ["ok", "failed data-port-rejected", "ok"]);
+
+    // Where each grant has its connection it is none, however fast they follow one another.
+    const busy = new Dialogue({ path: near }).secureLogin();
+    for (const port of [50001, 50002, 50003, 50004]) {
+      list(busy, port);
+      busy.net.synRefused({ ...busy.ends(8443), ...near });
+    }
+    busy.quitSealed();
+    assert.deepEqual(told(busy), ["ok", "ok", "ok", "ok"]);
+  });
+
   test("at any time, where the capture lacks all that the client said", () => {
     const ftp = new Dialogue().secureLogin();
     list(ftp, 50001);
