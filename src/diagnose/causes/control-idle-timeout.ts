@@ -1,4 +1,5 @@
 import type { SessionFacts } from "../../correlate/session-facts.ts";
+import { CONTENT_TYPE } from "../../tls/record.ts";
 import { losesTail } from "../blind-spots.ts";
 import type { Cause } from "../cause.ts";
 import type { ChannelRule, SessionRule } from "../context.ts";
@@ -13,6 +14,7 @@ import {
   PROVOKED_SECONDS,
   saidGoodbye,
 } from "../control-end.ts";
+import { isCloseNotify } from "../data-handshake.ts";
 import { type DataProgress, progressOf } from "../data-progress.ts";
 import { isForged, resetOrigin } from "../packet-origin.ts";
 import type { Confidence, Fact } from "../verdict.ts";
@@ -51,7 +53,8 @@ export const channelRule: ChannelRule = (context) => {
   const facts = dead(end, session, isForgotten ? FORGOTTEN_SECONDS : IDLE_SECONDS);
   const dataEnd = Math.max(progress.sender.finTime, progress.sender.lastNewPayloadTime);
   let confidence = isForgotten && end.idleBefore < IDLE_SECONDS ? "possible" : confidenceOf(end);
-  const goodbye = facts.length === 0 && !channel.hidden ? unheardGoodbye(session, dataEnd) : null;
+  const mayOwe = !channel.hidden || owesReply(session, dataEnd);
+  const goodbye = facts.length === 0 && mayOwe ? unheardGoodbye(session, dataEnd) : null;
   if (goodbye) {
     confidence = forgets(session.client.finTime - lastServerWord(session.events));
     facts.push(completeFact(progress), goodbye);
@@ -108,6 +111,17 @@ function unheardGoodbye({ client, server, events }: SessionFacts, dataEnd: numbe
   }
   if (finCount <= DEAD_RETRANSMISSIONS || server.lastTime >= finTime) return null;
   return { packet: finPacket, says: `${after}: its FIN is repeated ${timesText(finCount - 1)}, never acknowledged` };
+}
+
+/** Under TLS: since the client's last word, which was said before the data was complete, the server has said one at most. A transfer has two. */
+function owesReply(session: SessionFacts, dataEnd: number): boolean {
+  if (session.lostBytes || losesTail(session)) return false;
+  const words = session.events.filter(
+    (event) =>
+      event.kind === "tls-record" && event.contentType === CONTENT_TYPE.applicationData && !isCloseNotify(event),
+  );
+  const asked = words.findLastIndex((event) => event.kind === "tls-record" && event.direction === "client");
+  return asked >= 0 && words[asked].stamp.time < dataEnd && words.length - asked <= 2;
 }
 
 /** The control connection died after a silence, and no transfer was under way that tells more. */

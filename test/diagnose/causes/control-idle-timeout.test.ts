@@ -146,6 +146,43 @@ test("under TLS: the record after the long transfer is repeated: possible", () =
   shows(ftp.channel(), { outcome: "failed", cause: CAUSE, confidence: "possible", evidence: [fin, repeats[0]] });
 });
 
+test("under TLS at the client: no word follows the transfer, the client waits and leaves, and its FIN is repeated: possible", () => {
+  const leaves = ({ confirmed = false, asksMore = false, answered = false, waits = IDLE_SECONDS + 1 } = {}) => {
+    const ftp = new Dialogue().secureLogin();
+    ftp.askSealed("EPSV", ["229 Entering Extended Passive Mode (|||50002|)"]);
+    const data = ftp.dial(50002);
+    ftp.askSealed("RETR big", ["150 Opening BINARY mode data connection for big (9000 bytes)."]);
+    data.tls({ resumption: "psk" });
+    ftp.pause(300);
+    data.sealed("server", 9000);
+    data.closeNotify("server");
+    const fin = data.fin("server");
+    data.fin("client");
+    data.ack("server");
+    if (confirmed) ftp.control.sealed("server", "226 Transfer complete.\r\n");
+    if (asksMore) ftp.askSealed("NOOP", ["200 NOOP ok."]);
+    const left = ftp.pause(waits).control.fin("client");
+    if (answered) ftp.control.ack("server");
+    else ftp.control.retransmit("client", { times: 4 });
+    return { session: ftp.session(), evidence: [fin, left] };
+  };
+  const { session, evidence } = leaves();
+  shows(session.dataChannels[0], {
+    outcome: "failed",
+    cause: CAUSE,
+    confidence: "possible",
+    evidence,
+    says: /after 6\.\d s without a reply the client leaves: its FIN is repeated 4 times, never acknowledged/,
+  });
+  for (const fine of [
+    { confirmed: true },
+    { confirmed: true, asksMore: true },
+    { answered: true },
+    { waits: IDLE_SECONDS - 1 },
+  ])
+    judges(leaves(fine).session.dataChannels[0], "ok");
+});
+
 test("no data channel carries it: the next command after a pause is repeated or reset", () => {
   const repeated = new Dialogue().login().pause(900);
   repeated.ask("TYPE I");
