@@ -17,7 +17,8 @@ const PORT_REPLY_BYTES: ReadonlySet<number> = new Set([29, 30, 51]);
 /**
  * From record lengths under an encrypted control connection, where no connection at all is seen. Passive: a command as long as PASV, a reply as
  * long as a 227 or 229, then silence, then the client leaves. Active: a command as long as PORT with the client's own address, a reply as long as
- * its 200, then a command that the server never answers, then the client leaves. Reported as `possible` and never more.
+ * its 200, then a command that the server never answers, then the client leaves. Instead of leaving it may ask for a passive port once more (curl: EPSV,
+ * then PASV) and leave then. Reported as `possible` and never more.
  *
  * Silent where the cipher's overhead is not known, where anything was dialled, where the client went on at once (the transfer worked, or the
  * capture holds no data connections), and where the capture ends in the silence.
@@ -27,6 +28,18 @@ export function inferNegotiation(session: SessionFacts): InferredNegotiation | u
   const words = sealedWords(session);
   if (words === undefined) return undefined;
   const replyAt = words.findLastIndex((word) => !word.fromClient && word.bytes !== ALERT_BYTES);
+  const last = inferFrom(session, words, replyAt);
+  const asksTwice = [replyAt, replyAt - 2].every((at) => looksPassive(words[at - 1], words[at]));
+  // It waited for the one before, and had no time left for its last attempt.
+  return last ?? (asksTwice ? inferFrom(session, words, replyAt - 2) : undefined);
+}
+
+/** @param replyAt which of the server's words may be the grant */
+function inferFrom(
+  session: SessionFacts,
+  words: readonly SealedWord[],
+  replyAt: number,
+): InferredNegotiation | undefined {
   const reply = words[replyAt];
   const command = words[replyAt - 1];
   if (!reply || !command?.fromClient) return undefined;

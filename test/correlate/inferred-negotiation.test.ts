@@ -125,6 +125,21 @@ test("a PASV behind a transfer, or behind one that the client waited for in vain
   assert.equal(dialogue([PASV, 12, PASV, 12]).length, 1);
 });
 
+test("a client that dials in vain after EPSV, asks for PASV, and then has no time left (curl)", () => {
+  const EPSV = ["EPSV", "229 Entering Extended Passive Mode (|||50009|)"] as const;
+  const [channel, ...others] = dialogue([EPSV, 12, PASV]);
+  assert.deepEqual(others, []);
+  assert.deepEqual(
+    [channel.inferred, channel.outcome, channel.cause, channel.confidence],
+    [true, "failed", "syn-not-seen", "possible"],
+  );
+  assert.match(channel.evidence[1].says, /a 227 or 229; then 12\.\d s of silence, and no SYN/);
+  // It did not wait, or what stands before the last grant is a transfer and a pause of the user's.
+  assert.deepEqual(dialogue([EPSV, 4, PASV]), []);
+  assert.deepEqual(dialogue([EPSV, ["LIST", OPENING], 12, PASV]), []);
+  assert.deepEqual(dialogue([EPSV, ["LIST", OPENING, "226 Transfer complete"], 12, PASV]), []);
+});
+
 interface ActiveStory {
   readonly port?: string;
   readonly reply?: string;
