@@ -240,6 +240,7 @@ function judgeUnseen(context: ChannelContext): Judgement {
 
   /** Nobody says that anything failed, and a capture that lacks words of this very session may as well lack its data connection. */
   function unseen(): Judgement {
+    if (lacksConnections(channels)) return judged("undetermined", ...limits);
     return session.lostBytes || losesTail(session) ? judged("undetermined", "control-gap") : judged("trouble");
   }
 }
@@ -253,6 +254,17 @@ function isRefusedFirst({ followedBy, from }: ChannelFacts): boolean {
   if (!last?.command || last.final === null || last.replyLost || !isOwnReason(last.final, last.command)) return false;
   return last.command.stamp.time - from < PATIENCE_SECONDS;
 }
+
+/** A transfer worked, and its connection is not in the capture: neither need be one that was dialled in vain. */
+const lacksConnections = oncePer((channels: readonly ChannelFacts[]) =>
+  channels.some(
+    ({ transfer, connection }) =>
+      connection === null &&
+      transfer?.final &&
+      isPositive(transfer) &&
+      !confirmsAbort(transfer.final, transfer.command),
+  ),
+);
 
 /** The last channel whose negotiation was granted, or may have been, and used; -1 when none was. */
 const lastUsed = oncePer((channels: readonly ChannelFacts[]) =>

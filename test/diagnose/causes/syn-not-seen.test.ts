@@ -335,6 +335,26 @@ test("silent: nobody says that anything failed, and the capture lacks words of t
   assert.deepEqual(blind.limits, ["control-gap"]);
 });
 
+test("silent: another transfer of the session worked, and the capture does not have its connection either", () => {
+  const leaves = (confirms: string | null) => {
+    const ftp = new Dialogue().login();
+    if (confirms) {
+      ftp.extended(50001);
+      ftp.ask("RETR readme.txt", "150 Accepted data connection", confirms);
+    }
+    // curl asks for the size behind the grant, and leaves when the file is not there.
+    ftp.extended(50002);
+    ftp.ask("SIZE missing.txt", "550 Can't check for file existence");
+    ftp.quit();
+    return ftp.channels().at(-1)!;
+  };
+  judges(leaves(null), "failed", CAUSE);
+  judges(leaves("425 Failed to establish connection."), "failed", CAUSE);
+  const other = leaves("226-File successfully transferred\r\n226 0.000 seconds");
+  judges(other, "undetermined");
+  assert.deepEqual(other.limits, ["capture-filtered"]);
+});
+
 test("the server's own word that it failed stands, whatever else of the session the capture lacks", () => {
   const ftp = new Dialogue().login();
   const { reply } = ftp.ask("TYPE I", "200 Switching to Binary mode.");
