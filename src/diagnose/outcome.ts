@@ -236,6 +236,7 @@ function judgeUnseen(context: ChannelContext): Judgement {
   const gaveUp = channel.followedBy.some((exchange) => exchange.command?.verb === "QUIT");
   if (!left && !gaveUp && capture.now - channel.from < ANSWER_SECONDS) return judged("undetermined", "capture-ends");
   if (session.server.packets === 0) return judged("undetermined", "one-sided");
+  if (leavesAnswered(context)) return judged("undetermined", ...limits);
   return unseen();
 
   /** Nobody says that anything failed, and a capture that lacks words of this very session may as well lack its data connection. */
@@ -253,6 +254,19 @@ function isRefusedFirst({ followedBy, from }: ChannelFacts): boolean {
   const last = followedBy.findLast(({ command }) => command !== null && command.verb !== "QUIT");
   if (!last?.command || last.final === null || last.replyLost || !isOwnReason(last.final, last.command)) return false;
   return last.command.stamp.time - from < PATIENCE_SECONDS;
+}
+
+/**
+ * The client asked for something else right behind the grant, had its answer, and left soon: curl asks for the size when it is connected. Who dials in
+ * vain says nothing more, or waits before it does.
+ */
+function leavesAnswered({ session: { client }, channel }: ChannelContext): boolean {
+  const wentOn = channel.followedBy.some(
+    ({ command, final }) =>
+      command && command.verb !== "QUIT" && final && command.stamp.time - channel.from < PATIENCE_SECONDS,
+  );
+  const left = Math.min(client.finTime || Infinity, client.resets[0]?.time ?? Infinity);
+  return wentOn && left - channel.from < ANSWER_SECONDS;
 }
 
 /** A transfer worked, and its connection is not in the capture: neither need be one that was dialled in vain. */

@@ -336,23 +336,31 @@ test("silent: nobody says that anything failed, and the capture lacks words of t
 });
 
 test("silent: another transfer of the session worked, and the capture does not have its connection either", () => {
-  const leaves = (confirms: string | null) => {
+  const leaves = (confirms: string) => {
     const ftp = new Dialogue().login();
-    if (confirms) {
-      ftp.extended(50001);
-      ftp.ask("RETR readme.txt", "150 Accepted data connection", confirms);
-    }
-    // curl asks for the size behind the grant, and leaves when the file is not there.
+    ftp.extended(50001);
+    ftp.ask("RETR readme.txt", "150 Accepted data connection", confirms);
     ftp.extended(50002);
-    ftp.ask("SIZE missing.txt", "550 Can't check for file existence");
-    ftp.quit();
-    return ftp.channels().at(-1)!;
+    ftp.pause(ANSWER_SECONDS + 1).quit();
+    return ftp.channels()[1];
   };
-  judges(leaves(null), "failed", CAUSE);
   judges(leaves("425 Failed to establish connection."), "failed", CAUSE);
   const other = leaves("226-File successfully transferred\r\n226 0.000 seconds");
   judges(other, "undetermined");
   assert.deepEqual(other.limits, ["capture-filtered"]);
+});
+
+test("silent: the client asks for the size behind the grant, as one that has its connection (curl), and leaves soon", () => {
+  const leaves = (more: readonly [string, string] | null, seconds: number) => {
+    const ftp = new Dialogue().login();
+    ftp.extended(50002);
+    if (more) ftp.ask(...more);
+    ftp.pause(seconds).quit();
+    return ftp.channel();
+  };
+  judges(leaves(["SIZE big", "213 900000"], 0.1), "undetermined");
+  judges(leaves(["SIZE big", "213 900000"], ANSWER_SECONDS + 0.1), "failed", CAUSE);
+  judges(leaves(null, 0.1), "failed", CAUSE);
 });
 
 test("the server's own word that it failed stands, whatever else of the session the capture lacks", () => {
