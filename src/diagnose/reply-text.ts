@@ -18,7 +18,8 @@ export type ReplyMeaning =
   | "limit-reached"
   | "idle-timeout"
   | "tls-required"
-  | "shutdown";
+  | "shutdown"
+  | "address-refused";
 
 interface MeaningRow {
   readonly meaning: ReplyMeaning;
@@ -85,10 +86,16 @@ const MEANINGS: readonly MeaningRow[] = [
     source: "ProFTPD, RFC 959",
   },
   {
+    meaning: "address-refused",
+    codes: [421, 530, 550],
+    text: /access denied|\bbanned\b|address was rejected|no connections allowed from/i,
+    source: "FileZilla Server 0.9, Quick 'n Easy FTP Server",
+  },
+  {
     meaning: "idle-timeout",
     codes: [421, 426],
-    text: /time-?out|timed out|no transfer|idle/i,
-    source: "vsftpd, ProFTPD, Pure-FTPd, pyftpdlib",
+    text: /time-?out|timed out|no[- ]transfer|idle/i,
+    source: "vsftpd, ProFTPD, Pure-FTPd, pyftpdlib, FileZilla Server 0.9",
   },
   {
     meaning: "tls-required",
@@ -308,6 +315,11 @@ export function saysUsedUp({ lines }: ReplyEvent): boolean {
  */
 export function announcesOnly(reply: ReplyEvent): boolean {
   return reply.code === 150 && /about to (open|start)/i.test(reply.lines.join(" "));
+}
+
+/** Whether this is the first that the server said. */
+export function isGreeting({ server }: SessionFacts, { startAt }: ReplyEvent): boolean {
+  return server.baseFromSyn && startAt === 0;
 }
 
 /** Whether a refusal of another code than 530 is of the login: linux-ftpd says 550 of a password that is wrong. */

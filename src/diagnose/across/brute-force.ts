@@ -1,4 +1,5 @@
 import { BOUNDS } from "../../bounds.ts";
+import type { SessionFacts } from "../../correlate/session-facts.ts";
 import type { SessionDiagnosis } from "../diagnose.ts";
 import type { AcrossFinding } from "../verdict.ts";
 import { type AcrossRule, type FindingText, pairOf, SessionTally } from "./across-rule.ts";
@@ -43,7 +44,7 @@ export class BruteForce implements AcrossRule {
       if (this.#logins[logins] < MAX_LOGINS) this.#logins[logins]++;
       return true;
     }
-    if (verdict?.cause !== "login-failed") return true;
+    if (verdict?.cause !== "login-failed" || isTurnedAway(session)) return true;
     const { address: client } = session.client;
     const { address: server } = session.server;
     const pair = `${client} ${server}`;
@@ -83,4 +84,9 @@ export class BruteForce implements AcrossRule {
         remedy: ["Nothing to repair in the network; block or rate-limit the source if it is not yours."],
       }));
   }
+}
+
+/** At the greeting: such a client tried no password. */
+function isTurnedAway({ exchanges: [first] }: SessionFacts): boolean {
+  return first.command === null && first.final !== null && first.final.code >= 400;
 }

@@ -2,8 +2,8 @@ import type { SessionFacts } from "../../correlate/session-facts.ts";
 import type { Exchange } from "../../ftp/exchange.ts";
 import type { Cause } from "../cause.ts";
 import type { SessionRule } from "../context.ts";
-import { deniesLogin, mayMean, meaningOf, speaksOfPassword } from "../reply-text.ts";
-import type { Fact } from "../verdict.ts";
+import { deniesLogin, isGreeting, mayMean, meaningOf, speaksOfPassword } from "../reply-text.ts";
+import type { Fact, Verdict } from "../verdict.ts";
 import { replyText } from "../wording.ts";
 
 export const cause = {
@@ -48,7 +48,10 @@ export function tlsDemand({ exchanges, security }: SessionFacts): Fact | undefin
   };
 }
 
-/** 530 or 430 to the login, or another refusal that says so, and no login afterwards. 530 that demands TLS, or names a limit, says something else. */
+/**
+ * The client's address is turned away at the greeting; or 530 or 430 to the login, or another refusal that says so, and no login afterwards. 530 that
+ * demands TLS, or names a limit, says something else.
+ */
 export const rule: SessionRule = ({ session }) => {
   const refusal = session.exchanges.findLast(
     (exchange) =>
@@ -57,8 +60,9 @@ export const rule: SessionRule = ({ session }) => {
       exchange.final !== null &&
       (exchange.final.code === 530 || exchange.final.code === 430 || deniesLogin(exchange.final)),
   );
+  if (!refusal) return turnedAway(session);
   // Cut, its text cannot say whether it is about the password at all.
-  if (!refusal?.final || refusal.final.cut) return undefined;
+  if (!refusal.final || refusal.final.cut) return undefined;
   if (session.exchanges.some((exchange) => exchange.final?.code === 230)) return undefined;
   if (meaningOf(refusal.final, refusal.command) === "limit-reached" || demandsTls(refusal)) return undefined;
   return {
@@ -70,3 +74,17 @@ export const rule: SessionRule = ({ session }) => {
     ],
   };
 };
+
+/** In place of the greeting the server refuses the client's address: nobody may log in from there. */
+function turnedAway(session: SessionFacts): Verdict | undefined {
+  const [first] = session.exchanges;
+  const greeting = first?.final;
+  if (!greeting || greeting.cut || meaningOf(greeting) !== "address-refused" || !isGreeting(session, greeting))
+    return undefined;
+  return {
+    outcome: "failed",
+    cause: "login-failed",
+    confidence: "certain",
+    facts: [{ packet: greeting.stamp.packet, says: `in place of the greeting: ${replyText(greeting)}` }],
+  };
+}

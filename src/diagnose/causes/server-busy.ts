@@ -1,6 +1,6 @@
 import type { Cause } from "../cause.ts";
 import type { SessionRule } from "../context.ts";
-import { meaningOf } from "../reply-text.ts";
+import { isGreeting, meaningOf } from "../reply-text.ts";
 import { replyText } from "../wording.ts";
 
 export const cause = {
@@ -23,9 +23,11 @@ export const rule: SessionRule = ({ session }) => {
     if (final === null || replyLost || (final.code !== 421 && final.code !== 530)) return false;
     if (command !== null && command.verb !== "USER" && command.verb !== "PASS") return false;
     const meaning = meaningOf(final, command);
-    if (meaning === "limit-reached" || (final.code === 421 && meaning === "shutdown")) return true;
+    if (meaning === "limit-reached") return true;
+    // Of an idle session they say it too: unasked it is about room only in place of the greeting.
+    if (final.code === 421 && meaning === "shutdown") return command !== null || isGreeting(session, final);
     // In place of the greeting any other 421 means that there is no room either (RFC 959 section 5.4).
-    return command === null && final.code === 421 && meaning === undefined;
+    return final.code === 421 && meaning === undefined && isGreeting(session, final);
   });
   if (!refusal?.final) return undefined;
   return {

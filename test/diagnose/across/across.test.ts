@@ -363,6 +363,16 @@ test("password guessing is five refused logins, and not four; many of them for e
   assert.deepEqual(guesses(2 * REFUSALS_PER_LOGIN, 2), []);
 });
 
+test("a client that is turned away at each greeting guesses no password", () => {
+  const net = new CaptureBuilder();
+  for (let i = 0; i < GUESSING_SESSIONS; i++) {
+    const control = net.connect({ client: `203.0.113.9:${40000 + i}`, server: "198.51.100.20:21" });
+    control.server("421 Temporarily banned for too many failed login attempts\r\n");
+    control.finish("server");
+  }
+  assert.deepEqual(findingsOf(net), []);
+});
+
 test("a guesser is told also behind thousands of clients who were let in, or refused once", () => {
   for (const answer of [ADMITTED, REFUSED]) {
     const net = new CaptureBuilder();

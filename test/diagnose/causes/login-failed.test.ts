@@ -35,6 +35,39 @@ test("530 or 430 to PASS, in the words of several servers", () => {
   }
 });
 
+test("a greeting that turns away the client's address", () => {
+  for (const reply of [
+    "550 No connections allowed from your IP", // FileZilla Server 0.9
+    "421 Temporarily banned for too many failed login attempts", // FileZilla Server 0.9
+    "421 Access denied, IP address was rejected by the server.", // Quick 'n Easy FTP Server
+    "530 Access denied.",
+  ]) {
+    const ftp = new Dialogue();
+    const greeting = ftp.control.server(`${reply}\r\n`);
+    ftp.control.finish("server");
+    shows(ftp.session().control, {
+      outcome: "failed",
+      cause: CAUSE,
+      confidence: "certain",
+      evidence: [greeting],
+      says: /in place of the greeting: reply "/,
+      remedy: /this client's address/,
+    });
+  }
+});
+
+test("silent: such words behind the greeting, or where the capture begins behind it", () => {
+  for (const greeting of ["220 ready", null]) {
+    const ftp = new Dialogue();
+    const first = ftp.control.server("220 ready\r\n");
+    ftp.ask("NOOP", "200 ok");
+    ftp.control.server("421 Access denied, IP address was rejected by the server.\r\n");
+    ftp.control.finish("server");
+    if (greeting === null) ftp.net.edit((packets) => packets.slice(first));
+    judges(ftp.session().control, "ok");
+  }
+});
+
 test("530 to USER; a user's name with the word tls in it", () => {
   const ftp = new Dialogue();
   ftp.control.server("220 ready\r\n");

@@ -77,6 +77,44 @@ test("silent: idle timers, a wrong password too often, TLS demanded", () => {
   judges(tls.session().control, "ok");
 });
 
+test("silent: a 421 that is not in place of the greeting, since the capture begins behind it", () => {
+  for (const reply of [
+    "421 Service not available, closing control connection.",
+    "421 No-transfer-time exceeded. Closing control connection.", // FileZilla Server 0.9
+    "421 Home directory not available, exiting.",
+  ]) {
+    const ftp = new Dialogue();
+    const greeting = ftp.control.server("220 ready\r\n");
+    ftp.ask("PWD", '257 "/"');
+    ftp.pause(120).control.server(`${reply}\r\n`);
+    ftp.control.finish("server");
+    const { net } = ftp;
+    judges(ftp.session().control, "ok");
+    // The SYN, the greeting and the login are not in it.
+    net.edit((packets) => packets.slice(greeting));
+    judges(ftp.session().control, "ok");
+  }
+
+  const lost = new Dialogue();
+  const greeting = lost.control.server("220 ready\r\n");
+  lost.pause(60).control.server("421 Service not available, closing control connection.\r\n");
+  lost.control.finish("server");
+  lost.net.drop(greeting);
+  judges(lost.session().control, "ok");
+});
+
+test("silent: a greeting that turns away this client's address, however much room there is", () => {
+  for (const reply of [
+    "421 Temporarily banned for too many failed login attempts", // FileZilla Server 0.9
+    "421 Access denied, IP address was rejected by the server.", // Quick 'n Easy FTP Server
+  ]) {
+    const ftp = new Dialogue();
+    ftp.control.server(`${reply}\r\n`);
+    ftp.control.finish("server");
+    judges(ftp.session().control, "failed", "login-failed");
+  }
+});
+
 test("a login that fails since the server is busy", () => {
   const ftp = new Dialogue();
   ftp.control.server("220 ready\r\n");
