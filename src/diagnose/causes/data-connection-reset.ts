@@ -1,4 +1,5 @@
 import { isPositive } from "../../correlate/data-channel.ts";
+import { TLS_1_3 } from "../../tls/hello.ts";
 import type { Cause } from "../cause.ts";
 import type { ChannelRule } from "../context.ts";
 import { endedByCloseNotify, progressOf, stoppedBefore } from "../data-progress.ts";
@@ -56,6 +57,9 @@ export const rule: ChannelRule = (context) => {
     reset.acknowledges >= sender.highest ||
     (sender.finPacket !== 0 && sender.finPacket < reset.packet);
   if (channel.hidden && half === progress.receiver && origin.who === "host" && sentAll) return undefined;
+  // An upload of which the server's host has all: so ends a client that closes with session tickets unread (RFC 8446 section 4.6.1).
+  const hasTickets = (progress.records.serverHello?.version ?? 0) >= TLS_1_3;
+  if (channel.hidden && isClients && half === sender && hasTickets && sender.unacknowledged === 0) return undefined;
   // The receiver had closed and said why before it reset what still came; under TLS nobody can read what it said.
   const final = channel.transfer?.final ?? null;
   const hasFin = half.finPacket !== 0 && half.finPacket < reset.packet;
@@ -75,7 +79,7 @@ export const rule: ChannelRule = (context) => {
   return {
     outcome: "failed",
     cause: "data-connection-reset",
-    // A client that closes with session tickets unread resets an upload of which the server may have all (TLS 1.3).
+    // So may one whose last bytes the server had not acknowledged yet.
     confidence: gaveUp || (isClients && channel.hidden) ? "possible" : "likely",
     facts,
     situation: origin.who === "host" ? "own-reset" : null,

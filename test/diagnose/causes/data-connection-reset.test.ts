@@ -4,7 +4,7 @@ import type { DataChannel } from "../../../src/analysis.ts";
 import { analyzeCaptures } from "../../support/analyze-captures.ts";
 import type { BuiltPacket, SegmentOptions } from "../../support/capture-builder.ts";
 import { type RawPacket, rawPackets } from "../../support/capture-mutation.ts";
-import { applicationRecord, JSSE_ZEROS } from "../../support/tls-records.ts";
+import { applicationRecord, JSSE_ZEROS, type TlsVersion } from "../../support/tls-records.ts";
 import { CLIENT, CLIENT6, Dialogue, FORGED, judges, SERVER, SERVER6, shows } from "../dialogue.ts";
 import { HIDDEN_SILENCE_SECONDS, STALL_RETRANSMISSIONS, ZERO_WINDOW_SECONDS } from "../thresholds.ts";
 
@@ -172,6 +172,26 @@ test("under TLS: the uploading client itself resets: possible, it may have close
     ftp.quitSealed();
     shows(ftp.channel(), { outcome: "failed", cause: CAUSE, confidence, evidence: [reset] });
   }
+});
+
+test("silent under TLS 1.3: the uploading client resets when the server had acknowledged all, as one does that closes with session tickets unread", () => {
+  const upload = (version: TlsVersion, acknowledged: boolean) => {
+    const ftp = new Dialogue().secureLogin();
+    ftp.askSealed("EPSV", ["229 Entering Extended Passive Mode (|||50002|)"]);
+    const data = ftp.dial(50002);
+    ftp.askSealed("STOR upload", ["150 Ok to send data."]);
+    data.tls({ version });
+    for (let i = 0; i < 2; i++) data.applicationData("server", 250);
+    data.applicationData("client", 3_000);
+    if (acknowledged) data.ack("server");
+    data.reset("client");
+    ftp.askSealed("NOOP", ["226 Transfer complete.", "200 ok"]);
+    ftp.quitSealed();
+    return ftp.channel();
+  };
+  judges(upload("1.3", true), "undetermined");
+  judges(upload("1.3", false), "failed", CAUSE);
+  judges(upload("1.2", true), "failed", CAUSE);
 });
 
 test("under TLS: a RST within the first record of a download, which is no session ticket, and the client's FIN behind it", () => {
