@@ -63,7 +63,7 @@ export function mayBeTickets(records: readonly DataRecord[]): boolean {
 }
 
 /** Longer than all that belongs to a handshake: two certificate chains of the largest record each (RFC 8446 section 5.1). */
-const HANDSHAKE_BYTES = 2 * 2 ** 14;
+export const HANDSHAKE_BYTES = 2 * 2 ** 14;
 
 /** So much of this stream stands behind the records that could be read that it is data, whatever they are. */
 function isLong(half: HalfConnection, walk: RecordWalk): boolean {

@@ -145,8 +145,10 @@ function judgeAttempt(context: ChannelContext): Judgement {
     return fineBut("undetermined", "pasv-private-address");
   // The server had turned the transfer down for a reason of its own, and closed its port, before the client's SYN came.
   const final = channel.transfer?.replyLost === false ? channel.transfer.final : null;
-  if (final && final.stamp.packet < answeredAt(context) && isOwnReason(final, channel.transfer!.command))
-    return judged("refused");
+  if (final && final.stamp.packet < answeredAt(context)) {
+    if (isOwnReason(final, channel.transfer!.command)) return judged("refused");
+    if (final.cut && final.code >= 400) return judged("undetermined", ...wordsUnseen(session));
+  }
   const state = attemptState(attempt.connection);
   if (state === "unclear") return judged("undetermined", "one-sided");
   if (state === "rejected" && isSuperseded(context, attempt.connection)) return judged("not-attempted");

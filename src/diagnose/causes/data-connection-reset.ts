@@ -1,8 +1,10 @@
 import { isPositive } from "../../correlate/data-channel.ts";
 import { TLS_1_3 } from "../../tls/hello.ts";
+import { recordBlindness } from "../blind-spots.ts";
 import type { Cause } from "../cause.ts";
 import type { ChannelRule } from "../context.ts";
-import { endedByCloseNotify, progressOf, stoppedBefore } from "../data-progress.ts";
+import { HANDSHAKE_BYTES } from "../data-handshake.ts";
+import { type DataProgress, endedByCloseNotify, progressOf, stoppedBefore } from "../data-progress.ts";
 import { isCutAtReceiver, isTruncated } from "../file-length.ts";
 import { resetOrigin } from "../packet-origin.ts";
 import { replyText } from "../wording.ts";
@@ -60,6 +62,10 @@ export const rule: ChannelRule = (context) => {
   // An upload of which the server's host has all: so ends a client that closes with session tickets unread (RFC 8446 section 4.6.1).
   const hasTickets = (progress.records.serverHello?.version ?? 0) >= TLS_1_3;
   if (channel.hidden && isClients && half === sender && hasTickets && sender.unacknowledged === 0) return undefined;
+  // The capture has only the beginning of what the server says of it, or of a handshake that the end which resets had given up.
+  const isServers = half === progress.server && origin.who === "host";
+  if (isServers && !confirmed && channel.transfer?.final?.cut) return undefined;
+  if (origin.who === "host" && mayBeHandshake(progress)) return undefined;
   // The receiver had closed and said why before it reset what still came; under TLS nobody can read what it said.
   const final = channel.transfer?.final ?? null;
   const hasFin = half.finPacket !== 0 && half.finPacket < reset.packet;
@@ -85,3 +91,9 @@ export const rule: ChannelRule = (context) => {
     situation: origin.who === "host" ? "own-reset" : null,
   };
 };
+
+/** Of its records the snaplen left too little to tell how far TLS came, and they are no more than a handshake may have. */
+function mayBeHandshake(progress: DataProgress): boolean {
+  const { tls, client, server } = progress;
+  return tls && client.highest + server.highest <= HANDSHAKE_BYTES && recordBlindness(progress) === "snaplen-cut";
+}

@@ -646,3 +646,50 @@ test("silent under TLS: the snaplen cut the records off, and with them the close
   judges(told(65_535), "ok");
   for (const headers of [0, 2, 5]) judges(told(20 + 32 + headers), "undetermined");
 });
+
+/** Packets of these numbers keep so many bytes. */
+function cut(ftp: Dialogue, kept: number, numbers: readonly number[]): void {
+  ftp.net.edit((packets) =>
+    packets.map((packet, at) =>
+      numbers.includes(at + 1) ? { ...packet, datagram: packet.datagram.subarray(0, kept) } : packet,
+    ),
+  );
+}
+
+test("silent: the snaplen left only the code of the reply in which the server may say why it reset the upload", () => {
+  const told = (kept: number, options: SegmentOptions = {}) => {
+    const ftp = new Dialogue().login();
+    ftp.passive(50002);
+    const data = ftp.dial(50002);
+    ftp.ask("STOR big", "150 Ok to send data.");
+    data.clientData(40_000);
+    data.reset("server", options);
+    const reply = ftp.control.server("451 Failure writing to local file.\r\n");
+    cut(ftp, kept, [reply]);
+    return ftp.quit().channel();
+  };
+  const toTheCode = 20 + 32 + 20;
+  judges(told(65_535), "refused");
+  judges(told(toTheCode), "undetermined");
+  judges(told(toTheCode, FORGED), "failed", CAUSE);
+});
+
+test("silent under TLS: the snaplen cut the records off, so that the handshake may have failed before the end itself resets", () => {
+  const told = (kept: number, options: SegmentOptions = {}) => {
+    const ftp = new Dialogue().secureLogin().clearAgain();
+    ftp.passive(50002);
+    const data = ftp.dial(50002);
+    ftp.ask("LIST", "150 Here comes the directory listing.");
+    const from = ftp.net.last;
+    data.tls({}, 2);
+    data.alert("client", 2, 48);
+    data.reset("client", options);
+    const all = Array.from({ length: ftp.net.last - from }, (_, at) => from + 1 + at);
+    ftp.control.server("425 Cannot open data connection.\r\n");
+    cut(ftp, kept, all);
+    return ftp.quit().channel();
+  };
+  judges(told(65_535), "failed", "data-tls-handshake-failed");
+  judges(told(96), "undetermined");
+  judges(told(96, FORGED), "failed", CAUSE);
+});

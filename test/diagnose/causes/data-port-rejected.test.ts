@@ -243,3 +243,21 @@ test("the snaplen cut the port off the 227: that the SYN is its own only its tim
   });
   assert.equal(told(65_535).channel.confidence, "certain");
 });
+
+test("silent: the server had turned the transfer down before the SYN, in words that the snaplen cut off", () => {
+  for (const [kept, outcome] of [
+    [65_535, "refused"],
+    [20 + 32 + 20, "undetermined"],
+  ] as const) {
+    const ftp = new Dialogue({ software: "proftpd" }).login();
+    ftp.passive(50002);
+    const { reply } = ftp.ask("APPE log", "451 log: Append/Restart not permitted, try again");
+    ftp.net.synRefused(ftp.ends(50002));
+    ftp.net.edit((packets) =>
+      packets.map((packet, at) =>
+        at + 1 === reply ? { ...packet, datagram: packet.datagram.subarray(0, kept) } : packet,
+      ),
+    );
+    judges(ftp.quit().channel(), outcome);
+  }
+});
