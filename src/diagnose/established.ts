@@ -29,6 +29,7 @@ import { fineBut, type Judgement, judged, unclear, wordsUnseen } from "./judgeme
 import type { LimitId } from "./limits.ts";
 import { isForged } from "./packet-origin.ts";
 import { endsSession, isOwnReason, maySpeakOfConnection } from "./reply-text.ts";
+import { reuseComplaint } from "./reuse-complaint.ts";
 import { isGivenUp, isLeft, isSilent, mayGoOn, mayGoOnUnseen } from "./silence.ts";
 
 /** A connection that came about. */
@@ -154,7 +155,8 @@ function judgeHandshake(unanswered: Unanswered): Judgement | undefined {
 
 /**
  * A full handshake and no data is an empty listing, or a server that wants the session resumed: the rule knows more. So does an upload into a server that
- * does not read it. vsftpd confirms both in 24 bytes, ProFTPD uploads; other servers' confirmations (Pure-FTPd's two lines) may be long.
+ * does not read it. vsftpd confirms both in 24 bytes, ProFTPD uploads; other servers' confirmations (Pure-FTPd's two lines) may be long. Words of the
+ * very length of a complaint confirm nothing.
  */
 function judgeEmptyUnderTls(unanswered: Unanswered): Judgement | undefined {
   const { session, channel, progress, handshake, isOver, recordsUnseen } = unanswered;
@@ -168,7 +170,7 @@ function judgeEmptyUnderTls(unanswered: Unanswered): Judgement | undefined {
   const blindness =
     recordsUnseen ?? controlBlindness(session, "client", since) ?? controlBlindness(session, "server", since);
   if (blindness) return unclear(blindness);
-  const isDoubtful = !progress.complete || complains();
+  const isDoubtful = !progress.complete || complains() || reuseComplaint(channel, session) !== undefined;
   return fineBut(isDoubtful ? "undetermined" : "ok", "tls-session-reuse-required", "control-idle-timeout");
 }
 

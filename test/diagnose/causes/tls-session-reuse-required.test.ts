@@ -229,9 +229,16 @@ test("a close_notify is as much longer as its sender pads, which its Finished te
   judges(closing("neither"), "undetermined");
 });
 
-test("silent: once, words of another length, or one listing that is not empty", () => {
+test("words of the length of its complaint make a transfer that carried nothing doubtful, be it the only one", () => {
+  for (const version of VERSIONS) {
+    const [refused] = repeated(REFUSED_TRANSFERS - 1, [PROFTPD_BYTES], { version }).channels;
+    judges(refused, "undetermined");
+  }
+});
+
+test("silent: words of another length, or one listing that is not empty", () => {
   for (const { channels } of [
-    repeated(REFUSED_TRANSFERS - 1, [PROFTPD_BYTES]),
+    repeated(REFUSED_TRANSFERS - 1, [PROFTPD_BYTES - 1]),
     repeated(3, [PROFTPD_BYTES - 1]),
     repeated(3, [PROFTPD_BYTES + 1]),
     repeated(2, [23]),
