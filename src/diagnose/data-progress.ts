@@ -105,15 +105,21 @@ function clientSendsUnderTls(
 ): boolean | undefined {
   const { records, originator, responder, clientHello, serverHello } = data.records;
   const [own, others] = clientOriginates ? [originator, responder] : [responder, originator];
-  if ((serverHello?.version ?? clientHello?.version ?? 0) < TLS_1_3)
-    return own.applicationBytes + others.applicationBytes > 0
-      ? own.applicationBytes > others.applicationBytes
-      : undefined;
+  const client = clientOriginates ? data.connection.originator : data.connection.responder;
+  const server = clientOriginates ? data.connection.responder : data.connection.originator;
+  if ((serverHello?.version ?? clientHello?.version ?? 0) < TLS_1_3) {
+    if (own.applicationBytes + others.applicationBytes > 0) return own.applicationBytes > others.applicationBytes;
+    const changed = (byOriginator: boolean) =>
+      records.some(
+        ({ contentType, fromOriginator }) =>
+          contentType === CONTENT_TYPE.changeCipherSpec && fromOriginator === byOriginator,
+      );
+    // Nothing, then: the end that had to send it closes first.
+    return changed(true) && changed(false) ? client.closedBefore(server) : undefined;
+  }
   const sealed = finishedBy(data.records, clientOriginates);
   if (!sealed) return undefined;
   const { record: finished, padding } = sealed;
-  const client = clientOriginates ? data.connection.originator : data.connection.responder;
-  const server = clientOriginates ? data.connection.responder : data.connection.originator;
   const said = client.highest - finished.endAt;
   const theirs = finishedBy(data.records, !clientOriginates)?.padding;
   const answers = records.filter(

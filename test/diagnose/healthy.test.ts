@@ -69,6 +69,25 @@ test("an empty listing, in clear and under TLS, resumed or not, then QUIT", () =
     }
 });
 
+test("an empty listing under TLS, resumed or not, whose client's close_notify finds the server's program gone", () => {
+  for (const version of ["1.2", "1.3"] as const)
+    for (const resumption of ["none", version === "1.2" ? "session-id" : "psk"] as const) {
+      const ftp = new Dialogue().secureLogin(version);
+      ftp.askSealed("PASV", [SERVERS.vsftpd.pasv("203,0,113,5,195,80")], version);
+      const data = ftp.dial(50000);
+      ftp.askSealed("LIST", ["150 Here comes the directory listing."], version);
+      data.tls({ version, resumption });
+      data.closeNotify("server", version);
+      data.fin("server");
+      data.ack("client");
+      data.closeNotify("client", version);
+      data.reset("server");
+      ftp.control.sealed("server", "226 Directory send OK.\r\n", version);
+      ftp.quitSealed();
+      allWell(ftp);
+    }
+});
+
 test("empty files sent up under TLS: the client closes first, and the server's last words are long (Pure-FTPd)", () => {
   const ftp = new Dialogue({ software: "pure-ftpd" }).secureLogin();
   for (const port of [50000, 50001]) {
