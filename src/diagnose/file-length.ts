@@ -79,13 +79,13 @@ export function isShort({ session, channel }: ChannelContext, bytes: number): bo
   return type ? /^\s*[IL]/i.test(type.command?.argument ?? "") : transfer.replies.some(saysBinary);
 }
 
-/** MODE Z and BLOCK carry other bytes than the file has, RANG fewer (RFC 959 section 3.4, draft-bryan-ftp-range). */
+/** MODE Z and BLOCK and STRU R carry other bytes than the file has, RANG fewer (RFC 959 sections 3.1.2 and 3.4, draft-bryan-ftp-range). */
 function isOtherLength({ exchanges }: SessionFacts, { command }: TransferFacts): boolean {
   const told = (verb: string) =>
     exchanges.findLast((exchange) => exchange.command?.verb === verb && exchange.command.startAt < command.startAt);
-  const mode = told("MODE");
-  const range = told("RANG");
-  return (mode?.command?.argument ?? "S").trim().toUpperCase() !== "S" || range !== undefined;
+  const isSet = (verb: string, usual: string) =>
+    (told(verb)?.command?.argument ?? usual).trim().toUpperCase() !== usual;
+  return isSet("MODE", "S") || isSet("STRU", "F") || told("RANG") !== undefined;
 }
 
 /** The connection lived at some time between the command and its final reply: where a 227 was lost, another transfer's may have been tied to this one. */

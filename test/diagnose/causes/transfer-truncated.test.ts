@@ -297,7 +297,7 @@ test("silent: the FINs cross, or the capture ends before the server can have sai
   judges(early(ANSWER_SECONDS + 1), "failed", CAUSE);
 });
 
-test("silent: MODE Z and RANG carry another number of bytes than the file has", () => {
+test("silent: MODE Z, STRU R and RANG carry another number of bytes than the file has", () => {
   const told = (command: string) =>
     retrieve({
       carried: 4000,
@@ -308,6 +308,7 @@ test("silent: MODE Z and RANG carry another number of bytes than the file has", 
     }).channel;
   judges(told("MODE Z"), "ok");
   judges(told("RANG 0 3999"), "ok");
+  judges(told("STRU R"), "ok");
   judges(told("MODE S"), "failed", CAUSE);
 });
 
