@@ -177,7 +177,11 @@ function judgeEmptyUnderTls(unanswered: Unanswered): Judgement | undefined {
 /** What it carried got through whole, whoever asked for it. */
 function judgeUnasked({ channel, progress, unsaid }: Unanswered): Judgement | undefined {
   if (channel.transfer !== null || channel.negotiation === null) return undefined;
-  return judged(progress.complete ? "ok" : "undetermined", unsaid ?? "capture-ends");
+  // A no to a command that the capture lacks: it may be to the one that asked for it.
+  const isDenied = channel.followedBy.some(
+    ({ command, final }) => command === null && final !== null && final.code >= 400,
+  );
+  return judged(progress.complete && !isDenied ? "ok" : "undetermined", unsaid ?? "capture-ends");
 }
 
 function judgeIncomplete(unanswered: Unanswered): Judgement | undefined {

@@ -706,3 +706,21 @@ test("a server that ends the session by its own timer in mid-transfer has its ow
   judges(ended(false), "refused");
   judges(ended(true), "failed", "data-stalled");
 });
+
+test("replies alone: what carried data is not fine where one of them is a no to a command that the capture lacks", () => {
+  const told = (...replies: string[]) => {
+    const ftp = new Dialogue().login();
+    ftp.passive(50_002);
+    const data = ftp.dial(50_002);
+    ftp.control.client("RETR data.bin\r\n");
+    ftp.control.server(`${ftp.texts.list}\r\n`);
+    data.serverData(20_000);
+    data.finish("server");
+    for (const reply of replies) ftp.control.server(`${reply}\r\n`);
+    ftp.quit().loseSentTo(21);
+    return ftp.channel();
+  };
+  judges(told("226 Transfer complete."), "ok");
+  judges(told("426 Failure writing network stream."), "undetermined");
+  judges(told("426 Connection closed; transfer aborted.", "226 ABOR successful"), "undetermined");
+});
