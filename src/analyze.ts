@@ -138,7 +138,10 @@ class CaptureAnalyzer implements Analyzer {
 
   constructor(options: AnalyzeOptions) {
     this.#options = options;
-    this.#ledger = new AttemptLedger((facts) => this.#emit(facts));
+    this.#ledger = new AttemptLedger(
+      (facts) => this.#emit(facts),
+      () => this.#table.synMemory,
+    );
     this.#tracker = new SessionTracker(
       this.#anomalies,
       (facts) => this.#ledger.settled(facts),

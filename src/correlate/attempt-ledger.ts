@@ -1,4 +1,5 @@
 import { type Endpoint, formatEndpoint } from "../address.ts";
+import type { SynMemory } from "../tcp/syn-memory.ts";
 import type { SessionFacts } from "./session-facts.ts";
 
 /**
@@ -7,6 +8,19 @@ import type { SessionFacts } from "./session-facts.ts";
  */
 const SCAN_TARGETS = 3;
 const SCAN_SECONDS = 60;
+/**
+ * More well-known ports of one host than this, tried by one source within {@link SCAN_SECONDS}, are a scan too, from whatever ports; monitoring asks
+ * after a handful. Ports above do not count: they may be the data ports of a session that nobody recognised.
+ */
+const SCAN_PORTS = 16;
+const FIRST_EPHEMERAL_PORT = 1024;
+/**
+ * How often the remembered SYNs are searched for what else a source tried, at most (seconds of capture time), for how many sources
+ * then, and for how many at the end: a search takes a fifth of a millisecond. Further ones are taken for no scanners.
+ */
+const LOOK_SECONDS = 30;
+const MAX_ASKED = 64;
+const MAX_ASKED_LAST = 1024;
 /**
  * More attempts than this at one target within {@link FLOOD_SECONDS}, each a single SYN that its sender never came back to, are a SYN flood: a
  * stack that wants a connection repeats its SYN after a second (RFC 6298 section 2) and acknowledges a SYN-ACK.
@@ -26,6 +40,8 @@ export interface Scan {
   /** Distinct host:port targets; counting stops at a limit. */
   readonly targets: number;
   readonly attempts: number;
+  /** Other ports of these hosts that it tried besides, as far as they are remembered. */
+  readonly otherPorts: number;
   readonly firstPacket: number;
   readonly lastPacket: number;
   readonly examples: readonly string[];
@@ -50,7 +66,7 @@ interface Source {
   held: SessionFacts[];
   /** Target → the latest attempt: when, and from which port; 0: not known. */
   targets: Map<string, { readonly time: number; readonly port: number }>;
-  scan: (Attempts & { readonly targets: Set<string> }) | null;
+  scan: (Attempts & { readonly targets: Set<string>; readonly otherPorts: number }) | null;
   lastTime: number;
 }
 
@@ -69,16 +85,25 @@ const MAX_COUNTED_TARGETS = 10_000;
  */
 export class AttemptLedger {
   readonly #emit: (facts: SessionFacts) => void;
+  readonly #syns: () => Pick<SynMemory, "ofHost">;
   readonly #sources = new Map<string, Source>();
   readonly #scans: Scan[] = [];
   /** By target. */
   readonly #lone = new Map<string, LoneSyns>();
   /** Sources of attempts that nobody follows, until they are known for scanners. */
   readonly #passing = new Map<string, Source>();
+  /** Sources with attempts of the last minute, which may yet try other ports. */
+  readonly #recent = new Set<Source>();
+  #nextLook = 0;
   #nextSweep = 0;
 
-  constructor(emit: (facts: SessionFacts) => void) {
+  /**
+   * @param emit gets each session that is no part of a scan or flood
+   * @param syns the SYNs remembered of connections that nobody follows
+   */
+  constructor(emit: (facts: SessionFacts) => void, syns: () => Pick<SynMemory, "ofHost">) {
     this.#emit = emit;
+    this.#syns = syns;
   }
 
   settled(facts: SessionFacts): void {
@@ -96,9 +121,14 @@ export class AttemptLedger {
     const { firstTime, firstPacket, lastPacket } = facts.control;
     const target = formatEndpoint(facts.server);
     const attempts = { attempts: 1, firstPacket, lastPacket };
+    if (source.scan !== null && !isPartOf(source.scan, facts)) {
+      this.#emit(facts);
+      return;
+    }
     if (isOfScan(source, target, { time: firstTime, port: facts.client.port }, attempts)) return;
     if (isLoneSyn(facts) && this.#isOfFlood(target, firstTime, attempts)) return;
     source.held.push(facts);
+    this.#recent.add(source);
     if (source.held.length > MAX_HELD_ATTEMPTS) this.#emit(source.held.shift()!);
   }
 
@@ -118,6 +148,10 @@ export class AttemptLedger {
 
   /** Lets go what is too old to become part of a scan. */
   tick(seconds: number): void {
+    if (this.#recent.size > 0 && seconds >= this.#nextLook) {
+      this.#nextLook = seconds + LOOK_SECONDS;
+      this.#lookForScans(seconds);
+    }
     if (seconds < this.#nextSweep) return;
     this.#nextSweep = seconds + SCAN_SECONDS / 2;
     for (const [address, source] of this.#sources)
@@ -127,6 +161,7 @@ export class AttemptLedger {
   }
 
   finish(): void {
+    this.#lookForScans(Number.POSITIVE_INFINITY);
     const held = [...this.#sources.values()].flatMap((source) => source.held);
     for (const source of this.#sources.values()) source.held = [];
     for (const address of [...this.#sources.keys()]) this.#letGo(address);
@@ -163,16 +198,54 @@ export class AttemptLedger {
     return true;
   }
 
+  /** Sets apart the sources that tried other ports of the same host as well, as the SYNs that nobody follows show. */
+  #lookForScans(now: number): void {
+    // Those that are to be asked again come after the others.
+    const most = Math.min(this.#recent.size, now === Number.POSITIVE_INFINITY ? MAX_ASKED_LAST : MAX_ASKED);
+    let asked = 0;
+    for (const source of this.#recent) {
+      if (asked++ === most) break;
+      this.#recent.delete(source);
+      const otherPorts = this.#otherPortsOf(source);
+      if (otherPorts > 0) beginScan(source, otherPorts);
+      else if (now - source.lastTime <= SCAN_SECONDS) this.#recent.add(source);
+    }
+  }
+
+  /** @returns how many ports besides control ports a source tried of a host at which it tried those; 0 where they are too few for a scan */
+  #otherPortsOf({ held }: Source): number {
+    const silent = held.filter(({ server }) => server.bytes === 0);
+    if (silent.length === 0) return 0;
+    const tried = new Map<SessionFacts, { readonly all: Set<number>; readonly fromPort: Set<number> }>();
+    this.#syns().ofHost(silent[0].control.addressKeyA, (responderKey, sourcePort, destinationPort, seconds) => {
+      for (const facts of silent) {
+        const { control, client } = facts;
+        if (control.addressKeyB !== responderKey || Math.abs(control.firstTime - seconds) > SCAN_SECONDS) continue;
+        const ports = tried.get(facts) ?? { all: new Set(), fromPort: new Set() };
+        tried.set(facts, ports);
+        ports.all.add(destinationPort);
+        if (sourcePort === client.port) ports.fromPort.add(destinationPort);
+      }
+    });
+    for (const { all, fromPort } of tried.values()) {
+      const wellKnown = [...all].filter((port) => port < FIRST_EPHEMERAL_PORT).length;
+      if (1 + fromPort.size >= SCAN_TARGETS || wellKnown > SCAN_PORTS) return all.size;
+    }
+    return 0;
+  }
+
   #letGo(address: string): void {
     const source = this.#sources.get(address)!;
     this.#sources.delete(address);
+    this.#recent.delete(source);
     for (const facts of source.held) this.#emit(facts);
     if (source.scan) {
-      const { attempts, targets, firstPacket, lastPacket } = source.scan;
+      const { attempts, targets, otherPorts, firstPacket, lastPacket } = source.scan;
       this.#scans.push({
         source: address,
         targets: targets.size,
         attempts,
+        otherPorts,
         firstPacket,
         lastPacket,
         examples: [...targets].slice(0, 5),
@@ -207,17 +280,36 @@ function isOfScan(source: Source, target: string, from: { time: number; port: nu
       else if (at.port === port && port !== 0) fromPort++;
     }
     if (source.targets.size <= SCAN_TARGETS && fromPort < SCAN_TARGETS) return false;
-    source.scan = { ...attempts, attempts: 0, targets: new Set() };
-    for (const { server, control } of source.held) {
-      const { firstPacket, lastPacket } = control;
-      addTo(source.scan, { attempts: 1, firstPacket, lastPacket });
-      source.scan.targets.add(formatEndpoint(server));
-    }
-    source.held = [];
+    beginScan(source, 0);
   }
-  addTo(source.scan, attempts);
-  if (source.scan.targets.size < MAX_COUNTED_TARGETS) source.scan.targets.add(target);
+  const scan = source.scan!;
+  addTo(scan, attempts);
+  if (scan.targets.size < MAX_COUNTED_TARGETS) scan.targets.add(target);
   return true;
+}
+
+/** What a source tried until now, and will try, is a scan. */
+function beginScan(source: Source, otherPorts: number): void {
+  const scan = {
+    attempts: 0,
+    otherPorts,
+    firstPacket: Number.POSITIVE_INFINITY,
+    lastPacket: 0,
+    targets: new Set<string>(),
+  };
+  for (const facts of source.held) {
+    if (!isPartOf(scan, facts)) continue;
+    const { firstPacket, lastPacket } = facts.control;
+    addTo(scan, { attempts: 1, firstPacket, lastPacket });
+    scan.targets.add(formatEndpoint(facts.server));
+  }
+  source.held = source.held.filter((facts) => !isPartOf(scan, facts));
+  source.scan = scan;
+}
+
+/** Whether an attempt of the scanner is no more than that. Of a scan of ports, a control connection on which the server said something is not. */
+function isPartOf({ otherPorts }: Pick<Scan, "otherPorts">, { server }: SessionFacts): boolean {
+  return otherPorts === 0 || server.bytes === 0;
 }
 
 function addTo(sum: Attempts, { attempts, firstPacket, lastPacket }: Attempts): void {

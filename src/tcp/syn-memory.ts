@@ -97,6 +97,24 @@ export class SynMemory {
     return this.#rates[WAS_FLOODED] !== 0 || this.#tags[hash & this.#mask] !== 0;
   }
 
+  /**
+   * Shows each remembered SYN of one host, in no order; one of a connection in several captures may be shown twice. It searches all places: to be asked seldom.
+   * @param originatorKey the host (`addressKey`)
+   * @param see gets the key of the other host, both ports and the second of the SYN
+   */
+  ofHost(
+    originatorKey: number,
+    see: (responderKey: number, sourcePort: number, destinationPort: number, seconds: number) => void,
+  ): void {
+    const entries = this.#entries;
+    // A search of its own by the array takes a tenth of the time of a loop here, which is seldom met and so not optimized.
+    for (let at = entries.indexOf(originatorKey); at >= 0; at = entries.indexOf(originatorKey, at + 1)) {
+      if (at % FIELDS !== 0) continue;
+      const ports = entries[at + PORTS];
+      see(entries[at + RESPONDER], ports >>> 16, ports & 0xffff, entries[at + SECONDS] >>> 0);
+    }
+  }
+
   /** The SYN of this connection if it is still remembered. @param hash under which it was */
   recall({ hash: own, originator, responder }: ConnectionEnds, hash = own): RememberedSyn | undefined {
     const place = hash & this.#mask;
