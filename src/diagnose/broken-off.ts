@@ -4,6 +4,7 @@ import { isTransfer, transferKind } from "../ftp/command.ts";
 import type { CommandEvent } from "../ftp/control-event.ts";
 import type { Exchange } from "../ftp/exchange.ts";
 import type { HalfConnection, Reset } from "../tcp/half-connection.ts";
+import { ANSWER_SECONDS } from "./attempt.ts";
 import type { ChannelContext } from "./context.ts";
 import { progressOf, SILENCE_SECONDS, stoppedBefore } from "./data-progress.ts";
 import { resetOrigin } from "./packet-origin.ts";
@@ -15,7 +16,26 @@ import { resetOrigin } from "./packet-origin.ts";
  * nobody can tell.
  */
 export function isBrokenOff(context: ChannelContext): boolean {
+  if (!isDropped(context)) return false;
   const { session, channel, channels, index } = context;
+  const { transfer } = channel;
+  const later = laterThan(context);
+  const next = nextTransfer(later, channels, index);
+  if (next) return next.verb !== transfer!.command.verb || next.argument !== transfer!.command.argument;
+  return index + 1 < channels.length || later.some(({ command }) => command !== null) || leavesFirst(session);
+}
+
+/** The same, as far as it got: the capture ends before the client can have gone on or left. */
+export function mayBeBrokenOff(context: ChannelContext): boolean {
+  const { session, channels, index, capture } = context;
+  if (!session.atCaptureEnd || !isDropped(context) || isBrokenOff(context)) return false;
+  const { reset } = progressOf(context.channel, session)!.cutBy!;
+  const over = session.client.finPacket !== 0 || session.server.finPacket !== 0 || session.control.closed;
+  return !over && index + 1 === channels.length && capture.now - reset.time < ANSWER_SECONDS;
+}
+
+/** The client's own host resets a download in the clear that flowed, and says nothing more on its connection. */
+function isDropped({ session, channel }: ChannelContext): boolean {
   const progress = progressOf(channel, session);
   const { transfer } = channel;
   if (!progress?.cutBy || progress.tls || !transfer || transferKind(transfer.command.verb) === "upload") return false;
@@ -25,13 +45,12 @@ export function isBrokenOff(context: ChannelContext): boolean {
   // Not while it stood still: why it did is the question (`data-stalled`).
   if (stoppedBefore(progress, reset) || reset.time - progress.sender.lastNewPayloadTime >= SILENCE_SECONDS)
     return false;
-  if (goesOn(client, reset, progress.sender.acked)) return false;
-  const later = channel.followedBy.slice(
-    1 + channel.followedBy.findIndex(({ command }) => command === transfer.command),
-  );
-  const next = nextTransfer(later, channels, index);
-  if (next) return next.verb !== transfer.command.verb || next.argument !== transfer.command.argument;
-  return index + 1 < channels.length || later.some(({ command }) => command !== null) || leavesFirst(session);
+  return !goesOn(client, reset, progress.sender.acked);
+}
+
+/** What the two said behind the transfer command, before the next negotiation. */
+function laterThan({ channel: { followedBy, transfer } }: ChannelContext): readonly Exchange[] {
+  return followedBy.slice(1 + followedBy.findIndex(({ command }) => command === transfer!.command));
 }
 
 /** @param later what follows the transfer before the next negotiation, whose channel is behind `index` */

@@ -12,7 +12,7 @@ import {
   oneSided,
   recordBlindness,
 } from "./blind-spots.ts";
-import { isBrokenOff } from "./broken-off.ts";
+import { isBrokenOff, mayBeBrokenOff } from "./broken-off.ts";
 import type { ChannelContext } from "./context.ts";
 import { askedBeforeEnd, controlEnd, IDLE_SECONDS, isDeniedByDevice, saidGoodbye } from "./control-end.ts";
 import { type DataHandshake, handshakeOf } from "./data-handshake.ts";
@@ -58,7 +58,10 @@ function judgeAnswered(
 ): Judgement {
   const { session } = context;
   if (isPositive(transfer)) {
-    if (contradictsSuccess(context)) return judged(isBrokenOff(context) ? "aborted" : "trouble");
+    if (contradictsSuccess(context)) {
+      if (mayGetThrough(context, progress) || mayBeBrokenOff(context)) return judged("undetermined", "capture-ends");
+      return judged(isBrokenOff(context) ? "aborted" : "trouble");
+    }
     if (isResetByTimeAlone(context, progress)) return judged("undetermined", ...wordsUnseen(session));
     if (isDeniedByDevice(session, final)) return fineBut("undetermined", "control-idle-timeout");
     return isReplyUnheard(context) ? fineBut("ok", "control-idle-timeout") : judged("ok");
@@ -66,6 +69,7 @@ function judgeAnswered(
   if (transfer.replyLost) return judged("undetermined", ...wordsUnseen(session));
   if (isOwnReason(final, transfer.command) && !brokeBefore(progress, final)) return judged("refused");
   if (isBrokenOff(context)) return judged("aborted");
+  if (mayBeBrokenOff(context)) return judged("undetermined", "capture-ends");
   // Where the data stood still the session may have lasted so long for that.
   const moved = !isSilent(context) && !isInVainBefore(progress, final.stamp);
   return endsSession(final) && moved ? judged("refused") : judged("trouble");
@@ -108,10 +112,14 @@ function lacking({ unsaid }: Unanswered, blindness: ReturnType<typeof recordBlin
   return limit ? unclear(limit) : judged("trouble");
 }
 
-function judgeSynAckLost({ progress }: Unanswered): Judgement | undefined {
-  return isAnswerLost(progress.connection)
-    ? fineBut("undetermined", "data-stalled", "data-port-translated")
-    : undefined;
+function judgeSynAckLost({ session, progress, capture }: Unanswered): Judgement | undefined {
+  const { connection } = progress;
+  if (!isAnswerLost(connection)) return undefined;
+  // Over a long way stacks repeat themselves before the answer can have come.
+  const mayCome = session.atCaptureEnd && !session.control.closed;
+  if (mayCome && capture.now - connection.responder.synTime < ANSWER_SECONDS)
+    return judged("undetermined", "capture-ends");
+  return fineBut("undetermined", "data-stalled", "data-port-translated");
 }
 
 function judgeInVain({ progress, unsaid, recordsUnseen }: Unanswered): Judgement | undefined {
@@ -141,6 +149,7 @@ function judgeCut(unanswered: Unanswered): Judgement | undefined {
   const { channel, progress, recordsUnseen } = unanswered;
   if (!progress.cutBy) return undefined;
   if (isBrokenOff(unanswered)) return judged("aborted");
+  if (mayBeBrokenOff(unanswered)) return judged("undetermined", "capture-ends");
   // Of a connection without a byte of its payload nobody knows whether it was TLS: a close_notify may have come before the RST.
   const mayBeTls = progress.tls || (channel.hidden && recordsUnseen === "snaplen-cut");
   return lacking(unanswered, mayBeTls ? recordsUnseen : dataBlindness(progress));
@@ -249,6 +258,18 @@ function isResetByTimeAlone({ channel }: ChannelContext, { cutBy, sender, server
   return (
     channel.connection?.match === "inferred" && cutBy !== null && sender === server && sender.finPacket === 0 && !tls
   );
+}
+
+/**
+ * The client went on to another transfer behind the last repetition, as who has got all does, and the capture ends before the next repetition would be
+ * due (RFC 6298 section 5.5): it may only lack the acknowledgment.
+ */
+function mayGetThrough({ session, channels, index, capture }: ChannelContext, { sender, connection }: DataProgress) {
+  const { stalledFirstTime, stalledLastTime } = sender;
+  if (!isRetransmittingInVain(sender) || connection.closed || !session.atCaptureEnd || session.control.closed)
+    return false;
+  const wentOn = channels.slice(index + 1).some(({ from }) => from > stalledLastTime);
+  return wentOn && capture.now - stalledLastTime < stalledLastTime - stalledFirstTime;
 }
 
 /** 226 is not proof: packets that show the data stuck, or cleartext sent into a TLS client, win over it. */

@@ -6,7 +6,7 @@ import type { BuiltPacket, SegmentOptions } from "../../support/capture-builder.
 import { type RawPacket, rawPackets } from "../../support/capture-mutation.ts";
 import { applicationRecord, JSSE_ZEROS, type TlsVersion } from "../../support/tls-records.ts";
 import { CLIENT, CLIENT6, Dialogue, FORGED, judges, SERVER, SERVER6, shows } from "../dialogue.ts";
-import { HIDDEN_SILENCE_SECONDS, STALL_RETRANSMISSIONS, ZERO_WINDOW_SECONDS } from "../thresholds.ts";
+import { ANSWER_SECONDS, HIDDEN_SILENCE_SECONDS, STALL_RETRANSMISSIONS, ZERO_WINDOW_SECONDS } from "../thresholds.ts";
 
 const CAUSE = "data-connection-reset";
 
@@ -86,7 +86,7 @@ test("the receiving client itself resets and then asks for the same again, or sa
       ftp.control.server("226 Transfer complete.\r\n");
       ftp.quit();
     }
-    const [first] = ftp.channels();
+    const [first] = ftp.watch(ANSWER_SECONDS + 0.1).channels();
     shows(first, { outcome: "failed", cause: CAUSE, confidence: "possible", evidence: [reset, failed] });
   }
 });
@@ -115,6 +115,17 @@ test("silent: the client broke its download off itself: its host resets, and it 
       end(ftp);
       judges(ftp.channels()[0], "aborted");
     }
+  }
+});
+
+test("silent: the capture ends before the client that has reset its download can have said why", () => {
+  for (const reply of ["426 Failure writing network stream.", "226 Transfer complete.", null]) {
+    const { ftp, data } = download();
+    data.reset("client");
+    if (reply) ftp.control.server(`${reply}\r\n`);
+    const channel = ftp.watch(ANSWER_SECONDS - 0.5).channel();
+    judges(channel, "undetermined");
+    assert.deepEqual(channel.limits, ["capture-ends"]);
   }
 });
 

@@ -4,6 +4,7 @@ import type { Connection } from "../../support/capture-builder.ts";
 import { applicationRecord, sealedAlert } from "../../support/tls-records.ts";
 import { Dialogue, judges, shows } from "../dialogue.ts";
 import {
+  ANSWER_SECONDS,
   HIDDEN_SILENCE_SECONDS,
   SILENCE_SECONDS,
   STALL_RETRANSMISSIONS,
@@ -302,6 +303,38 @@ test("the client repeats its SYN though it was answered, under TLS as well, and 
   aborted.quit();
   assert.equal(aborted.channel().cause, CAUSE);
   assert.equal(aborted.channel().evidence[0].packet, synAck);
+});
+
+test("silent: over a long way both ends repeat themselves before the answer can have come, and the capture ends", () => {
+  for (const [synAcks, outcome] of [
+    [[0, 1, 2], "undetermined"],
+    [[0, 1, ANSWER_SECONDS], "failed"],
+  ] as const) {
+    const ftp = new Dialogue({ vantage: "server" }).login();
+    ftp.passive(50002);
+    unanswered(ftp, [0, 1], synAcks);
+    judges(ftp.channel(), outcome, outcome === "failed" ? CAUSE : undefined);
+  }
+});
+
+test("silent: the last repetition may have got through, for the client goes on behind it, and the capture ends before the next", () => {
+  const goesOn = (seconds: number) => {
+    const ftp = new Dialogue({ vantage: "server", software: "proftpd" }).login();
+    ftp.passive(50002);
+    const data = ftp.dial(50002);
+    ftp.ask("LIST", "150 Opening ASCII mode data connection for file list");
+    data.serverData(2896);
+    const [tail] = data.serverData(952, { acked: false });
+    data.retransmit(tail, { times: STALL_RETRANSMISSIONS + 1, afterMs: 800 });
+    ftp.control.server("226 Transfer complete\r\n");
+    ftp.passive(50003);
+    ftp.list(ftp.dial(50003));
+    return ftp.watch(seconds).channels()[0];
+  };
+  const early = goesOn(0.5);
+  judges(early, "undetermined");
+  assert.ok(early.limits.includes("capture-ends"));
+  judges(goesOn(20), "failed", CAUSE);
 });
 
 test("silent: SYNs and SYN-ACKs that are not repeated in vain", () => {
