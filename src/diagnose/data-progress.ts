@@ -248,7 +248,9 @@ export function starved(progress: DataProgress, { client, server }: SessionFacts
   const lost = lostOnTheWay(progress, sender);
   if (!lost) return undefined;
   const since = sender.lastNewPayloadTime || sender.synTime;
-  const proven = receiver.finPacket !== 0 && sender.finPacket === 0;
+  // A receiver that closes behind the sender's FIN waited for what stands before that.
+  const waited = sender.finPacket === 0 || (sender.unseen > 0 && receiver.finPacket > sender.finPacket);
+  const proven = receiver.finPacket !== 0 && waited;
   if (!proven && (client.finTime === 0 || server.lastNewPayloadTime > since)) return undefined;
   const seconds = (proven ? receiver.lastTime : client.finTime) - since;
   return seconds >= HIDDEN_SILENCE_SECONDS ? { ...lost, seconds, proven } : undefined;

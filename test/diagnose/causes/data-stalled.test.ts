@@ -591,6 +591,8 @@ function blackHole(options: {
   readonly tail?: number;
   readonly standsBehind?: number;
   readonly saysAfter?: boolean;
+  /** The server's FIN follows the tail. */
+  readonly closed?: boolean;
 }) {
   const ftp = new Dialogue().secureLogin();
   ftp.askSealed("EPSV", [ftp.texts.epsv(50002)]);
@@ -605,6 +607,7 @@ function blackHole(options: {
     tail > 0
       ? data.segment("server", { flags: "PA", seq: at.server + 1448, payload: new Uint8Array(tail).fill(1) })
       : 0;
+  if (options.closed) data.segment("server", { flags: "FA", seq: at.server + 1448 + tail });
   if (tail > 0) data.segment("client", { flags: "A", seq: at.client, ack: at.server });
   ftp.pause(options.seconds);
   data.segment("client", { flags: "PA", seq: at.client, ack: at.server, payload: sealedAlert() });
@@ -641,6 +644,16 @@ test("under TLS: what was sent and never arrived, as the sequence numbers behind
     alternatives: ["mtu-blackhole"],
   });
   assert.deepEqual(hole.channel.limits, []);
+  // The server's FIN comes through as well, and it confirms what it has handed to its own host.
+  const closed = blackHole({ seconds: HIDDEN_SILENCE_SECONDS + 1, tail: 1188, closed: true, saysAfter: true });
+  shows(closed.channel, {
+    outcome: "failed",
+    cause: CAUSE,
+    confidence: "likely",
+    evidence: [closed.behind],
+    says: /has sent 1448 bytes before this packet that never arrived; .* closes without them/,
+    alternatives: ["mtu-blackhole"],
+  });
   const brief = blackHole({ seconds: HIDDEN_SILENCE_SECONDS - 1, tail: 1188 }).channel;
   judges(brief, "undetermined");
   assert.deepEqual(brief.limits, [], "the capture has all that arrived, and goes on long enough");
