@@ -88,5 +88,5 @@ export class BruteForce implements AcrossRule {
 
 /** At the greeting: such a client tried no password. */
 function isTurnedAway({ exchanges: [first] }: SessionFacts): boolean {
-  return first.command === null && first.final !== null && first.final.code >= 400;
+  return first?.command === null && first.final !== null && first.final.code >= 400;
 }
