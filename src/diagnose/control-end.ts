@@ -30,7 +30,7 @@ export interface ControlEnd {
 }
 
 /** Whether one end's last data was repeated and never acknowledged. Where the other end's packets are not in the capture, nobody can tell. */
-function isUnheard(half: HalfConnection, other: HalfConnection): boolean {
+function isUnacknowledged(half: HalfConnection, other: HalfConnection): boolean {
   return (
     other.packets > 0 &&
     half.stalledRetransmissions >= DEAD_RETRANSMISSIONS &&
@@ -42,7 +42,7 @@ function isUnheard(half: HalfConnection, other: HalfConnection): boolean {
 /** How the control connection ended, from its packets alone. */
 export function controlEnd(session: SessionFacts): ControlEnd {
   const { client, server, control } = session;
-  const unheard = isUnheard(client, server) ? client : isUnheard(server, client) ? server : null;
+  const unheard = isUnacknowledged(client, server) ? client : isUnacknowledged(server, client) ? server : null;
   if (unheard) {
     return {
       kind: unheard === client ? "client-unheard" : "server-unheard",

@@ -1,4 +1,3 @@
-import { isPrivateUse } from "../address.ts";
 import { crosses } from "../correlate/correlate.ts";
 import { type ChannelFacts, isPositive } from "../correlate/data-channel.ts";
 import type { CommandEvent, ReplyEvent } from "../ftp/control-event.ts";
@@ -102,30 +101,28 @@ function cameWhole({ session, channel }: ChannelContext): boolean {
 function judgeUngranted(context: ChannelContext): Judgement {
   const { session, capture } = context;
   const negotiation = context.channel.negotiation!;
+  const { command, reply } = negotiation;
   // What was lost may have been the yes; what is here may answer another command.
   if (negotiation.replyLost) return judged("undetermined", ...wordsUnseen(session));
-  // A refusal has many causes, and its text, which is not all there, decides between them.
   // Between the two a command and its yes may be missing, and the no answers a third.
-  const { command, reply } = negotiation;
   if (command && reply && losesWordsBetween(session, command.stamp.packet, reply.stamp.packet))
     return judged("undetermined", ...wordsUnseen(session));
-  if (negotiation.reply?.cut) return judged("undetermined", ...wordsUnseen(session));
+  // A refusal has many causes, and its text, which is not all there, decides between them.
+  if (reply?.cut) return judged("undetermined", ...wordsUnseen(session));
   // Asked for too early: "450 PASV: data transfer in progress" (ProFTPD), "500 Unknown command" (Pure-FTPd).
-  if (negotiation.duringTransfer && (negotiation.reply?.code === 450 || negotiation.reply?.code === 500))
-    return judged("not-attempted");
-  if (negotiation.reply !== null) return { ...judged("trouble"), unexplained: "refused" };
+  if (negotiation.duringTransfer && (reply?.code === 450 || reply?.code === 500)) return judged("not-attempted");
+  if (reply !== null) return { ...judged("trouble"), unexplained: "refused" };
   if (session.server.packets === 0) return judged("undetermined", "one-sided");
   if (negotiation.duringTransfer) return judged("not-attempted");
-  const asked = negotiation.command!.stamp.packet;
-  const blindness = controlBlindness(session, "server", asked);
+  const asked = command!.stamp;
+  const blindness = controlBlindness(session, "server", asked.packet);
   if (blindness) return judged("undetermined", blindness);
   // A lost command may have begun a transfer, and a server inside one answers nothing.
-  if (missesCommandBefore(session, asked)) return judged("undetermined", "control-gap");
+  if (missesCommandBefore(session, asked.packet)) return judged("undetermined", "control-gap");
   if (session.client.packets === 0) return judged("undetermined", "one-sided");
-  const sentAt = negotiation.command!.stamp.time;
   // Behind the end of the control connection nothing would have come.
   const over = session.control.closed;
-  if (!over && session.atCaptureEnd && capture.now - sentAt < ANSWER_SECONDS)
+  if (!over && session.atCaptureEnd && capture.now - asked.time < ANSWER_SECONDS)
     return judged("undetermined", "capture-ends");
   // Some servers dial before they answer PORT (pyftpdlib, tcllib): what became of the SYN decides.
   if (context.channel.connection?.connection.established === false) return judgeAttempt(context);
@@ -152,10 +149,6 @@ function judgeAttempt(context: ChannelContext): Judgement {
   const state = attemptState(attempt.connection);
   if (state === "unclear") return judged("undetermined", "one-sided");
   if (state === "rejected" && isSuperseded(context, attempt.connection)) return judged("not-attempted");
-  // A grant that the snaplen cut, and a dead attempt at a host that is not the server: stale address, or another matter of the client's.
-  const target = attempt.connection.responder.address;
-  if (attempt.match === "inferred" && !channel.hidden && target !== session.server.address && !isPrivateUse(target))
-    return judged("undetermined", ...wordsUnseen(session));
   // A transfer that the server confirms had its connection: its answers went past this capture.
   if (channel.transfer?.final && isPositive(channel.transfer)) return judged("ok", "one-sided");
   if (state !== "unanswered") return judged("trouble");

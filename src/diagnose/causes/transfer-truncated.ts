@@ -21,8 +21,8 @@ export const cause = {
 
 /**
  * Fewer bytes than announced (by the 150, or by SIZE), closed in order with a FIN, and 226 all the same, or nothing more from a server that
- * closed it before the client did. Silent with REST, ASCII type and TLS (`outcome.ts`), and where
- * a RST cut the stream: `data-connection-reset`, which is asked first.
+ * closed it before the client did. Silent with REST, ASCII type and TLS (`file-length.ts`), and where a RST cut the stream:
+ * `data-connection-reset`, which is asked first.
  */
 export const rule: ChannelRule = (context) => {
   const { channel, session } = context;
