@@ -6,7 +6,7 @@ import type { Direction, GapReason } from "../tcp/stream-sink.ts";
 import type { DataProgress } from "./data-progress.ts";
 import type { LimitId } from "./limits.ts";
 import { oncePer } from "./once-per.ts";
-import { acknowledgedBy, resetOrigin } from "./packet-origin.ts";
+import { acknowledgedBy, isOwnReset } from "./packet-origin.ts";
 
 /**
  * What the capture provably did not see. Most accusations rest on something that is *not* there: no reply, no command, no end of a
@@ -40,7 +40,7 @@ function missesBeforeReset(half: HalfConnection): boolean {
   if (half.resets.length === 0) return false;
   const end = half.highest + (half.finAt === half.highest ? 1 : 0);
   return half.resets.some(
-    (reset) => reset.at > end && reset.at - end <= MAX_MISSED_BEFORE_RESET && resetOrigin(reset, half).who === "host",
+    (reset) => reset.at > end && reset.at - end <= MAX_MISSED_BEFORE_RESET && isOwnReset(reset, half),
   );
 }
 

@@ -7,7 +7,7 @@ import type { HalfConnection, Reset } from "../tcp/half-connection.ts";
 import { ANSWER_SECONDS } from "./attempt.ts";
 import type { ChannelContext } from "./context.ts";
 import { progressOf, SILENCE_SECONDS, stoppedBefore } from "./data-progress.ts";
-import { resetOrigin } from "./packet-origin.ts";
+import { isOwnReset } from "./packet-origin.ts";
 
 /**
  * The client had enough of a download in the clear that flowed: its own host resets what its program closed with data unread (RFC 1122
@@ -41,7 +41,7 @@ function isDropped({ session, channel }: ChannelContext): boolean {
   if (!progress?.cutBy || progress.tls || !transfer || transferKind(transfer.command.verb) === "upload") return false;
   const { half, reset } = progress.cutBy;
   const { client } = progress;
-  if (half !== client || resetOrigin(reset, client).who !== "host") return false;
+  if (half !== client || !isOwnReset(reset, client)) return false;
   // Not while it stood still: why it did is the question (`data-stalled`).
   if (stoppedBefore(progress, reset) || reset.time - progress.sender.lastNewPayloadTime >= SILENCE_SECONDS)
     return false;
@@ -76,5 +76,5 @@ function goesOn(host: HalfConnection, reset: Reset, acknowledged: number): boole
 /** The client ends the session, by FIN or by its own RST. */
 function leavesFirst({ client, server }: SessionFacts): boolean {
   if (client.finPacket !== 0 || client.resets.length === 0) return client.closedBefore(server);
-  return server.finPacket === 0 && resetOrigin(client.resets[0], client).who === "host";
+  return server.finPacket === 0 && isOwnReset(client.resets[0], client);
 }

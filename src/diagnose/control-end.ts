@@ -3,7 +3,7 @@ import type { ReplyEvent } from "../ftp/control-event.ts";
 import { type AskedExchange, isAsked } from "../ftp/exchange.ts";
 import { earliestReset, type HalfConnection, type Reset } from "../tcp/half-connection.ts";
 import { isCloseNotify } from "./data-handshake.ts";
-import { acknowledgedBy, isForged, resetOrigin } from "./packet-origin.ts";
+import { acknowledgedBy, isForged, isOwnReset } from "./packet-origin.ts";
 
 /** Retransmissions of a control segment that show the other end (or the path) to be gone. */
 export const DEAD_RETRANSMISSIONS = 2;
@@ -116,12 +116,11 @@ function hadClosed({ finPacket, highest, resets }: HalfConnection): boolean {
 function idleBeforeReset(session: SessionFacts, { half, reset }: { half: HalfConnection; reset: Reset }): number {
   const other = half === session.client ? session.server : session.client;
   const said = other.lastNewPayloadTime;
-  const own = resetOrigin(reset, half).who === "host";
   // What has been acknowledged went through and provoked nothing: a client that leaves with a 226 unread resets by itself. Its RST may be all that
   // is left of its acknowledgments; who knows nothing of the connection acknowledges nothing (RFC 9293 section 3.10.7.1).
   const heard = acknowledgedBy(half, other) >= other.highest;
   if (said > 0 && !heard && reset.time - said <= PROVOKED_SECONDS) return silenceBefore(session, said);
-  return own ? 0 : silenceBefore(session, reset.time);
+  return isOwnReset(reset, half) ? 0 : silenceBefore(session, reset.time);
 }
 
 /** Seconds between the last thing said before `time` and `time`. */

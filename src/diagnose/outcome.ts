@@ -22,7 +22,7 @@ import { announcedSize } from "./file-length.ts";
 import { fineBut, type Judgement, judged, wordsUnseen } from "./judgement.ts";
 import type { LimitId } from "./limits.ts";
 import { oncePer } from "./once-per.ts";
-import { isForged, resetOrigin } from "./packet-origin.ts";
+import { isForged, isOwnReset } from "./packet-origin.ts";
 import { announcesOnly, cannotDial, confirmsAbort, dialErrorOf, isOwnReason } from "./reply-text.ts";
 import { handedOn, isLeftUndialled } from "./third-host.ts";
 import { PATIENCE_SECONDS } from "./vain-wait.ts";
@@ -82,8 +82,7 @@ function failedBefore({ session, channel }: ChannelContext, command: CommandEven
 
 /** The client's own host closed or reset the data connection before this packet. */
 function isEndedByClient({ client, cutBy }: DataProgress, { packet }: Pick<Stamp, "packet">): boolean {
-  if (cutBy && cutBy.reset.packet < packet)
-    return cutBy.half === client && resetOrigin(cutBy.reset, client).who === "host";
+  if (cutBy && cutBy.reset.packet < packet) return cutBy.half === client && isOwnReset(cutBy.reset, client);
   return client.finPacket !== 0 && client.finPacket < packet;
 }
 
@@ -178,7 +177,7 @@ function answeredAt({ session, channel }: ChannelContext): number {
   const isServers = channel.negotiation?.mode === "passive" && responder.address === session.server.address;
   if (!isServers || attemptState(connection) !== "rejected") return firstPacket;
   const [reset] = responder.resets;
-  return resetOrigin(reset, session.server).who === "host" ? reset.packet : firstPacket;
+  return isOwnReset(reset, session.server) ? reset.packet : firstPacket;
 }
 
 /** The server names the error that its own SYN met: the RST or ICMP error that a capture without any answer lacks. */

@@ -39,6 +39,11 @@ export function isForged(reset: Reset, host: HalfConnection): boolean {
   return isStrangers(resetOrigin(reset, host));
 }
 
+/** Whether a reset came from the host itself. Where its TTL does not tell, it is neither this nor {@link isForged}. */
+export function isOwnReset(reset: Reset, host: HalfConnection): boolean {
+  return resetOrigin(reset, host).who === "host";
+}
+
 /**
  * How much of the sender's stream, its FIN counting one byte, the receiver is seen to have: its acknowledgments tell, and so do the RSTs of either
  * end, which may be all that the capture has of them. -1 when nothing tells.
@@ -47,13 +52,12 @@ export function acknowledgedBy(receiver: HalfConnection, sender: HalfConnection)
   let acknowledged = sender.acked + (sender.finAcked ? 1 : 0);
   if (receiver.resets.length + sender.resets.length === 0) return acknowledged;
   for (const reset of receiver.resets)
-    if (reset.acknowledges > acknowledged && resetOrigin(reset, receiver).who === "host")
-      acknowledged = reset.acknowledges;
+    if (reset.acknowledges > acknowledged && isOwnReset(reset, receiver)) acknowledged = reset.acknowledges;
   // A RST without ACK takes its sequence number from the acknowledgment of what it answers (RFC 9293 section 3.10.7.1). Behind all that was sent it
   // tells more of what the capture lacks than of this.
   const end = sender.highest + (sender.finAt === sender.highest ? 1 : 0);
   for (const reset of sender.resets)
-    if (!reset.hasAck && reset.at > acknowledged && reset.at <= end && resetOrigin(reset, sender).who === "host")
+    if (!reset.hasAck && reset.at > acknowledged && reset.at <= end && isOwnReset(reset, sender))
       acknowledged = reset.at;
   return acknowledged;
 }
