@@ -16,13 +16,12 @@ import { acknowledgedBy, isOwnReset } from "./packet-origin.ts";
 
 /** The other end acknowledged more than the capture has. (A FIN beyond a hole that is never acknowledged is the network's loss.) */
 function missesTail(half: HalfConnection, other: HalfConnection): boolean {
-  // A FIN counts as one byte, also where its acknowledgment stands before it in the file.
-  return acknowledgedBy(other, half) > half.highest + (half.finAt === half.highest ? 1 : 0);
+  return acknowledgedBy(other, half) > half.seenUpTo;
 }
 
-/** Its FIN or an acknowledgment stands further on than all that the capture has of it. (A FIN counts one.) What is missing may also be lost on its way. */
-export function spokeUnseen({ finAt, standsAt, highest }: HalfConnection): boolean {
-  return standsAt > highest + (finAt === highest ? 1 : 0);
+/** Its FIN or an acknowledgment stands further on than all that the capture has of it. What is missing may also be lost on its way. */
+export function spokeUnseen({ standsAt, seenUpTo }: HalfConnection): boolean {
+  return standsAt > seenUpTo;
 }
 
 /** The last words of either end are known only from acknowledgments, or from where its RST stands. */
@@ -38,7 +37,7 @@ const MAX_MISSED_BEFORE_RESET = 2 ** 20;
 /** Its RST stands behind more than the capture has of it. */
 function missesBeforeReset(half: HalfConnection): boolean {
   if (half.resets.length === 0) return false;
-  const end = half.highest + (half.finAt === half.highest ? 1 : 0);
+  const end = half.seenUpTo;
   return half.resets.some(
     (reset) => reset.at > end && reset.at - end <= MAX_MISSED_BEFORE_RESET && isOwnReset(reset, half),
   );

@@ -291,7 +291,7 @@ function contradictsSuccess(context: ChannelContext): boolean {
   if (neverArrived(progress) && isSilent(context)) return true;
   // Of a file only a part is there when the receiver gives up waiting for more: the server had handed all of it to its own host, and said so.
   const hasLeft = receiver.finPacket !== 0 && receiver.zeroWindowPacket === 0;
-  const hasEnd = sender.finPacket !== 0 || sender.resetCount > 0 || sender.unacknowledged > 0;
+  const hasEnd = sender.ended || sender.unacknowledged > 0;
   if (hasLeft && !hasEnd && isSilent(context) && isShort(context, sender.highest)) return true;
   // The receiver shut its window, then left before the sender was done.
   if (receiver.zeroWindowTime > 0 && progress.cutBy && sender.finPacket === 0 && isSilent(context)) return true;
@@ -327,9 +327,8 @@ function unheardWords({ session, channel }: ChannelContext): LimitId | null {
 
 /** The client had time for more, or went on to something else, since the grant. */
 function hasMovedOn({ session, channel, capture }: ChannelContext): boolean {
-  const left = session.client.finTime !== 0 || session.client.resetCount > 0;
   const wentOn = channel.followedBy.some(({ command }) => command !== null && !verbFacts(command.verb)?.prepares);
-  return left || wentOn || capture.now - channel.from >= ANSWER_SECONDS;
+  return session.client.ended || wentOn || capture.now - channel.from >= ANSWER_SECONDS;
 }
 
 /** It is the client that ends the session: it says so, or closes first. */

@@ -117,7 +117,7 @@ export function isCutShort(context: ChannelContext): boolean {
   // Not `closedBefore`: FINs that cross do not tell who was first.
   if (receiver.finPacket !== 0 && receiver.finAcknowledged <= sender.finAt) return false;
   // The reply to it may still be on its way.
-  const mayReply = session.atCaptureEnd && session.server.finPacket === 0 && session.server.resetCount === 0;
+  const mayReply = session.atCaptureEnd && !session.server.ended;
   if (mayReply && capture.now - sender.finTime < ANSWER_SECONDS) return false;
   return isTruncated(context);
 }

@@ -213,7 +213,7 @@ function judgeUnseen(context: ChannelContext): Judgement {
     return session.control.midstream
       ? judged("undetermined", "midstream")
       : fineBut("undetermined", "negotiation-dropped-by-helper");
-  const left = session.client.finTime !== 0 || session.client.resetCount > 0;
+  const left = session.client.ended;
   if (transfer !== null) {
     // 150 without an end: most servers say it once the data connection stands, so the capture only did not see it.
     if (transfer.replyLost || transfer.replies.some((reply) => !announcesOnly(reply)))

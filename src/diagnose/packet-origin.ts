@@ -55,9 +55,8 @@ export function acknowledgedBy(receiver: HalfConnection, sender: HalfConnection)
     if (reset.acknowledges > acknowledged && isOwnReset(reset, receiver)) acknowledged = reset.acknowledges;
   // A RST without ACK takes its sequence number from the acknowledgment of what it answers (RFC 9293 section 3.10.7.1). Behind all that was sent it
   // tells more of what the capture lacks than of this.
-  const end = sender.highest + (sender.finAt === sender.highest ? 1 : 0);
   for (const reset of sender.resets)
-    if (!reset.hasAck && reset.at > acknowledged && reset.at <= end && isOwnReset(reset, sender))
+    if (!reset.hasAck && reset.at > acknowledged && reset.at <= sender.seenUpTo && isOwnReset(reset, sender))
       acknowledged = reset.at;
   return acknowledged;
 }

@@ -41,7 +41,7 @@ const ALIVE_SECONDS = 1;
 /** The capture ends in a pause: nobody has closed, all is acknowledged, and the path is seen to live. */
 export function mayGoOn({ session }: ChannelContext, { sender, receiver }: DataProgress): boolean {
   const { client, server } = session;
-  const ended = [client, server, sender, receiver].some((half) => half.finPacket !== 0 || half.resetCount > 0);
+  const ended = [client, server, sender, receiver].some((half) => half.ended);
   if (ended || !session.atCaptureEnd || sender.bytes === 0 || sender.unacknowledged > 0 || receiver.window === 0)
     return false;
   return [sender, receiver].every((half) => half.lastTime - sender.lastNewPayloadTime >= ALIVE_SECONDS);

@@ -278,6 +278,16 @@ export class HalfConnection {
     this.acked = offset;
   }
 
+  /** One past the highest byte sent that the capture has, a FIN right behind it counting one byte. */
+  get seenUpTo(): number {
+    return this.highest + (this.finAt === this.highest ? 1 : 0);
+  }
+
+  /** Whether this end closed or reset the connection. */
+  get ended(): boolean {
+    return this.finPacket !== 0 || this.resetCount > 0;
+  }
+
   /** Bytes that are not seen although what follows them is, be it only the FIN. */
   get unseen(): number {
     return this.missing + Math.max(0, this.finAt - this.highest);

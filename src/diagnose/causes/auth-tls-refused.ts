@@ -32,8 +32,7 @@ export const rule: SessionRule = ({ session }) => {
   // TLS is spoken: another AUTH was granted, whether or not the capture has the 234.
   if (session.security !== "cleartext") return undefined;
   // That it left over the refusal takes seeing it leave.
-  const left = session.client.finPacket !== 0 || session.client.resetCount > 0;
-  if (!left || controlBlindness(session, "client", last.final!.stamp.packet) !== null) return undefined;
+  if (!session.client.ended || controlBlindness(session, "client", last.final!.stamp.packet) !== null) return undefined;
   return {
     outcome: "failed",
     cause: "auth-tls-refused",
