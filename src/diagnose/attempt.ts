@@ -9,7 +9,7 @@ import { REORDER_SECONDS } from "../tcp/early-packets.ts";
 import type { HalfConnection, Reset } from "../tcp/half-connection.ts";
 import type { ChannelContext } from "./context.ts";
 import { isForged } from "./packet-origin.ts";
-import { mayMean } from "./reply-text.ts";
+import { mayMean, speaksOfConnection } from "./reply-text.ts";
 import { vantageOf } from "./vantage.ts";
 import type { Alternative, Fact } from "./verdict.ts";
 import { secondsText, synText, timesText } from "./wording.ts";
@@ -97,9 +97,6 @@ export function mayBeAdvertised({ channel, session }: ChannelContext, { responde
   return [{ cause: "pasv-wrong-address", missing }];
 }
 
-/** What a server says when it has waited in vain, with a transfer command (RFC 959 section 4.2) or without one (pyftpdlib: 421). */
-const GIVES_UP: ReadonlySet<number> = new Set([421, 425, 426]);
-
 /**
  * The server had already given up the data connection when the SYN came, and the host itself answers it by a RST: its listener was gone by then,
  * and the RST is the end's consequence, not its cause. A device that rejects does so at any time. Under TLS it is enough that it may be so.
@@ -117,7 +114,7 @@ export function cameTooLate({ channel, session }: ChannelContext, attempt: Conne
   return said.some(
     (reply) =>
       reply != null &&
-      GIVES_UP.has(reply.code) &&
+      speaksOfConnection(reply) &&
       reply.stamp.packet > granted &&
       reply.stamp.packet < attempt.firstPacket,
   );

@@ -183,8 +183,17 @@ const NAMES_COMMAND =
 
 /** Said of a file, whatever its name and the code: GridFTP and simple-ftpd say 500, ftp-srv 451. */
 const NO_SUCH_FILE = /no such (file|directory)|not a (plain|regular) file|file not found/i;
-/** Codes that speak of the connection, whatever else their text says (RFC 959 section 4.2). */
+/**
+ * Said of the data connection, whatever else their text says (RFC 959 section 4.2): none came, it was not taken, or it broke. 421 pyftpdlib says so,
+ * without a transfer command too.
+ */
 const OF_CONNECTION: ReadonlySet<number> = new Set([421, 425, 426]);
+
+/** Whether the code of a negative reply speaks of the data connection. */
+export function speaksOfConnection({ code }: ReplyEvent): boolean {
+  return OF_CONNECTION.has(code);
+}
+
 /** What strerror says of a write to a disk (ENOSPC, EDQUOT), and of no connection: pyftpdlib says so behind 426, the other servers behind 451 and 452. */
 const DISK_FULL = /no space left on device|disk quota exceeded/i;
 /** What Node says of a data connection that broke (ftp-srv: `551 read ECONNRESET`). */
@@ -192,7 +201,7 @@ const BROKEN_CONNECTION = /\b(ECONNRESET|EPIPE|ECONNABORTED)\b/;
 
 /** Whether a negative reply to a transfer command is the server's own business. @param command what it answers */
 export function isOwnReason(reply: ReplyEvent, command: CommandEvent | null = null): boolean {
-  if (!OF_CONNECTION.has(reply.code) && NO_SUCH_FILE.test(reply.lines.join(" "))) return true;
+  if (!speaksOfConnection(reply) && NO_SUCH_FILE.test(reply.lines.join(" "))) return true;
   if (DISK_FULL.test(ownWords(reply, command))) return true;
   if (BROKEN_CONNECTION.test(ownWords(reply, command))) return false;
   if (reply.code === 451) return LOCAL_ERROR.test(ownWords(reply, command));

@@ -4,7 +4,7 @@ import type { Cause } from "../cause.ts";
 import type { ChannelContext, ChannelRule } from "../context.ts";
 import { progressOf } from "../data-progress.ts";
 import { answererOrigin } from "../packet-origin.ts";
-import { mayMean } from "../reply-text.ts";
+import { mayMean, speaksOfConnection } from "../reply-text.ts";
 import { VAIN_WAIT_SECONDS, waitForAnswer } from "../vain-wait.ts";
 import type { Fact, Verdict } from "../verdict.ts";
 import { replyText, secondsText } from "../wording.ts";
@@ -22,9 +22,6 @@ export const cause = {
   ],
   setting: "foreign-address",
 } as const satisfies Cause;
-
-/** Replies with which a server reports a data connection that it would not use (RFC 959 section 4.2). */
-const NOT_USED: ReadonlySet<number> = new Set([421, 425, 426]);
 
 /**
  * The data connection came from another host than the control connection's peer, and the server turned it down (RFC 2577), in words or without any,
@@ -55,7 +52,7 @@ export const rule: ChannelRule = (context) => {
   const says = mayMean(reply, "peer-mismatch", transfer?.command);
   const elsewhere = says || stranger ? undefined : answeredElsewhere(context);
   if (elsewhere) return elsewhere;
-  if (!says && !(stranger && NOT_USED.has(reply.code) && droppedByServer(context))) return undefined;
+  if (!says && !(stranger && speaksOfConnection(reply) && droppedByServer(context))) return undefined;
   const facts: Fact[] = [...dialled, { packet: reply.stamp.packet, says: replyText(reply) }];
   return says ? { outcome: "failed", cause: "data-peer-mismatch", confidence: "certain", facts } : likely(facts);
 };
@@ -100,7 +97,7 @@ function answeredElsewhere({ channel, session }: ChannelContext): Verdict | unde
   const connection = channel.connection?.connection;
   const reply = transfer?.final;
   if (negotiation?.mode !== "passive" || !connection || connection.responder.synCount === 0) return undefined;
-  if (!reply || !NOT_USED.has(reply.code) || !mayMean(reply, "connect-failed", transfer?.command)) return undefined;
+  if (!reply || !speaksOfConnection(reply) || !mayMean(reply, "connect-failed", transfer?.command)) return undefined;
   if (connection.responder.address !== session.server.address || connection.responder.bytes > 0) return undefined;
   const origin = answererOrigin(connection.responder, session.server);
   if (origin?.who !== "middlebox" && origin?.who !== "beyond") return undefined;
