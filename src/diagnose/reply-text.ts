@@ -28,6 +28,9 @@ interface MeaningRow {
   readonly source: string;
 }
 
+/** What servers say of EADDRINUSE and EADDRNOTAVAIL: strerror's words, and vsftpd's `500 OOPS: vsf_sysutil_bind`, with which it ends. */
+const CANNOT_BIND = /vsf_sysutil_bind|address already in use|cannot assign requested address/i;
+
 const MEANINGS: readonly MeaningRow[] = [
   {
     meaning: "session-reuse-required",
@@ -69,7 +72,10 @@ const MEANINGS: readonly MeaningRow[] = [
   {
     meaning: "ports-exhausted",
     codes: [400, 421, 425, 426, 451, 452, 500],
-    text: /(tcp )?ports? are busy|unable to find (a )?valid port|out of network sockets|no (free |available )?(passive )?ports?|can't create the data socket|unable to (set up passive|listen)|too many (pending )?pasv|vsf_sysutil_bind|address already in use|cannot assign requested address/i,
+    text: new RegExp(
+      `(tcp )?ports? are busy|unable to find (a )?valid port|out of network sockets|no (free |available )?(passive )?ports?|can't create the data socket|unable to (set up passive|listen)|too many (pending )?pasv|${CANNOT_BIND.source}`,
+      "i",
+    ),
     source: "Pure-FTPd, Serv-U, vsftpd (500 OOPS: vsf_sysutil_bind), ProFTPD errno texts, ftp-srv (400)",
   },
   {
@@ -215,14 +221,11 @@ export function isOwnReason(reply: ReplyEvent, command: CommandEvent | null = nu
 }
 
 /**
- * In active mode the server could not even bind the address and port that it dials from: vsftpd (`500 OOPS: vsf_sysutil_bind`, and it ends), and
- * what strerror says of EADDRINUSE and EADDRNOTAVAIL. No SYN was sent, and nobody is to be asked but this server. @param command what it answers
+ * In active mode the server could not even bind the address and port that it dials from: no SYN was sent, and nobody is to be asked but this server.
+ * @param command what it answers
  */
 export function cannotDial(reply: ReplyEvent, command: CommandEvent): boolean {
-  return (
-    reply.code >= 400 &&
-    /vsf_sysutil_bind|address already in use|cannot assign requested address/i.test(ownWords(reply, command))
-  );
+  return reply.code >= 400 && CANNOT_BIND.test(ownWords(reply, command));
 }
 
 /**
