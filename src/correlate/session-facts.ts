@@ -64,3 +64,8 @@ export interface SessionFacts {
   /** Something was said by a client or server, or TLS was spoken. */
   readonly hasDialogue: boolean;
 }
+
+/** Whether a login is seen to be let in (RFC 959 section 5.4: 230). */
+export function isLoggedIn({ exchanges }: SessionFacts): boolean {
+  return exchanges.some(({ final }) => final?.code === 230);
+}

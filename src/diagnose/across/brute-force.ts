@@ -1,5 +1,5 @@
 import { BOUNDS } from "../../bounds.ts";
-import type { SessionFacts } from "../../correlate/session-facts.ts";
+import { isLoggedIn, type SessionFacts } from "../../correlate/session-facts.ts";
 import type { SessionDiagnosis } from "../diagnose.ts";
 import type { AcrossFinding } from "../verdict.ts";
 import { type AcrossRule, type FindingText, pairOf, SessionTally } from "./across-rule.ts";
@@ -40,7 +40,7 @@ export class BruteForce implements AcrossRule {
 
   add({ facts: session, verdict }: SessionDiagnosis): boolean {
     const logins = pairOf(session) & (MAX_LOGIN_COUNTERS - 1);
-    if (session.exchanges.some((exchange) => exchange.final?.code === 230)) {
+    if (isLoggedIn(session)) {
       if (this.#logins[logins] < MAX_LOGINS) this.#logins[logins]++;
       return true;
     }

@@ -1,7 +1,8 @@
 import { formatEndpoint } from "../../address.ts";
+import { isLoggedIn } from "../../correlate/session-facts.ts";
 import { attemptOf } from "../attempt.ts";
 import type { Cause } from "../cause.ts";
-import type { ChannelContext, ChannelRule } from "../context.ts";
+import type { ChannelRule } from "../context.ts";
 import { mayMean, saysUsedUp } from "../reply-text.ts";
 import { replyText } from "../wording.ts";
 
@@ -19,7 +20,7 @@ export const cause = {
  * (RFC 959 section 3.2): whether that works or not, nothing was missing.
  */
 export const rule: ChannelRule = (context) => {
-  const { channel, channels, index } = context;
+  const { channel, channels, index, session } = context;
   const { negotiation, transfer } = channel;
   const reply = transfer?.final;
   if (!reply || attemptOf(context, "active")) return undefined;
@@ -28,7 +29,7 @@ export const rule: ChannelRule = (context) => {
   const isUsedUp = negotiation !== null && channels[index - 1]?.negotiation === negotiation;
   if (negotiation !== null && !(isUsedUp && (textual || saysUsedUp(reply)))) return undefined;
   // "503 Login with USER first" is about another sequence.
-  if (!textual && reply.code === 503 && !isLoggedIn(context)) return undefined;
+  if (!textual && reply.code === 503 && !session.control.midstream && !isLoggedIn(session)) return undefined;
   return {
     outcome: "refused",
     cause: "data-not-negotiated",
@@ -70,7 +71,3 @@ export const hiddenRule: ChannelRule = (context) => {
     alternatives: [{ cause: "active-inbound-rejected", missing: "the PORT or EPRT command, which is encrypted" }],
   };
 };
-
-function isLoggedIn({ session }: ChannelContext): boolean {
-  return session.control.midstream || session.exchanges.some((exchange) => exchange.final?.code === 230);
-}

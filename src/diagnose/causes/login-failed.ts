@@ -1,4 +1,4 @@
-import type { SessionFacts } from "../../correlate/session-facts.ts";
+import { isLoggedIn, type SessionFacts } from "../../correlate/session-facts.ts";
 import type { Exchange } from "../../ftp/exchange.ts";
 import type { Cause } from "../cause.ts";
 import type { SessionRule } from "../context.ts";
@@ -30,9 +30,9 @@ function demandsTls({ command, final }: Exchange): boolean {
  * The reply by which the server demands TLS of a client that logs in without it, and never does with it. The network, and the control connection, did their
  * work, so it is no cause; and yet it is why nothing was transferred.
  */
-export function tlsDemand({ exchanges, security }: SessionFacts): Fact | undefined {
-  if (security !== "cleartext" || exchanges.some(({ final }) => final?.code === 230)) return undefined;
-  const refusal = exchanges.findLast(
+export function tlsDemand(session: SessionFacts): Fact | undefined {
+  if (session.security !== "cleartext" || isLoggedIn(session)) return undefined;
+  const refusal = session.exchanges.findLast(
     (exchange) =>
       isLogin(exchange) &&
       !exchange.replyLost &&
@@ -63,7 +63,7 @@ export const rule: SessionRule = ({ session }) => {
   if (!refusal) return turnedAway(session);
   // Cut, its text cannot say whether it is about the password at all.
   if (!refusal.final || refusal.final.cut) return undefined;
-  if (session.exchanges.some((exchange) => exchange.final?.code === 230)) return undefined;
+  if (isLoggedIn(session)) return undefined;
   if (meaningOf(refusal.final, refusal.command) === "limit-reached" || demandsTls(refusal)) return undefined;
   return {
     outcome: "failed",

@@ -1,3 +1,4 @@
+import { isLoggedIn } from "../../correlate/session-facts.ts";
 import type { Cause } from "../cause.ts";
 import type { SessionRule } from "../context.ts";
 import { isGreeting, meaningOf } from "../reply-text.ts";
@@ -18,7 +19,7 @@ export const cause = {
  * and comes after the login; a timer, or a demand for TLS, is no lack of room.
  */
 export const rule: SessionRule = ({ session }) => {
-  if (session.exchanges.some((exchange) => exchange.final?.code === 230)) return undefined;
+  if (isLoggedIn(session)) return undefined;
   const refusal = session.exchanges.find(({ command, final, replyLost }) => {
     if (final === null || replyLost || (final.code !== 421 && final.code !== 530)) return false;
     if (command !== null && command.verb !== "USER" && command.verb !== "PASS") return false;
