@@ -2,7 +2,9 @@ import type { SessionFacts } from "../correlate/session-facts.ts";
 import type { ControlEvent, ReplyEvent } from "../ftp/control-event.ts";
 import type { HalfConnection, Reset } from "../tcp/half-connection.ts";
 import { oncePer } from "./once-per.ts";
+import { quotesMasked } from "./reply-text.ts";
 import { hopsFrom, initialTtl } from "./vantage.ts";
+import type { Fact } from "./verdict.ts";
 
 /** Who sent a packet, as far as its TTL tells. */
 export interface PacketOrigin {
@@ -106,6 +108,19 @@ export function forgerOf(reply: ReplyEvent, session: SessionFacts): PacketOrigin
 export function answererOrigin(answerer: HalfConnection, host: HalfConnection): PacketOrigin | undefined {
   if (answerer.ttl === 0 || host.ttl === 0) return undefined;
   return originOf(answerer.ttl, host, `TTL ${answerer.ttl}`);
+}
+
+/**
+ * What shows that a device between the two turned a command down: it answered in the server's name, or put X in the place of the verb (Cisco PIX and
+ * ASA), so that the server refused what nobody sent. Empty where nothing does.
+ */
+export function deviceFacts(reply: ReplyEvent, verb: string, session: SessionFacts): Fact[] {
+  const { packet } = reply.stamp;
+  const facts: Fact[] = [];
+  const forger = forgerOf(reply, session);
+  if (forger) facts.push({ packet, says: `that reply is not the server's: ${forger.text}` });
+  if (quotesMasked(reply)) facts.push({ packet, says: `it quotes a verb of X: ${verb} was overwritten on its way` });
+  return facts;
 }
 
 /** Compares the TTL of one packet with those of a host's others. @param form what the packet looks like, in words */

@@ -6,8 +6,7 @@ import { controlBlindness, spokeUnseen } from "../blind-spots.ts";
 import type { Cause } from "../cause.ts";
 import type { SessionRule } from "../context.ts";
 import { controlEnd } from "../control-end.ts";
-import { forgerOf, resetOrigin } from "../packet-origin.ts";
-import { quotesMasked } from "../reply-text.ts";
+import { deviceFacts, resetOrigin } from "../packet-origin.ts";
 import type { Fact, Verdict } from "../verdict.ts";
 import { replyText } from "../wording.ts";
 
@@ -90,20 +89,13 @@ export const rule: SessionRule = ({ session }) => {
   };
 };
 
-/**
- * AUTH is turned down by a device between, or overwritten on its way (Cisco PIX and ASA put X in the place of verbs), so that the server
- * refuses a verb that nobody sent; the session ends over it.
- */
+/** AUTH is turned down by a device between, and the session ends over it. */
 function answeredByDevice(session: SessionFacts, auth: CommandEvent, reply: ReplyEvent): Verdict | undefined {
-  const forger = forgerOf(reply, session);
-  const masked = quotesMasked(reply);
+  const byDevice = deviceFacts(reply, "AUTH", session);
   const wentOn = session.exchanges.some(
     ({ command }) => command !== null && command.startAt >= auth.endAt && command.verb !== "QUIT",
   );
-  if (wentOn || (!forger && !masked)) return undefined;
-  const facts = [{ packet: reply.stamp.packet, says: `AUTH turned down: ${replyText(reply)}` }];
-  if (forger) facts.push({ packet: reply.stamp.packet, says: `that reply is not the server's: ${forger.text}` });
-  if (masked)
-    facts.push({ packet: reply.stamp.packet, says: "it quotes a verb of X: AUTH was overwritten on its way" });
+  if (wentOn || byDevice.length === 0) return undefined;
+  const facts = [{ packet: reply.stamp.packet, says: `AUTH turned down: ${replyText(reply)}` }, ...byDevice];
   return { outcome: "failed", cause: "auth-tls-blocked", confidence: "likely", facts };
 }

@@ -3,8 +3,7 @@ import type { CommandEvent, ReplyEvent } from "../../ftp/control-event.ts";
 import type { Cause } from "../cause.ts";
 import type { ChannelContext, ChannelRule } from "../context.ts";
 import { controlEnd, DEAD_RETRANSMISSIONS, IDLE_SECONDS } from "../control-end.ts";
-import { forgerOf, resetOrigin } from "../packet-origin.ts";
-import { quotesMasked } from "../reply-text.ts";
+import { deviceFacts, resetOrigin } from "../packet-origin.ts";
 import { mayBeDialling, PATIENCE_SECONDS, waitForAnswer } from "../vain-wait.ts";
 import { vantageOf } from "../vantage.ts";
 import type { Alternative, Confidence, Fact, Verdict } from "../verdict.ts";
@@ -39,18 +38,11 @@ export const rule: ChannelRule = (context) => {
     : (resetByDevice(context, command) ?? neverAcknowledged(context, command));
 };
 
-/** Refused, and not by the server: a device answers in its name, or overwrote the verb with X, which the server's refusal quotes. */
+/** Refused, and not by the server. */
 function answeredByDevice({ session, channel }: ChannelContext, reply: ReplyEvent): Verdict | undefined {
-  const forger = forgerOf(reply, session);
-  const masked = quotesMasked(reply);
-  if (reply.code < 400 || (!forger && !masked)) return undefined;
-  const facts = [{ packet: reply.stamp.packet, says: replyText(reply) }];
-  if (forger) facts.push({ packet: reply.stamp.packet, says: `that reply is not the server's: ${forger.text}` });
-  if (masked)
-    facts.push({
-      packet: reply.stamp.packet,
-      says: `it quotes a verb of X: ${channel.negotiation!.verb} was overwritten on its way`,
-    });
+  const byDevice = reply.code < 400 ? [] : deviceFacts(reply, channel.negotiation!.verb, session);
+  if (byDevice.length === 0) return undefined;
+  const facts = [{ packet: reply.stamp.packet, says: replyText(reply) }, ...byDevice];
   return { ...verdict("likely", facts), outcome: "refused" };
 }
 
