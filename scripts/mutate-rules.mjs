@@ -38,7 +38,7 @@ function* mutants() {
     const text = readFileSync(join(tree, table), "utf8");
     for (const [row, cause, rule] of text.matchAll(/^ {2}\{ cause: "([a-z-]+)", rule: ([\w.]+) \},\n/gm))
       yield { name: `without ${cause} (${rule})`, subject: `"${cause}"`, file: table, text: text.replace(row, "") };
-    for (const [row, rule] of text.matchAll(/new (\w+)\(\)(, )?/g))
+    for (const [row, rule] of text.matchAll(/^ {6}(?:new )?(\w+)(?:\(\w*\))?,\n/gm))
       yield { name: `without ${rule}`, subject: "across", file: table, text: text.replace(row, "") };
   }
   const names = readdirSync(join(tree, "src/diagnose"), { recursive: true }).map(String);
