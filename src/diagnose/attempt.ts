@@ -153,6 +153,17 @@ export function prohibitionFact(error: IcmpError, attempt: Connection): Fact {
   return { packet: error.packet, says: `${message} from ${by}, TTL ${error.ttl}: ${prohibitionText(error)}` };
 }
 
+/** What became of an attempt that failed: its SYNs, and what answered them. @param whose who may have sent a RST, in words behind its TTL */
+export function attemptFacts(attempt: Connection, whose = ""): Fact[] {
+  const target = `SYN to ${formatEndpoint(attempt.responder)}, ${synText(attempt)}`;
+  const isUnanswered = attemptState(attempt) === "unanswered";
+  const syn = { packet: attempt.firstPacket, says: isUnanswered ? `${target}, never answered` : target };
+  const reset = attempt.responder.resets[0];
+  if (reset) return [syn, { packet: reset.packet, says: `RST in answer, TTL ${reset.ttl}${whose}` }];
+  const icmp = prohibition(attempt);
+  return icmp ? [syn, prohibitionFact(icmp, attempt)] : [syn];
+}
+
 /**
  * The connection attempt that the rules about SYNs judge: the channel's own, if who was to dial is of this mode. A connection on another
  * port than negotiated is not meant (`data-port-translated` is). The mode is the negotiation's and not a matter of addresses: client and

@@ -1,7 +1,7 @@
 import { classifyAddress, formatEndpoint, isPrivateUse } from "../../address.ts";
 import type { Connection } from "../../tcp/connection.ts";
 import { isOvercome } from "../advertised-address.ts";
-import { attemptOf, attemptState, prohibition, prohibitionFact } from "../attempt.ts";
+import { attemptFacts, attemptOf, attemptState } from "../attempt.ts";
 import type { Cause } from "../cause.ts";
 import type { ChannelContext, ChannelRule } from "../context.ts";
 import type { ContributingCauseId } from "../contributing.ts";
@@ -9,7 +9,6 @@ import { attemptElsewhere, elsewhereFact } from "../elsewhere.ts";
 import { USE_EPSV } from "../remedy.ts";
 import { shareNetwork } from "../vantage.ts";
 import type { Alternative, Fact, Verdict } from "../verdict.ts";
-import { synText } from "../wording.ts";
 
 export const cause = {
   id: "pasv-private-address",
@@ -84,10 +83,10 @@ interface PrivateAddress {
 /** The client dials it, and gets no connection. */
 function dialledVerdict(context: ChannelContext, named: PrivateAddress, attempt: Connection): Verdict {
   const { client, server } = context.session;
-  const facts = [named.fact, ...attemptFacts(attempt)];
+  const facts = [named.fact, ...dialledFacts(attempt)];
   const alternatives: Alternative[] = [];
   const instead = dialledInstead(context);
-  if (instead) facts.push(...attemptFacts(instead));
+  if (instead) facts.push(...dialledFacts(instead));
   // Between private networks, or in the client's own, the address may be right and its port closed.
   if (isPrivateUse(client.address) && (isPrivateUse(server.address) || shareNetwork(named.address, client.address)))
     alternatives.push({
@@ -161,25 +160,13 @@ function hiddenVerdict(context: ChannelContext): Verdict | undefined {
     outcome: "failed",
     cause: "pasv-private-address",
     confidence: "likely",
-    facts: attemptFacts(attempt),
+    facts: dialledFacts(attempt),
     contributing: ["control-encrypted", "client-obeys-private-address"],
     alternatives: [{ cause: "data-port-filtered", missing: "the 227, which is encrypted: CCC, or the client's log" }],
   };
 }
 
-function attemptFacts(attempt: Connection): Fact[] {
-  const state = attemptState(attempt);
-  const target = `SYN to ${formatEndpoint(attempt.responder)}, ${synText(attempt)}`;
-  const silent = { packet: attempt.firstPacket, says: state === "unanswered" ? `${target}, never answered` : target };
-  const reset = attempt.responder.resets[0];
-  if (reset)
-    return [
-      silent,
-      {
-        packet: reset.packet,
-        says: `RST in answer, TTL ${reset.ttl}${isPrivateUse(attempt.responder.address) ? ": from whoever has this address on the client's side" : ""}`,
-      },
-    ];
-  const icmp = prohibition(attempt);
-  return icmp ? [silent, prohibitionFact(icmp, attempt)] : [silent];
+function dialledFacts(attempt: Connection): Fact[] {
+  const isPrivate = isPrivateUse(attempt.responder.address);
+  return attemptFacts(attempt, isPrivate ? ": from whoever has this address on the client's side" : "");
 }

@@ -1,11 +1,10 @@
 import { formatEndpoint, isPrivateUse, isUnusable } from "../../address.ts";
-import { attemptOf, attemptState, prohibition, prohibitionFact } from "../attempt.ts";
+import { attemptFacts, attemptOf, attemptState, prohibition } from "../attempt.ts";
 import type { Cause } from "../cause.ts";
 import type { ChannelRule } from "../context.ts";
 import { USE_EPSV } from "../remedy.ts";
 import { shareNetwork } from "../vantage.ts";
 import type { Fact } from "../verdict.ts";
-import { synText } from "../wording.ts";
 
 export const cause = {
   id: "pasv-wrong-address",
@@ -36,19 +35,14 @@ export const rule: ChannelRule = (context) => {
   // Private, and in another network than the server: `pasv-private-address`.
   if (isPrivateUse(address) && !shareNetwork(address, server)) return undefined;
   if (attempt.responder.address !== address) return undefined;
-  const state = attemptState(attempt);
-  const target = `SYN to ${formatEndpoint(attempt.responder)}, ${synText(attempt)}`;
+  const isRejected = attemptState(attempt) === "rejected";
   const facts: Fact[] = [
     {
       packet: negotiation.reply!.stamp.packet,
       says: `${negotiation.reply!.code} advertises ${formatEndpoint({ address, port: negotiation.advertised!.port })}; the control connection's server is ${server}`,
     },
-    { packet: attempt.firstPacket, says: state === "unanswered" ? `${target}, never answered` : target },
+    ...attemptFacts(attempt),
   ];
-  const reset = attempt.responder.resets[0];
-  const icmp = prohibition(attempt);
-  if (reset) facts.push({ packet: reset.packet, says: `RST in answer, TTL ${reset.ttl}` });
-  else if (icmp) facts.push(prohibitionFact(icmp, attempt));
   return {
     outcome: "failed",
     cause: "pasv-wrong-address",
@@ -56,7 +50,7 @@ export const rule: ChannelRule = (context) => {
     facts,
     alternatives: [
       {
-        cause: state === "rejected" ? "data-port-rejected" : icmp ? "icmp-prohibited" : "data-port-filtered",
+        cause: isRejected ? "data-port-rejected" : prohibition(attempt) ? "icmp-prohibited" : "data-port-filtered",
         missing: `whether ${address} is the server's`,
       },
     ],
