@@ -1,3 +1,4 @@
+import type { NegotiationFacts } from "../correlate/data-channel.ts";
 import type { SessionFacts } from "../correlate/session-facts.ts";
 import type { CommandEvent, ReplyEvent } from "../ftp/control-event.ts";
 import type { NegotiationVerb } from "../ftp/negotiation.ts";
@@ -305,6 +306,11 @@ export function refusesSession(reply: ReplyEvent): boolean {
   if (/(ssl|tls)\S* required on the control/i.test(text)) return [530, 534, 550].includes(reply.code);
   if (reply.code !== 530 || /\b(ip|address)\b/i.test(text)) return false;
   return /log(ged)?[ -]?(in|on)|authenticat|\b(user|pass)\b|\b(ssl|tls)\b|encrypt/i.test(text);
+}
+
+/** The server's no to a negotiation, where it is about the negotiation; null where it said yes, or nothing, or refused the session. */
+export function refusalOf({ granted, reply }: NegotiationFacts): ReplyEvent | null {
+  return granted || reply === null || reply.code < 400 || refusesSession(reply) ? null : reply;
 }
 
 /**

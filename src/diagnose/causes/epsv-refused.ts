@@ -1,8 +1,8 @@
-import type { NegotiationFacts } from "../../correlate/data-channel.ts";
+import type { CommandEvent, ReplyEvent } from "../../ftp/control-event.ts";
 import type { Cause } from "../cause.ts";
 import type { ChannelRule } from "../context.ts";
 import type { Situation } from "../remedy.ts";
-import { refusesSession } from "../reply-text.ts";
+import { refusalOf } from "../reply-text.ts";
 import { replyText } from "../wording.ts";
 
 export const cause = {
@@ -36,8 +36,8 @@ export const cause = {
 export const rule: ChannelRule = ({ channel, channels, index, session }) => {
   const { negotiation } = channel;
   if (negotiation?.verb !== "EPSV") return undefined;
-  if (negotiation.granted || negotiation.reply === null || negotiation.reply.code < 400) return undefined;
-  if (refusesSession(negotiation.reply)) return undefined;
+  const reply = refusalOf(negotiation);
+  if (reply === null) return undefined;
   const pasv = channels.slice(index + 1).filter((later) => later.negotiation?.verb === "PASV");
   const passiveRefused =
     pasv.length > 0 && pasv.every((later) => later.negotiation!.reply !== null && later.negotiation!.reply.code >= 500);
@@ -45,18 +45,13 @@ export const rule: ChannelRule = ({ channel, channels, index, session }) => {
     outcome: "refused",
     cause: "epsv-refused",
     confidence: "certain",
-    situation: situation(negotiation),
-    facts: [
-      {
-        packet: negotiation.reply.stamp.packet,
-        says: `${negotiation.verb} turned down: ${replyText(negotiation.reply)}`,
-      },
-    ],
+    situation: situation(reply, negotiation.command),
+    facts: [{ packet: reply.stamp.packet, says: `EPSV turned down: ${replyText(reply)}` }],
   };
 
-  function situation({ reply, command }: NegotiationFacts): Situation | null {
+  function situation({ code }: ReplyEvent, command: CommandEvent | null): Situation | null {
     // It turns down the family that the client asked for, not EPSV.
-    if (reply?.code === 522 && command?.argument) return "other-family";
+    if (code === 522 && command?.argument) return "other-family";
     if (session.control.ipVersion === 6) return "over-ipv6";
     return passiveRefused ? "passive-refused" : null;
   }

@@ -1,9 +1,17 @@
 import { formatEndpoint } from "../../address.ts";
+import type { ReplyEvent } from "../../ftp/control-event.ts";
 import type { Cause } from "../cause.ts";
 import type { ChannelRule } from "../context.ts";
 import { epsvAllBefore } from "../epsv-all.ts";
 import { ONLY_EPSV, type Situation, USE_PASSIVE } from "../remedy.ts";
-import { knowsNoSuchVerb, refusesMode, refusesSession, reportsAttempt, UNPRIVILEGED_PORT } from "../reply-text.ts";
+import {
+  knowsNoSuchVerb,
+  refusalOf,
+  refusesMode,
+  refusesSession,
+  reportsAttempt,
+  UNPRIVILEGED_PORT,
+} from "../reply-text.ts";
 import { refusedHandOn } from "../third-host.ts";
 import type { Fact } from "../verdict.ts";
 import { replyText } from "../wording.ts";
@@ -70,16 +78,16 @@ export const handedOnRule: ChannelRule = ({ channel, session }) => {
 
 /**
  * The server refuses PORT or EPRT by policy: mode disabled, port below 1024, third-party address. Silent where the command itself is
- * malformed: a syntax error is the client's; and where the server does not know the command at all. 522 names the families that the server would take (RFC 2428), which is no policy, but a
- * refusal of this address all the same, and is said so.
+ * malformed: a syntax error is the client's; and where the server does not know the command at all. 522 names the families that the server
+ * would take (RFC 2428), which is no policy, but a refusal of this address all the same, and is said so.
  */
 export const rule: ChannelRule = ({ channel, session }) => {
   const { negotiation } = channel;
-  if (negotiation?.mode !== "active" || negotiation.granted || negotiation.reply === null) return undefined;
-  const { reply, advertised, malformed, command, verb } = negotiation;
-  if (reply.code < 400 || malformed !== null) return undefined;
+  if (negotiation?.mode !== "active" || negotiation.malformed !== null) return undefined;
+  const { advertised, command, verb } = negotiation;
+  const reply = refusalOf(negotiation);
   // The server tried, and its connection came to nothing: no refusal.
-  if (reportsAttempt(reply) || refusesSession(reply)) return undefined;
+  if (reply === null || reportsAttempt(reply)) return undefined;
   const epsvAll = epsvAllBefore(session, negotiation);
   if (epsvAll.length === 0 && knowsNoSuchVerb(reply, verb)) return undefined;
   const facts: Fact[] = [...epsvAll, { packet: reply.stamp.packet, says: replyText(reply) }];
@@ -104,14 +112,14 @@ export const rule: ChannelRule = ({ channel, session }) => {
     cause: "port-refused",
     confidence: unclear ? "likely" : "certain",
     facts,
-    situation: situation(),
+    situation: epsvAll.length > 0 ? "after-epsv-all" : situationOf(reply, low, foreign),
   };
-
-  function situation(): Situation | null {
-    if (epsvAll.length > 0) return "after-epsv-all";
-    if (reply.code === 522) return "other-family";
-    if (low) return "low-port";
-    // Another address would not help where the mode is off.
-    return foreign && !refusesMode(reply) ? "third-host" : null;
-  }
 };
+
+/** @param low the port is below 1024 @param foreign the address is not the client's */
+function situationOf(reply: ReplyEvent, low: boolean, foreign: boolean): Situation | null {
+  if (reply.code === 522) return "other-family";
+  if (low) return "low-port";
+  // Another address would not help where the mode is off.
+  return foreign && !refusesMode(reply) ? "third-host" : null;
+}
