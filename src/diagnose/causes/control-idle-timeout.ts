@@ -2,7 +2,7 @@ import type { SessionFacts } from "../../correlate/session-facts.ts";
 import { CONTENT_TYPE } from "../../tls/record.ts";
 import { losesTail } from "../blind-spots.ts";
 import type { Cause } from "../cause.ts";
-import type { ChannelRule, SessionRule } from "../context.ts";
+import type { ChannelContext, ChannelRule, SessionRule } from "../context.ts";
 import {
   type ControlEnd,
   controlEnd,
@@ -17,7 +17,7 @@ import {
 import { isCloseNotify } from "../data-handshake.ts";
 import { type DataProgress, progressOf } from "../data-progress.ts";
 import { isForged, resetOrigin } from "../packet-origin.ts";
-import type { Confidence, Fact } from "../verdict.ts";
+import type { Confidence, Fact, Verdict } from "../verdict.ts";
 import { secondsText, timesText } from "../wording.ts";
 
 export const cause = {
@@ -41,7 +41,7 @@ const GIVEN_UP_SECONDS = 60;
  * comes although the data has ended. A server that says 421 idle closed it itself.
  */
 export const channelRule: ChannelRule = (context) => {
-  const { channel, session, capture } = context;
+  const { channel, session } = context;
   const { transfer } = channel;
   const progress = progressOf(channel, session);
   if (!progress?.complete) return undefined;
@@ -50,45 +50,62 @@ export const channelRule: ChannelRule = (context) => {
   if (transfer === null && !channel.hidden) return undefined;
   const end = controlEnd(session);
   const isForgotten = transfer?.final != null && isDeniedByDevice(session, transfer.final);
-  const facts = dead(end, session, isForgotten ? FORGOTTEN_SECONDS : IDLE_SECONDS);
-  const dataEnd = Math.max(progress.sender.finTime, progress.sender.lastNewPayloadTime);
-  let confidence = isForgotten && end.idleBefore < IDLE_SECONDS ? "possible" : confidenceOf(end);
-  const mayOwe = !channel.hidden || owesReply(session, dataEnd);
-  const goodbye = facts.length === 0 && mayOwe ? unheardGoodbye(session, dataEnd) : null;
-  if (goodbye) {
-    confidence = forgets(session.client.finTime - lastServerWord(session.events));
-    facts.push(completeFact(progress), goodbye);
-  } else if (facts.length === 0) {
-    // At the client nothing at all may come back: data long complete, the client waited, then left.
-    const last = lastServerWord(session.events);
-    const left = session.client.finTime;
-    const waited = (left || capture.now) - dataEnd;
-    if (session.server.lastTime > dataEnd || last > dataEnd || waited < IDLE_SECONDS || channel.hidden)
-      return undefined;
-    // A connection that was not idle before is not forgotten: the server is slow. And nobody has given up yet.
-    if (dataEnd - last < IDLE_SECONDS || (!left && waited < GIVEN_UP_SECONDS)) return undefined;
-    confidence = forgets(dataEnd - last);
-    facts.push({
-      packet: progress.sender.finPacket,
-      says: `the data is complete; the control connection stays silent for ${secondsText(waited)} after it`,
-    });
-  } else {
-    const dead = Math.max(session.server.stalledFirstTime, session.client.stalledFirstTime, end.reset?.reset.time ?? 0);
-    if (dead < progress.connection.firstTime) return undefined;
-    // The server had the last word after the data, and the client had it: that was the reply, and what died later is another command's.
-    if (channel.hidden && end.kind !== "server-unheard" && lastServerWord(session.events) >= dataEnd) return undefined;
-    facts.unshift(completeFact(progress));
+  const died = deathFacts(end, session, isForgotten ? FORGOTTEN_SECONDS : IDLE_SECONDS);
+  if (died.length > 0) {
+    if (!isItsReply(context, progress, end)) return undefined;
+    const isDoubtful = channel.hidden || (isForgotten && end.idleBefore < IDLE_SECONDS);
+    return verdict(isDoubtful ? "possible" : confidenceOf(end), [completeFact(progress), ...died]);
   }
+  const dataEnd = dataEndOf(progress);
+  const mayOwe = !channel.hidden || owesReply(session, dataEnd);
+  const goodbye = mayOwe ? unheardGoodbye(session, dataEnd) : null;
+  if (!goodbye) return channel.hidden ? undefined : staysSilent(context, progress);
+  const waited = session.client.finTime - lastServerWord(session);
+  return verdict(channel.hidden ? "possible" : forgets(waited), [completeFact(progress), goodbye]);
+};
+
+/** When the data was complete (seconds). */
+function dataEndOf({ sender }: DataProgress): number {
+  return Math.max(sender.finTime, sender.lastNewPayloadTime);
+}
+
+/** Whether what the control connection died with is the reply to this transfer. */
+function isItsReply(
+  { channel, session }: ChannelContext,
+  progress: DataProgress,
+  { kind, reset }: ControlEnd,
+): boolean {
+  const { client, server } = session;
+  const diedAt = Math.max(server.stalledFirstTime, client.stalledFirstTime, reset?.reset.time ?? 0);
+  if (diedAt < progress.connection.firstTime) return false;
+  // The server had the last word after the data, and the client had it: that was the reply, and what died later is another command's.
+  return !channel.hidden || kind === "server-unheard" || lastServerWord(session) < dataEndOf(progress);
+}
+
+/** At the client nothing at all may come back: data long complete, the client waited, then left. */
+function staysSilent({ session, capture }: ChannelContext, progress: DataProgress): Verdict | undefined {
+  const dataEnd = dataEndOf(progress);
+  const last = lastServerWord(session);
+  const left = session.client.finTime;
+  const waited = (left || capture.now) - dataEnd;
+  if (session.server.lastTime > dataEnd || last > dataEnd || waited < IDLE_SECONDS) return undefined;
+  // A connection that was not idle before is not forgotten: the server is slow. And nobody has given up yet.
+  if (dataEnd - last < IDLE_SECONDS || (!left && waited < GIVEN_UP_SECONDS)) return undefined;
+  const says = `the data is complete; the control connection stays silent for ${secondsText(waited)} after it`;
+  return verdict(forgets(dataEnd - last), [{ packet: progress.sender.finPacket, says }]);
+}
+
+function verdict(confidence: Confidence, facts: readonly Fact[]): Verdict {
   return {
     outcome: "failed",
     cause: "control-idle-timeout",
-    confidence: channel.hidden ? "possible" : confidence,
+    confidence,
     facts,
     alternatives: [
       { cause: "control-connection-lost", missing: "the NAT's or firewall's idle timer for established TCP" },
     ],
   };
-};
+}
 
 function completeFact({ sender }: DataProgress): Fact {
   return { packet: sender.finPacket, says: `the data is complete: ${sender.bytes} bytes, closed in order` };
@@ -96,12 +113,12 @@ function completeFact({ sender }: DataProgress): Fact {
 
 /**
  * The client waited for the reply in vain, and its FIN gets no answer, or a RST from a device that knows nothing of the connection: a server that is
- * merely slow acknowledges a FIN.
- * @param dataEnd when the data was complete (seconds)
+ * merely slow acknowledges a FIN. @param dataEnd when the data was complete (seconds)
  */
-function unheardGoodbye({ client, server, events }: SessionFacts, dataEnd: number): Fact | null {
+function unheardGoodbye(session: SessionFacts, dataEnd: number): Fact | null {
+  const { client, server } = session;
   const { finPacket, finTime, finAcked, finCount } = client;
-  const waited = finTime - Math.max(dataEnd, lastServerWord(events));
+  const waited = finTime - Math.max(dataEnd, lastServerWord(session));
   if (finPacket === 0 || finAcked || waited < IDLE_SECONDS) return null;
   const reset = server.resets.find(({ time }) => time >= finTime && time - finTime <= PROVOKED_SECONDS);
   const after = `after ${secondsText(waited)} without a reply the client leaves`;
@@ -127,17 +144,8 @@ function owesReply(session: SessionFacts, dataEnd: number): boolean {
 /** The control connection died after a silence, and no transfer was under way that tells more. */
 export const sessionRule: SessionRule = ({ session }) => {
   const end = controlEnd(session);
-  const facts = dead(end, session);
-  if (facts.length === 0) return undefined;
-  return {
-    outcome: "failed",
-    cause: "control-idle-timeout",
-    confidence: confidenceOf(end),
-    facts,
-    alternatives: [
-      { cause: "control-connection-lost", missing: "the NAT's or firewall's idle timer for established TCP" },
-    ],
-  };
+  const died = deathFacts(end, session);
+  return died.length > 0 ? verdict(confidenceOf(end), died) : undefined;
 };
 
 /** A silence that no device forgets a connection for leaves the end of a host or of the path as likely as a timer. */
@@ -150,44 +158,29 @@ function confidenceOf({ kind, idleBefore, reset }: ControlEnd): Confidence {
   return kind === "reset" && reset && isForged(reset.reset, reset.half) ? "likely" : forgets(idleBefore);
 }
 
-function dead(end: ControlEnd, session: SessionFacts, leastIdle = IDLE_SECONDS): Fact[] {
+/** What shows that the control connection died after at least so much silence (seconds); empty where it did not, or the capture may lack its last words. */
+function deathFacts(end: ControlEnd, session: SessionFacts, leastIdle = IDLE_SECONDS): Fact[] {
   if (end.idleBefore < leastIdle || (end.kind === "reset" && saidGoodbye(session))) return [];
   // The capture lacks what was said last, which may have been a goodbye and a FIN.
   if (losesTail(session)) return [];
   const idle = `after ${secondsText(end.idleBefore)} of silence`;
-  if (end.kind === "client-unheard")
-    return [
-      {
-        packet: end.packet,
-        says: `${idle} the client's next words are repeated ${end.retransmissions} times, never acknowledged`,
-      },
-    ];
-  if (end.kind === "server-unheard")
-    return [
-      {
-        packet: end.packet,
-        says: `${idle} the server's next words are repeated ${end.retransmissions} times, never acknowledged`,
-      },
-    ];
-  if (end.kind === "reset") {
-    const { reset, half } = end.reset!;
-    const whose = isForged(reset, half) ? `: ${resetOrigin(reset, half).text}` : "";
-    return [{ packet: end.packet, says: `${idle} a reset ends the control connection${whose}` }];
+  if (end.kind === "client-unheard" || end.kind === "server-unheard") {
+    const whose = end.kind === "client-unheard" ? "client's" : "server's";
+    const says = `${idle} the ${whose} next words are repeated ${end.retransmissions} times, never acknowledged`;
+    return [{ packet: end.packet, says }];
   }
-  return [];
+  if (end.kind !== "reset") return [];
+  const { reset, half } = end.reset!;
+  const whose = isForged(reset, half) ? `: ${resetOrigin(reset, half).text}` : "";
+  return [{ packet: end.packet, says: `${idle} a reset ends the control connection${whose}` }];
 }
 
-function lastServerWord(
-  events: readonly {
-    readonly kind: string;
-    readonly stamp: { readonly time: number };
-  }[],
-): number {
+/** When the server said something last, in the clear or sealed (seconds); 0 where it said nothing. */
+function lastServerWord({ events }: SessionFacts): number {
   let last = 0;
   for (const event of events) {
-    if (event.kind !== "reply" && event.kind !== "tls-record") continue;
-    if (event.kind === "tls-record" && (event as { direction?: string }).direction === "client") continue;
-    last = Math.max(last, event.stamp.time);
+    const isServers = event.kind === "reply" || (event.kind === "tls-record" && event.direction === "server");
+    if (isServers) last = Math.max(last, event.stamp.time);
   }
   return last;
 }
