@@ -1,7 +1,6 @@
-import type { TlsRecordEvent } from "../ftp/control-event.ts";
+import { isSealed, type TlsRecordEvent } from "../ftp/control-event.ts";
 import type { Connection } from "../tcp/connection.ts";
 import { REORDER_SECONDS } from "../tcp/early-packets.ts";
-import { CONTENT_TYPE } from "../tls/record.ts";
 import { ALERT_BYTES, looksPassive, type SealedWord, sealedWords, wordOf } from "./sealed-word.ts";
 import type { Candidate, SessionFacts } from "./session-facts.ts";
 
@@ -9,7 +8,7 @@ import type { Candidate, SessionFacts } from "./session-facts.ts";
 const WORDS_BEHIND_GRANT = 2;
 
 /** No server gives up a listener sooner (seconds). */
-const PATIENCE_SECONDS = 3;
+const LISTENER_SECONDS = 3;
 
 /**
  * Which attempts of the client can be data connections of a session whose control connection cannot be read. A client under TLS has other business
@@ -107,15 +106,12 @@ export class OpenGrant {
 
 /** Two replies to one command are a transfer's, unless the second comes so late that it may be the 425 of a dial in vain. */
 function isFollowed(reply: SealedWord, next: SealedWord | undefined): boolean {
-  return next?.fromClient === false && next.time - reply.time < PATIENCE_SECONDS;
+  return next?.fromClient === false && next.time - reply.time < LISTENER_SECONDS;
 }
 
 /** In TLS 1.3 already the end of a client's handshake is sealed as its words are; a server's certificate is, too. */
 function firstWordOf({ events }: SessionFacts): number {
-  const first = events.find(
-    (event) =>
-      event.kind === "tls-record" && event.direction === "client" && event.contentType === CONTENT_TYPE.applicationData,
-  );
+  const first = events.find((event) => isSealed(event) && event.direction === "client");
   return first?.stamp.time ?? Number.POSITIVE_INFINITY;
 }
 

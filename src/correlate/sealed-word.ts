@@ -1,6 +1,5 @@
-import type { TlsRecordEvent } from "../ftp/control-event.ts";
+import { isSealed, type TlsRecordEvent } from "../ftp/control-event.ts";
 import type { TlsHello } from "../tls/hello.ts";
-import { CONTENT_TYPE } from "../tls/record.ts";
 import { recordOverhead } from "../tls/sealing.ts";
 import type { SessionFacts } from "./session-facts.ts";
 
@@ -39,9 +38,7 @@ export function sealedWords(session: SessionFacts): SealedWord[] | undefined {
   const hello = serverHelloOf(session);
   const overhead = hello && recordOverhead(hello);
   if (overhead === undefined) return undefined;
-  return session.events.flatMap((event) =>
-    event.kind === "tls-record" && event.contentType === CONTENT_TYPE.applicationData ? [wordOf(event, overhead)] : [],
-  );
+  return session.events.filter(isSealed).map((event) => wordOf(event, overhead));
 }
 
 /** Whether these two words are a command and a reply as long as PASV or EPSV and their grant. LIST and the 150 of some servers are as long. */

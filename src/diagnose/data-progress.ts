@@ -2,6 +2,7 @@ import type { ChannelFacts } from "../correlate/data-channel.ts";
 import { serverHelloOf } from "../correlate/sealed-word.ts";
 import type { SessionFacts } from "../correlate/session-facts.ts";
 import { transferKind } from "../ftp/command.ts";
+import { isSealed } from "../ftp/control-event.ts";
 import type { Connection } from "../tcp/connection.ts";
 import { earliestReset, type HalfConnection, type Reset } from "../tcp/half-connection.ts";
 import type { Stamp } from "../tcp/stream-sink.ts";
@@ -211,19 +212,14 @@ export function longWordsAfter(progress: DataProgress, session: SessionFacts): W
   const serverOriginates = progress.server === progress.connection.originator;
   // These servers begin the handshake when they have been told what to transfer, and have said 150, which may be long too.
   const begun = records.find(({ fromOriginator }) => fromOriginator === serverOriginates);
-  const said = session.events.filter(
-    (event) =>
-      event.kind === "tls-record" && event.contentType === CONTENT_TYPE.applicationData && !isCloseNotify(event),
-  );
+  const said = session.events.filter(isSealed).filter((record) => !isCloseNotify(record));
   // The turn in which the data connection ended: from the transfer command to the client's next words.
-  const asked = said.findLastIndex(
-    (event) => event.kind === "tls-record" && event.direction === "client" && event.stamp.time < lastTime,
-  );
+  const asked = said.findLastIndex(({ direction, stamp }) => direction === "client" && stamp.time < lastTime);
   const answers = said.slice(asked + 1);
-  const next = answers.findIndex((event) => event.kind === "tls-record" && event.direction === "client");
+  const next = answers.findIndex(({ direction }) => direction === "client");
   const last = answers.slice(0, next < 0 ? undefined : next).at(-1);
   const hello = serverHelloOf(session);
-  if (last?.kind !== "tls-record" || hello === undefined) return null;
+  if (last === undefined || hello === undefined) return null;
   if (begun === undefined || last.stamp.time < begun.time) return null;
   const bytes = last.length - mostOverhead(hello);
   const askedMore = asked >= 0 && said[asked].stamp.time > begun.time;

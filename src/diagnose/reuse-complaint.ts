@@ -1,9 +1,8 @@
 import type { ChannelFacts } from "../correlate/data-channel.ts";
 import { serverHelloOf } from "../correlate/sealed-word.ts";
 import type { SessionFacts } from "../correlate/session-facts.ts";
-import type { TlsRecordEvent } from "../ftp/control-event.ts";
+import { isSealed } from "../ftp/control-event.ts";
 import { wasSentAfter } from "../tls/data-records.ts";
-import { CONTENT_TYPE } from "../tls/record.ts";
 import { recordOverhead } from "../tls/sealing.ts";
 import { finishedBy, handshakeOf, isCloseNotify } from "./data-handshake.ts";
 import { type DataProgress, progressOf } from "./data-progress.ts";
@@ -23,13 +22,9 @@ export function reuseComplaint(channel: ChannelFacts, session: SessionFacts): Co
   if (!progress || !handshake?.finished || handshake.resumed || handshake.hasData || handshake.alert) return undefined;
   const ended = endedByServer(progress);
   if (ended === undefined) return undefined;
-  const [next, second] = session.events.filter(
-    (event): event is TlsRecordEvent =>
-      event.kind === "tls-record" &&
-      event.contentType === CONTENT_TYPE.applicationData &&
-      !isCloseNotify(event) &&
-      event.stamp.packet > ended,
-  );
+  const [next, second] = session.events
+    .filter(isSealed)
+    .filter((record) => !isCloseNotify(record) && record.stamp.packet > ended);
   // A confirmation with a message of the host's own comes in two records (ProFTPD's DisplayFileTransfer).
   if (next?.direction !== "server" || second?.direction === "server") return undefined;
   const hello = serverHelloOf(session);

@@ -1,4 +1,6 @@
 import type { Direction, GapReason, Stamp } from "../tcp/stream-sink.ts";
+import type { TlsHello } from "../tls/hello.ts";
+import { CONTENT_TYPE } from "../tls/record.ts";
 
 /**
  * What was said on a control connection, event by event, in the order of each direction. This is all that correlate and
@@ -51,11 +53,16 @@ export interface TlsRecordEvent extends StreamRange {
   readonly stamp: Stamp;
 }
 
+/** Whether this is a TLS record of application data: words of either end, sealed; in TLS 1.3 the end of a handshake too (RFC 8446 section 5.1). */
+export function isSealed(event: ControlEvent): event is TlsRecordEvent {
+  return event.kind === "tls-record" && event.contentType === CONTENT_TYPE.applicationData;
+}
+
 /** ClientHello or ServerHello of the control connection. */
 export interface TlsHelloEvent {
   readonly kind: "tls-hello";
   readonly direction: Direction;
-  readonly hello: import("../tls/hello.ts").TlsHello;
+  readonly hello: TlsHello;
   readonly stamp: Stamp;
 }
 

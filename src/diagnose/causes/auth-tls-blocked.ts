@@ -1,6 +1,5 @@
 import type { SessionFacts } from "../../correlate/session-facts.ts";
-import type { CommandEvent, ReplyEvent } from "../../ftp/control-event.ts";
-import { CONTENT_TYPE } from "../../tls/record.ts";
+import { type CommandEvent, isSealed, type ReplyEvent } from "../../ftp/control-event.ts";
 import { silenceAfterAuth } from "../auth.ts";
 import { controlBlindness, spokeUnseen } from "../blind-spots.ts";
 import type { Cause } from "../cause.ts";
@@ -30,10 +29,7 @@ export const cause = {
 export const rule: SessionRule = ({ session }) => {
   const auth = session.exchanges.findLast((exchange) => exchange.command?.verb === "AUTH");
   if (!auth?.command || session.lostBytes || session.cutBytes) return undefined;
-  const sealed = session.events.some(
-    (event) => event.kind === "tls-record" && event.contentType === CONTENT_TYPE.applicationData,
-  );
-  if (sealed) return undefined;
+  if (session.events.some(isSealed)) return undefined;
   if (auth.final !== null && auth.final.code !== 234) return answeredByDevice(session, auth.command, auth.final);
   // Something else was said after it: AUTH was survived.
   const after = session.exchanges.some(

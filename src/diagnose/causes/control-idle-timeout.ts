@@ -1,5 +1,5 @@
 import type { SessionFacts } from "../../correlate/session-facts.ts";
-import { CONTENT_TYPE } from "../../tls/record.ts";
+import { isSealed } from "../../ftp/control-event.ts";
 import { losesTail } from "../blind-spots.ts";
 import type { Cause } from "../cause.ts";
 import type { ChannelContext, ChannelRule, SessionRule } from "../context.ts";
@@ -133,11 +133,8 @@ function unheardGoodbye(session: SessionFacts, dataEnd: number): Fact | null {
 /** Under TLS: since the client's last word, which was said before the data was complete, the server has said one at most. A transfer has two. */
 function owesReply(session: SessionFacts, dataEnd: number): boolean {
   if (session.lostBytes || losesTail(session)) return false;
-  const words = session.events.filter(
-    (event) =>
-      event.kind === "tls-record" && event.contentType === CONTENT_TYPE.applicationData && !isCloseNotify(event),
-  );
-  const asked = words.findLastIndex((event) => event.kind === "tls-record" && event.direction === "client");
+  const words = session.events.filter(isSealed).filter((record) => !isCloseNotify(record));
+  const asked = words.findLastIndex(({ direction }) => direction === "client");
   return asked >= 0 && words[asked].stamp.time < dataEnd && words.length - asked <= 2;
 }
 

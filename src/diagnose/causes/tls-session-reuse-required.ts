@@ -143,22 +143,23 @@ function serverHangsUp({ channel, session }: ChannelContext, data: DataProgress)
   const since = channel.connection!.connection.firstPacket;
   // A QUIT may be missing.
   if (controlBlindness(session, "client", since) !== null) return undefined;
-  const said = session.events.filter((event) => event.kind === "tls-record" && event.stamp.packet > since);
+  const said = session.events
+    .filter((event) => event.kind === "tls-record")
+    .filter(({ stamp }) => stamp.packet > since);
   // The transfer command itself may follow the SYN; a QUIT comes after the transfer's last reply.
-  const lastServer = said.findLast((event) => event.kind === "tls-record" && event.direction === "server");
+  const lastServer = said.findLast(({ direction }) => direction === "server");
   if (!lastServer || server.finTime - lastServer.stamp.time > AT_ONCE_SECONDS) return undefined;
   const dataEnd = channel.connection!.connection.lastTime;
   // What the client said before the server closed, as the FIN acknowledges it: where the clocks of the two directions differ it stands elsewhere.
   const asked = said.filter(
-    (event) =>
-      event.kind === "tls-record" &&
-      event.direction === "client" &&
-      (server.finAcknowledged < 0 ? event.stamp.packet < server.finPacket : event.endAt <= server.finAcknowledged),
+    ({ direction, stamp, endAt }) =>
+      direction === "client" &&
+      (server.finAcknowledged < 0 ? stamp.packet < server.finPacket : endAt <= server.finAcknowledged),
   );
   const quit = asked.some(({ stamp }) => stamp.time > dataEnd);
   // A QUIT sent before the data connection's last packet is the second client record since the SYN, or, of a client that dials after the transfer
   // command, comes behind words of the server.
-  const answered = said.find((event) => event.kind === "tls-record" && event.direction === "server");
+  const answered = said.find(({ direction }) => direction === "server");
   if (quit || asked.length > 1 || (answered && asked.some(({ stamp }) => stamp.packet > answered.stamp.packet)))
     return undefined;
   return server.finPacket;
