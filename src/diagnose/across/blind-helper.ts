@@ -1,5 +1,6 @@
 import type { ChannelMode } from "../../ftp/negotiation.ts";
 import { cameAbout, modeOf } from "../attempt.ts";
+import type { CauseId } from "../causes.ts";
 import type { SessionDiagnosis } from "../diagnose.ts";
 import type { AcrossFinding } from "../verdict.ts";
 import { type AcrossRule, type FindingText, keptAt, SessionTally } from "./across-rule.ts";
@@ -12,7 +13,7 @@ export const BLIND_HELPER = {
 } as const satisfies FindingText;
 
 /** Causes that a helper which reads the control connection would have prevented. */
-const HELPER_CAUSES: ReadonlySet<string> = new Set([
+const HELPER_CAUSES: ReadonlySet<CauseId> = new Set([
   "data-port-filtered",
   "data-port-rejected",
   "icmp-prohibited",

@@ -23,7 +23,7 @@ export const BLOCKED_PORT = {
 } as const satisfies FindingText;
 
 /** Causes that say "this port does not let connections through". */
-const CLOSED: ReadonlySet<string> = new Set(["data-port-filtered", "data-port-rejected", "icmp-prohibited"]);
+const CLOSED: ReadonlySet<CauseId> = new Set(["data-port-filtered", "data-port-rejected", "icmp-prohibited"]);
 /** A range is only spoken of when so many different ports of a kind were seen. */
 export const RANGE_PORTS = 2;
 /** One port counts as blocked by itself when it failed so often and so many others worked (5060 is SIP to many a carrier). */
