@@ -1,6 +1,6 @@
 import { isNegotiation, isTransfer, verbFacts } from "../ftp/command.ts";
 import type { CommandEvent, ReplyEvent } from "../ftp/control-event.ts";
-import type { Exchange } from "../ftp/exchange.ts";
+import { asksForTransfer, type Exchange } from "../ftp/exchange.ts";
 import {
   endpointOfReply,
   isEpsvAll,
@@ -167,10 +167,6 @@ function transferIn(followedBy: readonly Exchange[], missed: number): number {
   const next = followedBy.findIndex((exchange) => asksForTransfer(exchange) && !wasTurnedDown(exchange));
   if (next < 0 || followedBy[next].command!.stamp.packet >= missed) return first;
   return followedBy[next].replies.some(({ code }) => code < 300) ? next : first;
-}
-
-function asksForTransfer({ command }: Exchange): boolean {
-  return command !== null && isTransfer(command.verb);
 }
 
 /** The command itself or its file (RFC 959 section 4.2): no word of the data connection (425, 426) nor of its protection (52x, 53x). */

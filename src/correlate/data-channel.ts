@@ -40,7 +40,10 @@ export function isPositive(transfer: TransferFacts): boolean {
   return transfer.final !== null && transfer.final.code >= 200 && transfer.final.code < 300;
 }
 
-/** How a connection was tied to its negotiation. */
+/**
+ * How a connection was tied to its negotiation. `port-differs`: between its two hosts, right after it. `inferred`: while the control connection could not
+ * be read, or right after a grant whose address and port the snaplen cut off.
+ */
 export type MatchKind = "exact" | "address-differs" | "port-differs" | "inferred";
 
 /** A connection that was tied to a negotiation. */

@@ -73,36 +73,19 @@ export function matchCandidates(
     if (isHidden(session, connection)) {
       grants ??= new SealedGrants(session);
       if (looksLikeData(session, candidate, grants)) {
-        unmatched.push({
-          candidate,
-          connection,
-          match: "inferred",
-          // Between the session's two hosts, while the control connection could not be read.
-        });
+        unmatched.push({ candidate, connection, match: "inferred" });
       }
       continue;
     }
     const unread = unreadWindow(session, candidate, windows, matched);
     if (unread >= 0) {
-      matched[unread].push({
-        candidate,
-        connection,
-        match: "inferred",
-        // Right after a grant whose address and port cannot be read.
-      });
+      matched[unread].push({ candidate, connection, match: "inferred" });
       continue;
     }
     // To a port that the session negotiates it goes for that one's sake, though its SYN stands before the grant: the clocks of two capture points differ.
     const isAnothers = candidate.contested || byPort.has(connection.responder.port);
     const at = isAnothers ? -1 : translatedWindow(session, connection, windows, matched, lost);
-    if (at >= 0) {
-      matched[at].push({
-        candidate,
-        connection,
-        match: "port-differs",
-        // Between the two hosts, right after the negotiation.
-      });
-    }
+    if (at >= 0) matched[at].push({ candidate, connection, match: "port-differs" });
   }
   for (const attempts of matched) attempts.sort((a, b) => a.connection.firstPacket - b.connection.firstPacket);
   return { matched, unmatched };

@@ -1,12 +1,11 @@
 import { AnomalyLog } from "../anomaly.ts";
 import { BOUNDS } from "../bounds.ts";
-import { isNegotiation, isTransfer } from "../ftp/command.ts";
 import type { CommandEvent, ControlEvent, ReplyEvent } from "../ftp/control-event.ts";
 import { type Security, unspokenSecurity } from "../ftp/control-security.ts";
 import { ControlSession } from "../ftp/control-session.ts";
 import { DeferredDialogue, type DialogueMemory } from "../ftp/deferred-dialogue.ts";
 import { inDialogueOrder } from "../ftp/dialogue-order.ts";
-import { type Exchange, pairExchanges } from "../ftp/exchange.ts";
+import { asksForTransfer, type Exchange, negotiates, pairExchanges } from "../ftp/exchange.ts";
 import { endpointOfCommand, endpointOfReply, type ParsedEndpoint, passiveVerbOf } from "../ftp/negotiation.ts";
 import { identifyServer } from "../ftp/server-software.ts";
 import { isFtpEvidence, isOtherProtocol } from "../ftp/signature.ts";
@@ -44,6 +43,11 @@ const MAX_FOREIGN = BOUNDS.foreignCandidates.most;
 const MAX_HANDED_ON = 1024;
 /** A client dials what it was told at once: a SYN to a foreign host counts only so soon after something the server said. */
 const FOREIGN_SECONDS = 2;
+
+/** Another protocol shows in so many lines. */
+const TELLING_LINES = 8;
+/** After the control connection has closed nobody fills a hole in what was said any more after so long (seconds). */
+const HOLE_SECONDS = 1;
 
 /** Who keeps the sessions, for what one of them cannot know. */
 export interface SessionKeeper {
@@ -236,7 +240,7 @@ export class TrackedSession implements ControlStream, Watcher {
         if (this.#hiddenFrom >= 0 && event.kind !== "odd-line") this.#endHidden(time);
         if (!this.#ftpEvidence) this.#ftpEvidence = isFtpEvidence(event);
         // On a control port evidence for FTP decides, whatever else is said.
-        if (!this.#otherProtocol && this.#linesSeen <= 8 && (this.#recognised || !this.#ftpEvidence))
+        if (!this.#otherProtocol && this.#linesSeen <= TELLING_LINES && (this.#recognised || !this.#ftpEvidence))
           this.#otherProtocol = isOtherProtocol(event);
         if (event.kind === "reply") this.#noteReply(event);
         this.#expectFrom(event);
@@ -333,7 +337,7 @@ export class TrackedSession implements ControlStream, Watcher {
     const at = told.findIndex(({ command }) => command === asked);
     if (at < 0 || told[at].replyLost) return { reply: null, transfer: null };
     const later = told.slice(at + 1);
-    const next = later.findIndex(({ command }) => command !== null && isNegotiation(command.verb));
+    const next = later.findIndex(negotiates);
     const transfer = later.slice(0, next < 0 ? undefined : next).find(asksForTransfer);
     return { reply: told[at].final, transfer: transfer?.replyLost ? null : (transfer ?? null) };
   }
@@ -430,10 +434,10 @@ export class TrackedSession implements ControlStream, Watcher {
     );
   }
 
-  /** Closed for a second: nobody fills a hole any more, so what reassembly and parsing hold can go while data connections go on. */
+  /** Once nobody fills a hole any more, what reassembly and parsing hold can go while data connections go on. */
   closeStreams(now: number): void {
     const { connection } = this;
-    if (connection.reassembler === null || now - connection.lastTime < 1) return;
+    if (connection.reassembler === null || now - connection.lastTime < HOLE_SECONDS) return;
     connection.reassembler.finish();
     connection.reassembler = null;
     this.#endParser();
@@ -471,10 +475,7 @@ export class TrackedSession implements ControlStream, Watcher {
     // The session has grown old, and what an old object refers to outlives it: until then nothing of its last words would be collected.
     this.#events = NONE;
     const exchanges = this.#exchanges(events, this.#anomalies);
-    if (this.#told)
-      this.#told = exchanges.filter(
-        ({ command }) => command && (isNegotiation(command.verb) || isTransfer(command.verb)),
-      );
+    if (this.#told) this.#told = exchanges.filter((exchange) => negotiates(exchange) || asksForTransfer(exchange));
     const user = exchanges.findLast((exchange) => exchange.command?.verb === "USER")?.command?.argument ?? null;
     return {
       id: sessionId(connection),
@@ -536,10 +537,6 @@ const LATE_EVENTS = 16;
 
 function answered({ port, session, command }: HandOn): HandedOn {
   return { port, to: session.controlAddress, command, ...session.afterHandOn(command) };
-}
-
-function asksForTransfer({ command }: Exchange): boolean {
-  return command !== null && isTransfer(command.verb);
 }
 
 /** The endpoint that a command or reply negotiates, if it is one that does. Of a port that the snaplen cut the first digits are another port's. */

@@ -1,8 +1,8 @@
 import type { ChannelFacts } from "../correlate/data-channel.ts";
 import type { SessionFacts } from "../correlate/session-facts.ts";
-import { isTransfer, transferKind } from "../ftp/command.ts";
+import { transferKind } from "../ftp/command.ts";
 import type { CommandEvent } from "../ftp/control-event.ts";
-import type { Exchange } from "../ftp/exchange.ts";
+import { asksForTransfer, type Exchange } from "../ftp/exchange.ts";
 import type { HalfConnection, Reset } from "../tcp/half-connection.ts";
 import { ANSWER_SECONDS } from "./attempt.ts";
 import type { ChannelContext } from "./context.ts";
@@ -59,7 +59,7 @@ function nextTransfer(
   channels: readonly ChannelFacts[],
   index: number,
 ): CommandEvent | null {
-  const same = later.find(({ command }) => command !== null && isTransfer(command.verb));
+  const same = later.find(asksForTransfer);
   if (same) return same.command;
   for (let i = index + 1; i < channels.length; i++) if (channels[i].transfer) return channels[i].transfer!.command;
   return null;

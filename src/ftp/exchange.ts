@@ -28,6 +28,16 @@ export function isAsked(exchange: Exchange): exchange is AskedExchange {
   return exchange.command !== null;
 }
 
+/** Whether its command asks for a transfer. */
+export function asksForTransfer({ command }: Exchange): boolean {
+  return command !== null && isTransfer(command.verb);
+}
+
+/** Whether its command negotiates a data connection. */
+export function negotiates({ command }: Exchange): boolean {
+  return command !== null && isNegotiation(command.verb);
+}
+
 const NO_REPLIES: ReplyEvent[] = [];
 
 /** An exchange that may still get replies. */
