@@ -30,6 +30,7 @@ import type { LimitId } from "./diagnose/limits.ts";
 import { findingRecord } from "./finding-record.ts";
 import { CONTROL_SIGNATURE } from "./ftp/signature.ts";
 import { compareInstants, formatInstant, type Instant } from "./instant.ts";
+import { FTP_PORT, FTPS_PORT } from "./ports.ts";
 import { type CapturePrefilter, Prefilter } from "./prefilter/prefilter.ts";
 import { countOf } from "./report/phrases.ts";
 import { sessionRecord } from "./session-record.ts";
@@ -40,7 +41,7 @@ import { ANY_POINT, VantagePoints } from "./tcp/vantage-points.ts";
 export const VERSION = "0.1.0";
 
 /** Ports on which a connection is a control connection whatever is said there: ftp, ftps (IANA), and the usual alternative. */
-export const CONTROL_PORTS: readonly number[] = [21, 990, 2121];
+export const CONTROL_PORTS: readonly number[] = [FTP_PORT, FTPS_PORT, 2121];
 
 /** How often in capture time it is looked for what is due. */
 const TICK_NANOSECONDS = 2 ** 25;

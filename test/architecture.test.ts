@@ -11,7 +11,7 @@ import { CONTRIBUTING_IDS, CONTRIBUTING_TEXT } from "../src/diagnose/contributin
 
 /** What stands upstream comes first: a file imports its own part and those before it. */
 const RANK = [
-  ["address.ts", "text-memory.ts", "instant.ts", "anomaly.ts", "bounds.ts"],
+  ["address.ts", "ports.ts", "text-memory.ts", "instant.ts", "anomaly.ts", "bounds.ts"],
   ["prefilter"],
   ["capture"],
   ["decode"],

@@ -1,5 +1,5 @@
 import { classifyAddress, isPrivateUse } from "../address.ts";
-import { IMPLICIT_TLS_PORT } from "../ftp/control-security.ts";
+import { FTP_DATA_PORT, FTPS_DATA_PORT, FTPS_PORT, UNPRIVILEGED_PORT } from "../ports.ts";
 import { countOf } from "../report/phrases.ts";
 import { type FirewallRules, firewallRules } from "./firewall-rules.ts";
 import { type Opening, type OpeningEnd, ROLES, type Role, type RoleAdvice } from "./opening.ts";
@@ -35,7 +35,7 @@ const MAX_RANGE = 2000;
 /** A range is given in whole hundreds: each transfer takes a port, and it stays taken for minutes after it (TIME_WAIT, RFC 9293 3.6.1). */
 const RANGE_STEP = 100;
 
-const CLIENT_PORTS: PortRange = { first: 1024, last: 65_535 };
+const CLIENT_PORTS: PortRange = { first: UNPRIVILEGED_PORT, last: 65_535 };
 
 /** What the firewalls and NATs between services and their clients have to let pass, with what is assumed for it. */
 export function adviseServices(services: readonly ServiceNeeds[]): ServiceAdvice[] {
@@ -81,13 +81,13 @@ function isReadable(needs: ServiceNeeds): boolean {
 
 /** Of sessions that did not get as far as a data channel nothing may have been heard; what answers on this port speaks TLS (IANA: ftps). */
 function isTlsByNumber({ controlPort, heard }: ServiceNeeds): boolean {
-  return controlPort === IMPLICIT_TLS_PORT && !heard;
+  return controlPort === FTPS_PORT && !heard;
 }
 
 function tlsAssumption(needs: ServiceNeeds): string[] {
   return isTlsByNumber(needs)
     ? [
-        `No session on port ${IMPLICIT_TLS_PORT} got as far as a data channel: that it speaks TLS from the first byte may be taken from its number alone (IANA: ftps).`,
+        `No session on port ${FTPS_PORT} got as far as a data channel: that it speaks TLS from the first byte may be taken from its number alone (IANA: ftps).`,
       ]
     : [];
 }
@@ -184,8 +184,6 @@ function passiveRangeOf({ passive: { ports, channels } }: ServiceNeeds): { range
 
 /** The source ports that servers bind for data: RFC 959 3.2 (the one below the control port), and the assigned ones wherever they listen. */
 const boundSourcePorts = (controlPort: number) => [controlPort - 1, FTP_DATA_PORT, FTPS_DATA_PORT];
-const FTP_DATA_PORT = 20;
-const FTPS_DATA_PORT = 989;
 
 /** Where active data connections come from; null: any port. One that the system chose does not come again, and a rule with it would let pass nothing. */
 function dataSourcePort({ controlPort, active: { sourcePorts } }: ServiceNeeds): number | null {
@@ -305,7 +303,7 @@ function alternatives(readable: boolean, { controlPort, security }: ServiceNeeds
       : [
           "CCC (RFC 4217 12.3) ends TLS on the control connection after login, so that helpers can read it again. Login stays protected, commands and file names do not; client and server must both allow it.",
         ]),
-    ...(implicit || controlPort === IMPLICIT_TLS_PORT
+    ...(implicit || controlPort === FTPS_PORT
       ? [
           "Implicit TLS: control port 990 and, in active mode, data from port 989 (IANA: ftps, ftps-data). Helpers that only know port 21 do not look at it at all.",
         ]

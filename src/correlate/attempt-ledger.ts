@@ -1,4 +1,5 @@
 import { type Endpoint, formatEndpoint } from "../address.ts";
+import { UNPRIVILEGED_PORT } from "../ports.ts";
 import type { SynMemory } from "../tcp/syn-memory.ts";
 import type { SessionFacts } from "./session-facts.ts";
 
@@ -13,7 +14,6 @@ const SCAN_SECONDS = 60;
  * after a handful. Ports above do not count: they may be the data ports of a session that nobody recognised.
  */
 const SCAN_PORTS = 16;
-const FIRST_EPHEMERAL_PORT = 1024;
 /**
  * How often the remembered SYNs are searched for what else a source tried, at most (seconds of capture time), for how many sources
  * then, and for how many at the end: a search takes a fifth of a millisecond. Further ones are taken for no scanners.
@@ -228,7 +228,7 @@ export class AttemptLedger {
       }
     });
     for (const { all, fromPort } of tried.values()) {
-      const wellKnown = [...all].filter((port) => port < FIRST_EPHEMERAL_PORT).length;
+      const wellKnown = [...all].filter((port) => port < UNPRIVILEGED_PORT).length;
       if (1 + fromPort.size >= SCAN_TARGETS || wellKnown > SCAN_PORTS) return all.size;
     }
     return 0;

@@ -1,3 +1,4 @@
+import { FTP_DATA_PORT, FTPS_DATA_PORT, UNPRIVILEGED_PORT } from "../ports.ts";
 import type { Connection } from "../tcp/connection.ts";
 import { REORDER_SECONDS } from "../tcp/early-packets.ts";
 import type { MatchedConnection, NegotiationFacts } from "./data-channel.ts";
@@ -171,10 +172,13 @@ function looksLikeData(session: SessionFacts, candidate: Candidate, grants: Seal
   if (isOfClient && !connection.established && !grants.mayAnswer(candidate)) return false;
   if (candidate.foreign) {
     // A host that is not the server: only an attempt that failed says anything about this session (a wrong 227).
-    return !connection.established && isOfClient && responder.port >= 1024;
+    return !connection.established && isOfClient && responder.port >= UNPRIVILEGED_PORT;
   }
-  if (isOfClient) return responder.port >= 1024 || responder.port === 989; // 989: ftps-data
-  return originator.address === session.server.address && (responder.port >= 1024 || originator.port === 20);
+  if (isOfClient) return responder.port >= UNPRIVILEGED_PORT || responder.port === FTPS_DATA_PORT;
+  return (
+    originator.address === session.server.address &&
+    (responder.port >= UNPRIVILEGED_PORT || originator.port === FTP_DATA_PORT)
+  );
 }
 
 /**
@@ -188,7 +192,7 @@ function unreadWindow(
   matched: readonly MatchedConnection[][],
 ): number {
   const { originator, responder } = connection;
-  if (originator.address !== session.client.address || responder.port < 1024) return -1;
+  if (originator.address !== session.client.address || responder.port < UNPRIVILEGED_PORT) return -1;
   const mayBeMeant = !contested && responder.address === session.server.address;
   return windows.findIndex(({ negotiation, from, until }, i) => {
     if (negotiation?.mode !== "passive" || !negotiation.granted || negotiation.advertised) return false;
@@ -210,7 +214,7 @@ function translatedWindow(
   lost: LostStretches,
 ): number {
   const { originator, responder } = connection;
-  if (responder.port < 1024) return -1;
+  if (responder.port < UNPRIVILEGED_PORT) return -1;
   // An attempt that failed is a weak sign: with lines lost it may belong to a negotiation that is not in the capture.
   if (!connection.established && (session.lostBytes || session.cutBytes || session.server.packets === 0)) return -1;
   // A later negotiation, answered or not, is what the client dials for.

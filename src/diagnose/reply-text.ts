@@ -258,9 +258,6 @@ export function confirmsAbort(reply: ReplyEvent | null, command: CommandEvent): 
   return (reply?.code === 225 || reply?.code === 226) && /\babor/i.test(ownWords(reply, command));
 }
 
-/** Ports below this one are the system's; servers refuse them in PORT against bounce attacks (RFC 2577 section 3). */
-export const UNPRIVILEGED_PORT = 1024;
-
 /** PORT or EPRT turned down for what the server allows at all, not for the address: mode, command or address family. */
 const MODE_DISABLED =
   /disabled|not (allowed|implemented|supported|understood|recognized)|permission denied|operation not permitted|unknown command|unable to service|epsv all|network protocol|< ?1024|privileged port|between 1024/i;

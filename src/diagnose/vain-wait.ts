@@ -3,6 +3,7 @@ import type { SessionFacts } from "../correlate/session-facts.ts";
 import { endsInBareLf, isKnownVerb, isNegotiation, isTransfer } from "../ftp/command.ts";
 import type { CommandEvent, ControlEvent } from "../ftp/control-event.ts";
 import { type Exchange, isAsked } from "../ftp/exchange.ts";
+import { FTP_PORT } from "../ports.ts";
 import { type LostBytes, lostOnTheWay, spokeUnseen } from "./blind-spots.ts";
 import { SILENCE_SECONDS } from "./data-progress.ts";
 
@@ -14,9 +15,6 @@ export const VAIN_WAIT_SECONDS = 8;
 
 /** For the answer to a negotiation clients wait at least so long (seconds; in recordings 5, or 8 to 12): one that leaves sooner has changed its mind. */
 export const PATIENCE_SECONDS = 5;
-
-/** Where a server greets who connects (RFC 959 section 5.4). On other control ports it may be no FTP, or the client that speaks first. */
-export const FTP_PORT = 21;
 
 /** What the client waited for in vain until it left. */
 export interface VainWait {
@@ -101,6 +99,7 @@ interface Since {
 function firstWait({ client, server, events }: SessionFacts): Since | null {
   // A SYN-ACK that comes again says that the server has not heard that it arrived.
   if (server.synCount !== 1) return null;
+  // On other control ports it may be no FTP, or the client that speaks first.
   if (client.firstPayloadPacket === 0)
     return server.port === FTP_PORT ? { packet: server.synPacket, time: server.synTime, command: null } : null;
   const words = events.find((event) => event.kind === "tls-hello" || event.kind === "command");

@@ -1,3 +1,4 @@
+import { FTPS_PORT } from "../ports.ts";
 import type { Direction } from "../tcp/stream-sink.ts";
 import { TLS_1_3 } from "../tls/hello.ts";
 import { CONTENT_TYPE } from "../tls/record.ts";
@@ -69,12 +70,9 @@ export type Security =
   | "explicit-tls-then-ccc"
   | "implicit-tls-then-ccc";
 
-/** The port on which TLS comes first (IANA ftps, RFC 4217 section 11 on why it was dropped). */
-export const IMPLICIT_TLS_PORT = 990;
-
 /** How a connection would have been protected on which nobody has said anything. */
 export function unspokenSecurity(serverPort: number): Security {
-  return serverPort === IMPLICIT_TLS_PORT ? "implicit-tls" : "cleartext";
+  return serverPort === FTPS_PORT ? "implicit-tls" : "cleartext";
 }
 
 /** The state after `input` in `state`. */

@@ -3,6 +3,7 @@ import type { AnomalyLog } from "../anomaly.ts";
 import { BOUNDS } from "../bounds.ts";
 import { captureIndexOf } from "../capture/frame.ts";
 import { type PacketView, TcpFlag } from "../decode/packet-view.ts";
+import { FTP_DATA_PORT, UNPRIVILEGED_PORT } from "../ports.ts";
 import { ALL, BUCKET_COUNT, FOLLOWED, SEVERAL_CAPTURES, SOME } from "../prefilter/layout.ts";
 import { asLoaded, Prefilter, type PrefilterTables, plainSynTables } from "../prefilter/prefilter.ts";
 import { ClosedMemory } from "./closed-memory.ts";
@@ -458,7 +459,7 @@ export class ConnectionTable {
       want(watcher);
     }
     if (found.length > 0) return found;
-    if (responderPort >= 1024 || originatorPort === 20) {
+    if (responderPort >= UNPRIVILEGED_PORT || originatorPort === FTP_DATA_PORT) {
       const time = view.seconds + view.nanoseconds / 1e9;
       for (const watcher of this.watchlist.ofHost(originator)) if (watcher.wantsForeign(time)) want(watcher);
     }
@@ -538,7 +539,7 @@ export class ConnectionTable {
     this.#bucketUses[bucket] = FOLLOWED;
     this.size++;
     // One of its two ports makes its packets interesting: the less common one
-    const lessCommon = responder.port >= 1024 ? responder.port : originator.port;
+    const lessCommon = responder.port >= UNPRIVILEGED_PORT ? responder.port : originator.port;
     const port = this.#controlPort[responder.port] === 1 ? -1 : lessCommon;
     connection.markedPort = port;
     if (port >= 0 && this.#portUses[port]++ === 0) this.#interest[asLoaded(port)] |= SOME;

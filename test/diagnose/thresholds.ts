@@ -29,8 +29,6 @@ export const SILENCE_SECONDS = 5;
 export const HIDDEN_SILENCE_SECONDS = 10;
 /** Seen: window probes after 0.2, 0.4, 0.9, 1.7, 3.5 and 6.9 s (RFC 9293 section 3.8.6.1): the fifth has gone unanswered. */
 export const ZERO_WINDOW_SECONDS = 10;
-/** RFC 959 section 8: the control connection's port, where the server speaks first. */
-export const FTP_PORT = 21;
 /** Seen: clients give up after 5 s, or after 8 to 12, scanners a greeting after 5 to 6. Choice: above those, of which no server need be at fault. */
 export const VAIN_WAIT_SECONDS = 8;
 /** RFC 8200 section 5: every link carries 1280 bytes; less the headers of a tunnel, IPv6 and TCP. */
@@ -73,8 +71,6 @@ export const COMPARED_PACKETS = 2;
 export const WORKED_BEFORE = 3;
 /** Choice: a shorter name stands in the server's own words by chance. */
 export const MIN_QUOTED = 3;
-/** RFC 2577 section 3. */
-export const UNPRIVILEGED_PORT = 1024;
 
 // Across sessions
 /** One port is a port, two are a stretch. */

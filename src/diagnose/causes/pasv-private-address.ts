@@ -1,4 +1,5 @@
 import { classifyAddress, formatEndpoint, isPrivateUse } from "../../address.ts";
+import { FTP_PORT } from "../../ports.ts";
 import type { Connection } from "../../tcp/connection.ts";
 import { isOvercome } from "../advertised-address.ts";
 import { attemptFacts, attemptOf, attemptState } from "../attempt.ts";
@@ -57,7 +58,7 @@ function readVerdict(context: ChannelContext): Verdict | undefined {
   const { code, stamp } = negotiation.reply!;
   // Readable, and it crossed the NAT as it was; seen at the server it has yet to cross, and only an odd port tells that nobody will read it.
   const contributing: readonly ContributingCauseId[] =
-    !own || (session.security === "cleartext" && session.server.port !== 21) ? ["helper-absent"] : [];
+    !own || (session.security === "cleartext" && session.server.port !== FTP_PORT) ? ["helper-absent"] : [];
   const fact = {
     packet: stamp.packet,
     says: own

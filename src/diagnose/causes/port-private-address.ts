@@ -1,10 +1,11 @@
 import { classifyAddress, formatEndpoint, isPrivateUse } from "../../address.ts";
+import { UNPRIVILEGED_PORT } from "../../ports.ts";
 import { isOvercome } from "../advertised-address.ts";
 import { isUnheard, unheardFacts } from "../attempt.ts";
 import type { Cause } from "../cause.ts";
 import type { ChannelContext, ChannelRule } from "../context.ts";
 import { USE_PASSIVE } from "../remedy.ts";
-import { mayRefuseAddress, refusesSession, reportsAttempt, UNPRIVILEGED_PORT } from "../reply-text.ts";
+import { mayRefuseAddress, refusesSession, reportsAttempt } from "../reply-text.ts";
 import { shareNetwork } from "../vantage.ts";
 import type { Fact } from "../verdict.ts";
 import { replyText, synText } from "../wording.ts";

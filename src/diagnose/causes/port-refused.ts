@@ -1,17 +1,11 @@
 import { formatEndpoint } from "../../address.ts";
 import type { ReplyEvent } from "../../ftp/control-event.ts";
+import { UNPRIVILEGED_PORT } from "../../ports.ts";
 import type { Cause } from "../cause.ts";
 import type { ChannelRule } from "../context.ts";
 import { epsvAllBefore } from "../epsv-all.ts";
 import { ONLY_EPSV, type Situation, USE_PASSIVE } from "../remedy.ts";
-import {
-  knowsNoSuchVerb,
-  refusalOf,
-  refusesMode,
-  refusesSession,
-  reportsAttempt,
-  UNPRIVILEGED_PORT,
-} from "../reply-text.ts";
+import { knowsNoSuchVerb, refusalOf, refusesMode, refusesSession, reportsAttempt } from "../reply-text.ts";
 import { refusedHandOn } from "../third-host.ts";
 import type { Fact } from "../verdict.ts";
 import { replyText } from "../wording.ts";

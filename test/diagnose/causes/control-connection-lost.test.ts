@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { analyzeCapture } from "../../../src/index.ts";
+import { FTP_PORT } from "../../../src/ports.ts";
 import { CaptureBuilder } from "../../support/capture-builder.ts";
 import { tlsFlights } from "../../support/tls-records.ts";
 import { CLIENT, Dialogue, type DialogueOptions, FORGED, judges, SERVER, shows, tlsListing } from "../dialogue.ts";
 import {
   DEAD_RETRANSMISSIONS,
   DEAD_SECONDS,
-  FTP_PORT,
   SILENCE_SECONDS,
   SMALL_SEGMENT,
   VAIN_WAIT_SECONDS,

@@ -1,6 +1,6 @@
 import { test } from "node:test";
+import { UNPRIVILEGED_PORT } from "../../../src/ports.ts";
 import { CLIENT, Dialogue, judges, SERVERS, shows } from "../dialogue.ts";
-import { UNPRIVILEGED_PORT } from "../thresholds.ts";
 
 const CAUSE = "port-private-address";
 /** The client's own address behind its NAT. */

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { analyzeCapture } from "../../../src/analyze.ts";
+import { UNPRIVILEGED_PORT } from "../../../src/ports.ts";
 import { CaptureBuilder } from "../../support/capture-builder.ts";
 import { CLIENT, CLIENT6, Dialogue, judges, OTHER, SERVER, SERVER6, shows } from "../dialogue.ts";
-import { UNPRIVILEGED_PORT } from "../thresholds.ts";
 
 const CAUSE = "port-refused";
 
