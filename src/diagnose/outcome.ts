@@ -1,5 +1,5 @@
-import { crosses } from "../correlate/correlate.ts";
 import { type ChannelFacts, isPositive } from "../correlate/data-channel.ts";
+import { crosses } from "../correlate/draft-channels.ts";
 import type { CommandEvent, ReplyEvent } from "../ftp/control-event.ts";
 import type { Connection } from "../tcp/connection.ts";
 import type { HalfConnection } from "../tcp/half-connection.ts";
