@@ -1,16 +1,10 @@
-import type {
-  Analysis,
-  AnalysisCounts,
-  AnalysisSummary,
-  CaptureSummary,
-  ChannelOutcome,
-  Finding,
-  Session,
-} from "./analysis.ts";
+import type { Analysis, AnalysisSummary, CaptureSummary, Finding, Session } from "./analysis.ts";
+import { Counts } from "./analysis-counts.ts";
 import { AnomalyLog } from "./anomaly.ts";
-import { type CaptureReader, createCaptureReader } from "./capture/capture-reader.ts";
-import { emptyFrame, type Frame, packetReference } from "./capture/frame.ts";
+import { createCaptureReader } from "./capture/capture-reader.ts";
+import { type Frame, packetReference } from "./capture/frame.ts";
 import { linkTypeName } from "./capture/link-type.ts";
+import { CaptureSource, type OpenedCapture } from "./capture-source.ts";
 import type { Conversation } from "./conversation.ts";
 import { conversationOf } from "./conversation-record.ts";
 import { AttemptLedger } from "./correlate/attempt-ledger.ts";
@@ -23,7 +17,6 @@ import { emptyPacketView, PacketKind } from "./decode/packet-view.ts";
 import { markTunnelPorts } from "./decode/tunnel.ts";
 import { scanFinding } from "./diagnose/across/scan.ts";
 import { floodFinding } from "./diagnose/across/syn-flood.ts";
-import type { CauseId } from "./diagnose/causes.ts";
 import { diagnose } from "./diagnose/diagnose.ts";
 import { AcrossSessions } from "./diagnose/findings.ts";
 import type { LimitId } from "./diagnose/limits.ts";
@@ -31,7 +24,7 @@ import { findingRecord } from "./finding-record.ts";
 import { CONTROL_SIGNATURE } from "./ftp/signature.ts";
 import { compareInstants, formatInstant, type Instant } from "./instant.ts";
 import { FTP_PORT, FTPS_PORT } from "./ports.ts";
-import { type CapturePrefilter, Prefilter } from "./prefilter/prefilter.ts";
+import { Prefilter } from "./prefilter/prefilter.ts";
 import { countOf } from "./report/phrases.ts";
 import { sessionRecord } from "./session-record.ts";
 import { ConnectionTable } from "./tcp/connection-table.ts";
@@ -61,24 +54,6 @@ export interface AnalyzeOptions {
   readonly verifyChecksums?: boolean;
   /** False: sessions are handed to `onSession` and forgotten, so memory does not grow with their number. Default true. */
   readonly keepSessions?: boolean;
-}
-
-/** One capture of an analysis while its bytes come in. */
-export interface OpenedCapture {
-  /** The analyzer waits for bytes of this capture; while it is false, neither push nor end may be called. */
-  readonly hungry: boolean;
-  /**
-   * Where chunks are best put before they are pushed: others are copied there. Null where there is none. The capture takes it when it is asked for first and
-   * has it until its end; what was pushed stays there until the capture is hungry again.
-   */
-  readonly room: Uint8Array | null;
-  /**
-   * The next bytes. They are borrowed until the capture is hungry again.
-   * @throws CaptureFormatError when they are not a capture; the capture is then over, others go on
-   */
-  push(chunk: Uint8Array): void;
-  /** There are no more bytes. @throws CaptureFormatError when there was not even a file header */
-  end(): void;
 }
 
 /** An analysis over one or several captures: bytes in, sessions out. Does no input or output. */
@@ -364,140 +339,4 @@ function endOf(captures: readonly CaptureSource[]): number {
     return state === "over" && last ? last.seconds + last.nanoseconds / 1e9 : Number.POSITIVE_INFINITY;
   });
   return Math.max(...ends);
-}
-
-/** Before all packets: which of several captures comes next is not known yet. */
-const NOTHING_YET: Instant = { seconds: 0, nanoseconds: 0 };
-
-/** One capture among those being merged. */
-class CaptureSource implements OpenedCapture {
-  readonly name: string;
-  readonly index: number;
-  readonly reader: CaptureReader;
-  readonly prefilter: CapturePrefilter | null;
-  readonly frame = emptyFrame();
-  hungry = false;
-  /** TCP of its own that belongs to no control connection was seen. */
-  sawOtherTcp = false;
-  /** `waiting` for bytes, `ready` with a frame, or `over`. */
-  state: "waiting" | "ready" | "over" = "waiting";
-  /** A lower bound of the next packet's time while waiting; null: unknown, so it is asked at once. */
-  #bound: Instant | null;
-  readonly #advance: () => void;
-
-  constructor(
-    name: string,
-    index: number,
-    startsAt: Instant | null,
-    reader: CaptureReader,
-    prefilter: CapturePrefilter | null,
-    advance: () => void,
-  ) {
-    this.name = name;
-    this.index = index;
-    this.reader = reader;
-    this.prefilter = prefilter;
-    this.#bound = startsAt;
-    this.#advance = advance;
-  }
-
-  get room(): Uint8Array | null {
-    if (this.prefilter !== null && this.prefilter.room === null && this.state !== "over") this.prefilter.open();
-    return this.prefilter?.room ?? null;
-  }
-
-  push(chunk: Uint8Array): void {
-    if (!this.hungry) throw new Error(`${this.name}: push while the analyzer wants no bytes of it`);
-    try {
-      if (this.room !== null) this.prefilter?.setUntil(NOTHING_YET);
-      this.reader.push(chunk);
-      if (this.reader.next(this.frame)) this.state = "ready";
-    } catch (error) {
-      this.#over();
-      throw error;
-    }
-    if (this.state === "ready") this.#advance();
-  }
-
-  end(): void {
-    if (!this.hungry) throw new Error(`${this.name}: end while the analyzer wants no bytes of it`);
-    try {
-      this.reader.end();
-    } finally {
-      this.#over();
-    }
-  }
-
-  /** The analysis is over before this capture was. */
-  abandon(): void {
-    this.state = "over";
-    this.prefilter?.close();
-  }
-
-  /** When its next packet is due, or a time before that; nothing is known to be before the earliest time. */
-  get due(): Instant {
-    return this.#time() ?? NOTHING_YET;
-  }
-
-  /** All frames of the bytes so far have been used. */
-  ranDry(): void {
-    this.state = "waiting";
-    this.#bound = { seconds: this.frame.seconds, nanoseconds: this.frame.nanoseconds };
-  }
-
-  /** Whether its next packet comes before the other's, by all that is known; equal times keep the order of opening. */
-  isBefore(other: CaptureSource): boolean {
-    const mine = this.#time();
-    const theirs = other.#time();
-    if (mine === null || theirs === null) return mine === null && theirs !== null;
-    const order = compareInstants(mine, theirs);
-    return order < 0 || (order === 0 && this.index < other.index);
-  }
-
-  #time(): Instant | null {
-    return this.state === "ready" ? this.frame : this.#bound;
-  }
-
-  #over(): void {
-    this.abandon();
-    this.#advance();
-  }
-}
-
-/** Counts sessions and channels as they go out. */
-class Counts {
-  #sessions = 0;
-  #channels = 0;
-  readonly #outcomes: Record<ChannelOutcome, number> = {
-    ok: 0,
-    failed: 0,
-    refused: 0,
-    aborted: 0,
-    "not-attempted": 0,
-    undetermined: 0,
-  };
-  readonly #causes: Partial<Record<CauseId, number>> = {};
-
-  add(session: Session): void {
-    this.#sessions++;
-    this.#cause(session.control.cause);
-    for (const channel of session.dataChannels) {
-      this.#channels++;
-      this.#outcomes[channel.outcome]++;
-      this.#cause(channel.cause);
-    }
-  }
-
-  #cause(cause: CauseId | null): void {
-    if (cause !== null) this.#causes[cause] = (this.#causes[cause] ?? 0) + 1;
-  }
-
-  result(): AnalysisCounts {
-    return {
-      sessions: this.#sessions,
-      channels: this.#channels,
-      channelsByOutcome: this.#outcomes,
-      causes: this.#causes,
-    };
-  }
 }

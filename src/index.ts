@@ -6,10 +6,10 @@ export {
   analyzeCapture,
   CONTROL_PORTS,
   createAnalyzer,
-  type OpenedCapture,
   VERSION,
 } from "./analyze.ts";
 export { CaptureFormatError } from "./capture/capture-format-error.ts";
+export type { OpenedCapture } from "./capture-source.ts";
 export type { Conversation, ConversationEvent, Party } from "./conversation.ts";
 export { CAUSE_IDS, type CauseId } from "./diagnose/causes.ts";
 export { CONTRIBUTING_IDS, type ContributingCauseId } from "./diagnose/contributing.ts";

@@ -23,7 +23,7 @@ const RANK = [
   ["analysis.ts", "conversation.ts"],
   ["report"],
   ["advise"],
-  ["session-record.ts", "conversation-record.ts", "finding-record.ts"],
+  ["session-record.ts", "conversation-record.ts", "finding-record.ts", "analysis-counts.ts", "capture-source.ts"],
   ["analyze.ts"],
   ["extract"],
   ["index.ts"],

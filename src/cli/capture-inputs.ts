@@ -1,9 +1,10 @@
 import { statSync } from "node:fs";
 import { resolve } from "node:path";
 import type { AnalysisSummary, Session } from "../analysis.ts";
-import { createAnalyzer, type OpenedCapture } from "../analyze.ts";
+import { createAnalyzer } from "../analyze.ts";
 import { meansUnread } from "../anomaly.ts";
 import { CaptureFormatError } from "../capture/capture-format-error.ts";
+import type { OpenedCapture } from "../capture-source.ts";
 import type { Conversation } from "../conversation.ts";
 import { compareInstants, type Instant } from "../instant.ts";
 import { displayName, isStandardInput } from "../report/capture-name.ts";

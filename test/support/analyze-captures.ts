@@ -1,5 +1,6 @@
 import type { Analysis } from "../../src/analysis.ts";
-import { createAnalyzer, type OpenedCapture } from "../../src/analyze.ts";
+import { createAnalyzer } from "../../src/analyze.ts";
+import type { OpenedCapture } from "../../src/capture-source.ts";
 import { compareInstants, type Instant } from "../../src/instant.ts";
 import { pcapOf, type RawPacket } from "./capture-mutation.ts";
 
