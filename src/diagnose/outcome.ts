@@ -4,15 +4,7 @@ import type { CommandEvent, ReplyEvent } from "../ftp/control-event.ts";
 import type { Connection } from "../tcp/connection.ts";
 import type { HalfConnection } from "../tcp/half-connection.ts";
 import type { Stamp } from "../tcp/stream-sink.ts";
-import {
-  ANSWER_SECONDS,
-  attemptState,
-  isAnswerLost,
-  isConclusive,
-  prohibition,
-  REPEATED_SYNS,
-  turnedAway,
-} from "./attempt.ts";
+import { ANSWER_SECONDS, attemptState, isAnswerLost, isConclusive, REPEATED_SYNS, turnedAway } from "./attempt.ts";
 import { blindnessSince, controlBlindness, losesTail, losesWordsBetween, missesCommandBefore } from "./blind-spots.ts";
 import type { CauseId } from "./causes.ts";
 import type { ChannelContext } from "./context.ts";
@@ -23,6 +15,7 @@ import { fineBut, type Judgement, judged, wordsUnseen } from "./judgement.ts";
 import type { LimitId } from "./limits.ts";
 import { oncePer } from "./once-per.ts";
 import { isForged, isOwnReset } from "./packet-origin.ts";
+import { prohibition } from "./prohibition.ts";
 import { announcesOnly, cannotDial, confirmsAbort, dialErrorOf, isOwnReason } from "./reply-text.ts";
 import { handedOn, isLeftUndialled } from "./third-host.ts";
 import { PATIENCE_SECONDS } from "./vain-wait.ts";

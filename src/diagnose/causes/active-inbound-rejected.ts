@@ -1,8 +1,9 @@
 import { formatEndpoint } from "../../address.ts";
-import { attemptOf, attemptState, cameTooLate, prohibition, prohibitionFact } from "../attempt.ts";
+import { attemptOf, attemptState, cameTooLate } from "../attempt.ts";
 import type { Cause } from "../cause.ts";
 import type { ChannelRule } from "../context.ts";
 import { resetOrigin } from "../packet-origin.ts";
+import { prohibition, prohibitionFact } from "../prohibition.ts";
 import { THIRD_HOST, THIRD_HOST_OWN, USE_PASSIVE } from "../remedy.ts";
 import { NAMED_BY_PORT, thirdHostOf } from "../third-host.ts";
 import type { Fact } from "../verdict.ts";

@@ -1,7 +1,8 @@
 import { formatEndpoint } from "../../address.ts";
-import { attemptState, prohibition, prohibitionFact } from "../attempt.ts";
+import { attemptState } from "../attempt.ts";
 import type { Cause } from "../cause.ts";
 import type { SessionRule } from "../context.ts";
+import { prohibition, prohibitionFact } from "../prohibition.ts";
 import { CORRECT_SENDER } from "../remedy.ts";
 import { synText } from "../wording.ts";
 

@@ -1,7 +1,8 @@
 import { formatEndpoint } from "../../address.ts";
-import { attemptOf, attemptState, isTimeExceeded, mayBeAdvertised, prohibition, prohibitionFact } from "../attempt.ts";
+import { attemptOf, attemptState, mayBeAdvertised } from "../attempt.ts";
 import type { Cause } from "../cause.ts";
 import type { ChannelRule } from "../context.ts";
+import { isTimeExceeded, prohibition, prohibitionFact } from "../prohibition.ts";
 import { CORRECT_SENDER, FORWARD_RANGE, OPEN_AT_CLIENT } from "../remedy.ts";
 import { standsNearClient } from "../vantage.ts";
 import { synText } from "../wording.ts";

@@ -1,7 +1,8 @@
 import { formatEndpoint, isPrivateUse, isUnusable } from "../../address.ts";
-import { attemptFacts, attemptOf, attemptState, prohibition } from "../attempt.ts";
+import { attemptFacts, attemptOf, attemptState } from "../attempt.ts";
 import type { Cause } from "../cause.ts";
 import type { ChannelRule } from "../context.ts";
+import { prohibition } from "../prohibition.ts";
 import { USE_EPSV } from "../remedy.ts";
 import { shareNetwork } from "../vantage.ts";
 import type { Fact } from "../verdict.ts";
