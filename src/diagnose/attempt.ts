@@ -200,7 +200,7 @@ export const ANSWER_SECONDS = 3;
 /** A SYN sent so often was not answered in time: stacks repeat it after a second (RFC 6298 section 2). */
 export const REPEATED_SYNS = 2;
 /** Repetitions of a SYN that span less than this are copies, or the capture's own, not a stack's back-off (seconds). */
-export const BACKOFF_SECONDS = 0.5;
+const BACKOFF_SECONDS = 0.5;
 
 /** Whether silence after this attempt's SYNs means something: two with back-off, or one and time enough. */
 export function isConclusive(attempt: MatchedConnection, now: number): boolean {

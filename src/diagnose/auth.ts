@@ -6,7 +6,7 @@ import { spokeUnseen } from "./blind-spots.ts";
 import { secondsText } from "./wording.ts";
 
 /** A server answers AUTH at once; silence for so long means that it, or its answer, never arrived (seconds). */
-export const AUTH_SILENCE_SECONDS = 5;
+const AUTH_SILENCE_SECONDS = 5;
 
 /** Words for the silence after AUTH (or after the ClientHello that it allowed), or undefined when there was none. */
 export function silenceAfterAuth(session: SessionFacts, auth: CommandEvent): string | undefined {

@@ -8,7 +8,7 @@ import { acknowledgedBy, isForged, isOwnReset } from "./packet-origin.ts";
 /** Retransmissions of a control segment that show the other end (or the path) to be gone. */
 export const DEAD_RETRANSMISSIONS = 2;
 /** They have to span this much (seconds): the first two come 0.2 s and 0.6 s after the segment (Linux), and may answer a lost acknowledgment. */
-export const DEAD_SECONDS = 0.5;
+const DEAD_SECONDS = 0.5;
 /** A reset within this time of something said by the other end answers it (seconds): no round trip is longer. */
 export const PROVOKED_SECONDS = 3;
 /** A control connection counts as idle before a segment after so much silence (seconds): a program that is at work pauses less. */

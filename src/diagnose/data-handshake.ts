@@ -50,7 +50,7 @@ const TICKET_BYTES = 4096;
  * Session tickets that a server sends after a full handshake: none, or two records of one length (OpenSSL, RFC 8446 section 4.6.1). A single
  * record may be data as well as a ticket, so it counts as data.
  */
-export function areTickets(records: readonly DataRecord[]): boolean {
+function areTickets(records: readonly DataRecord[]): boolean {
   return (
     records.length === 0 ||
     (records.length === 2 && records[0].length === records[1].length && records[0].length <= TICKET_BYTES)

@@ -16,8 +16,8 @@ import { oncePer } from "./once-per.ts";
 import { acknowledgedBy } from "./packet-origin.ts";
 
 /** Retransmissions of the same unacknowledged data, and the time they span, that make a stall rather than a loss. */
-export const STALL_RETRANSMISSIONS = 3;
-export const STALL_SECONDS = 2;
+const STALL_RETRANSMISSIONS = 3;
+const STALL_SECONDS = 2;
 /** An established data connection on which nothing moves for so long has stopped (seconds). */
 export const SILENCE_SECONDS = 5;
 /** The same where the control connection cannot be read, so that nobody says what was expected. */
@@ -192,7 +192,7 @@ export function stoodStill(progress: DataProgress): boolean {
 }
 
 /** vsftpd's complaints about a data connection's TLS have so many bytes at least, its confirmation of a listing 24. */
-export const COMPLAINT_BYTES = 48;
+const COMPLAINT_BYTES = 48;
 
 /** Something said under TLS, and how long it is at least. */
 export interface Words {

@@ -64,7 +64,7 @@ export function acknowledgedBy(receiver: HalfConnection, sender: HalfConnection)
 }
 
 /** With fewer others than this there is nothing to tell a stranger from (the SYN-ACK and the greeting, at least). */
-export const COMPARED_PACKETS = 2;
+const COMPARED_PACKETS = 2;
 
 /** How many replies came with each TTL, and how many in each packet. */
 const repliesOf = oncePer((events: readonly ControlEvent[]) => {

@@ -4,7 +4,7 @@ import type { HalfConnection } from "./half-connection.ts";
 import type { ControlStream, Direction, GapReason, Stamp } from "./stream-sink.ts";
 
 /** Out-of-order bytes held for one direction; beyond it the hole before them is given up as lost. */
-export const MAX_PENDING_BYTES = BOUNDS.outOfOrderBytes.most;
+const MAX_PENDING_BYTES = BOUNDS.outOfOrderBytes.most;
 /** Out-of-order segments held for one direction. */
 const MAX_PENDING_SEGMENTS = BOUNDS.outOfOrderSegments.most;
 /**

@@ -23,7 +23,7 @@ const HELPER_CAUSES: ReadonlySet<CauseId> = new Set([
   "active-inbound-rejected",
 ]);
 /** So many channels of each kind are asked for before they are compared. */
-export const HELPER_CHANNELS = 2;
+const HELPER_CHANNELS = 2;
 
 /** What came of the channels of one mode. */
 interface Kept {

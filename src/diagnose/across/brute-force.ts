@@ -13,7 +13,7 @@ export const BRUTE_FORCE = {
 /** So many sessions of one source that all end in a refused login are password guessing, not a user who forgot. */
 export const GUESSING_SESSIONS = 5;
 /** Someone who is let in once in so many times mistypes. */
-export const REFUSALS_PER_LOGIN = 4;
+const REFUSALS_PER_LOGIN = 4;
 
 /** Counters of logins, a power of two: pairs of hosts that share one only make the rule more silent. */
 const MAX_LOGIN_COUNTERS = 65_536;

@@ -12,8 +12,8 @@ export const CLIENT_NETWORK = {
 } as const satisfies FindingText;
 
 /** A client network is spoken of when so many of its channels failed, none worked, and so many other clients' worked. */
-export const FAILED_CHANNELS = 3;
-export const WORKING_CLIENTS = 2;
+const FAILED_CHANNELS = 3;
+const WORKING_CLIENTS = 2;
 /** Causes that may lie in the client's network: others are the server's or the client's own. */
 const ON_THE_WAY: ReadonlySet<CauseId> = new Set([
   "data-port-filtered",

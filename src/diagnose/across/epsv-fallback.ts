@@ -11,8 +11,8 @@ export const EPSV_FALLBACK = {
 } as const satisfies FindingText;
 
 /** Told once it happened in so many sessions, or cost so much (seconds): the channel itself says that EPSV was refused. */
-export const FALLBACK_SESSIONS = 2;
-export const FALLBACK_SECONDS = 1;
+const FALLBACK_SESSIONS = 2;
+const FALLBACK_SECONDS = 1;
 
 function isConnected({ facts }: ChannelDiagnosis): boolean {
   return facts.connection !== null && cameAbout(facts.connection.connection);

@@ -25,12 +25,12 @@ export const BLOCKED_PORT = {
 /** Causes that say "this port does not let connections through". */
 const CLOSED: ReadonlySet<CauseId> = new Set(["data-port-filtered", "data-port-rejected", "icmp-prohibited"]);
 /** A range is only spoken of when so many different ports of a kind were seen. */
-export const RANGE_PORTS = 2;
+const RANGE_PORTS = 2;
 /** One port counts as blocked by itself when it failed so often and so many others worked (5060 is SIP to many a carrier). */
-export const BLOCKED_PORT_FAILURES = 2;
-export const BLOCKED_PORT_OTHERS = 3;
+const BLOCKED_PORT_FAILURES = 2;
+const BLOCKED_PORT_OTHERS = 3;
 /** One client whose channels all fail may owe it to its own network; so many of them have no network in common. */
-export const FAILING_CLIENTS = 2;
+const FAILING_CLIENTS = 2;
 
 /** A client with failures: what each port cost it. */
 interface FailingClient {

@@ -10,7 +10,7 @@ export const PORTS_EXHAUSTED = {
 } as const satisfies FindingText;
 
 /** Once, a server may have been unlucky; the channel says so by itself. */
-export const EXHAUSTED_CHANNELS = 2;
+const EXHAUSTED_CHANNELS = 2;
 
 interface ServerGrants {
   ports: Set<number>;
