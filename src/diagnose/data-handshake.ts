@@ -76,58 +76,66 @@ export function handshakeOf(progress: DataProgress): DataHandshake | undefined {
   const all = records.records;
   if (all.length === 0) return undefined;
   const clientIsOriginator = client === connection.originator;
-  const fromClient = (record: DataRecord) => record.fromOriginator === clientIsOriginator;
-  const hello = records.clientHello;
-  const answer = records.serverHello;
-  const version = answer?.version ?? hello?.version ?? 0;
-  const alertRecord =
-    all.find((record) => record.contentType === CONTENT_TYPE.alert && record.alert >= 0 && record.alert >> 8 === 2) ??
-    null;
-  const clientRecords = all.filter(fromClient);
-  const serverRecords = all.filter((record) => !fromClient(record));
-  let finished: boolean;
-  let resumed: boolean;
-  let hasData: boolean;
-  if (version >= TLS_1_3) {
-    const clientSealed = clientRecords.filter((record) => record.contentType === CONTENT_TYPE.applicationData);
-    const finish = finishedBy(records, clientIsOriginator);
-    const padding = finishedBy(records, !clientIsOriginator)?.padding;
-    finished = finish !== undefined;
-    resumed = answer?.preSharedKey === true;
-    const clientData = clientSealed
-      .slice(finish ? clientSealed.indexOf(finish.record) + 1 : 0)
-      .some((record) => !isCloseNotify(record, finish?.padding));
-    const serverAfter = serverRecords.filter(
-      (record) =>
-        record.contentType === CONTENT_TYPE.applicationData &&
-        finish &&
-        wasSentAfter(record, finish.record) &&
-        !isCloseNotify(record, padding),
-    );
-    hasData = finished && (clientData || !areTickets(serverAfter));
-  } else {
-    finished =
-      clientRecords.some((record) => record.contentType === CONTENT_TYPE.changeCipherSpec) &&
-      serverRecords.some((record) => record.contentType === CONTENT_TYPE.changeCipherSpec);
-    const clientChange = clientRecords.find((record) => record.contentType === CONTENT_TYPE.changeCipherSpec);
-    const serverChange = serverRecords.find((record) => record.contentType === CONTENT_TYPE.changeCipherSpec);
-    // The server changes its cipher first only in an abbreviated handshake (RFC 5246 section 7.3).
-    resumed =
-      (serverChange !== undefined && (clientChange === undefined || !wasSentAfter(serverChange, clientChange))) ||
-      (hello !== null && answer !== null && hello.sessionId !== "" && hello.sessionId === answer.sessionId);
-    hasData = all.some((record) => record.contentType === CONTENT_TYPE.applicationData);
-  }
-  if (
-    finished &&
-    (isLong(connection.originator, records.originator) || isLong(connection.responder, records.responder))
-  )
-    hasData = true;
+  const { clientHello, serverHello } = records;
+  const version = serverHello?.version ?? clientHello?.version ?? 0;
+  const { finished, resumed, hasData } =
+    version >= TLS_1_3 ? endOfSealed(records, clientIsOriginator) : endByCipherChange(records, clientIsOriginator);
+  const isLonger = isLong(connection.originator, records.originator) || isLong(connection.responder, records.responder);
+  const alert = all.find(isFatalAlert);
   return {
-    clientHello: hello !== null,
-    serverHello: answer !== null,
+    clientHello: clientHello !== null,
+    serverHello: serverHello !== null,
     resumed,
     finished,
-    hasData,
-    alert: alertRecord ? { fromClient: fromClient(alertRecord), record: alertRecord } : null,
+    hasData: hasData || (finished && isLonger),
+    alert: alert ? { fromClient: alert.fromOriginator === clientIsOriginator, record: alert } : null,
   };
+}
+
+/** How a handshake ended. */
+type HandshakeEnd = Pick<DataHandshake, "finished" | "resumed" | "hasData">;
+
+/** TLS 1.3: all behind the hellos is application data by its type, and only its length tells what it is. */
+function endOfSealed(data: DataRecords, clientIsOriginator: boolean): HandshakeEnd {
+  const finish = finishedBy(data, clientIsOriginator);
+  const resumed = data.serverHello?.preSharedKey === true;
+  if (finish === undefined) return { finished: false, resumed, hasData: false };
+  const padding = finishedBy(data, !clientIsOriginator)?.padding;
+  const sealed = data.records.filter(({ contentType }) => contentType === CONTENT_TYPE.applicationData);
+  const ofClient = sealed.filter(({ fromOriginator }) => fromOriginator === clientIsOriginator);
+  const clientData = ofClient
+    .slice(ofClient.indexOf(finish.record) + 1)
+    .some((record) => !isCloseNotify(record, finish.padding));
+  const serverAfter = sealed.filter(
+    (record) =>
+      record.fromOriginator !== clientIsOriginator &&
+      wasSentAfter(record, finish.record) &&
+      !isCloseNotify(record, padding),
+  );
+  return { finished: true, resumed, hasData: clientData || !areTickets(serverAfter) };
+}
+
+/** Up to TLS 1.2: both ends change their cipher, and what is application data says so. */
+function endByCipherChange(data: DataRecords, clientIsOriginator: boolean): HandshakeEnd {
+  const { records, clientHello, serverHello } = data;
+  const changes = records.filter(({ contentType }) => contentType === CONTENT_TYPE.changeCipherSpec);
+  const clientChange = changes.find(({ fromOriginator }) => fromOriginator === clientIsOriginator);
+  const serverChange = changes.find(({ fromOriginator }) => fromOriginator !== clientIsOriginator);
+  // The server changes its cipher first only in an abbreviated handshake (RFC 5246 section 7.3).
+  const isServerFirst =
+    serverChange !== undefined && (clientChange === undefined || !wasSentAfter(serverChange, clientChange));
+  const isSameId =
+    clientHello !== null &&
+    serverHello !== null &&
+    clientHello.sessionId !== "" &&
+    clientHello.sessionId === serverHello.sessionId;
+  return {
+    finished: clientChange !== undefined && serverChange !== undefined,
+    resumed: isServerFirst || isSameId,
+    hasData: records.some(({ contentType }) => contentType === CONTENT_TYPE.applicationData),
+  };
+}
+
+function isFatalAlert({ contentType, alert }: DataRecord): boolean {
+  return contentType === CONTENT_TYPE.alert && alert >= 0 && alert >> 8 === 2;
 }
