@@ -1,15 +1,12 @@
 import type { ChannelFacts } from "../correlate/data-channel.ts";
-import { serverHelloOf } from "../correlate/sealed-word.ts";
 import type { SessionFacts } from "../correlate/session-facts.ts";
 import { transferKind } from "../ftp/command.ts";
-import { isSealed } from "../ftp/control-event.ts";
 import type { Connection } from "../tcp/connection.ts";
 import { earliestReset, type HalfConnection, type Reset } from "../tcp/half-connection.ts";
 import type { Stamp } from "../tcp/stream-sink.ts";
 import { type DataRecords, wasSentAfter } from "../tls/data-records.ts";
 import { TLS_1_3 } from "../tls/hello.ts";
 import { CONTENT_TYPE } from "../tls/record.ts";
-import { mostOverhead } from "../tls/sealing.ts";
 import { type LostBytes, lostOnTheWay, oneSided } from "./blind-spots.ts";
 import { finishedBy, isCloseNotify, mayBeTickets } from "./data-handshake.ts";
 import { oncePer } from "./once-per.ts";
@@ -189,41 +186,6 @@ export function stoodStill(progress: DataProgress): boolean {
   if (isRetransmittingInVain(sender)) return true;
   const openFor = receiver.zeroWindowTime > 0 ? 0 : sender.finTime - receiver.zeroWindowUntil;
   return openFor < SILENCE_SECONDS && windowShutFor(progress) >= ZERO_WINDOW_SECONDS;
-}
-
-/** vsftpd's complaints about a data connection's TLS have so many bytes at least, its confirmation of a listing 24. */
-const COMPLAINT_BYTES = 48;
-
-/** Something said under TLS, and how long it is at least. */
-export interface Words {
-  readonly packet: number;
-  readonly bytes: number;
-  /** The client had asked for something else meanwhile, which has an answer of its own. */
-  readonly askedMore: boolean;
-}
-
-/**
- * The server's next words after an encrypted data connection where they are as long as a complaint. vsftpd's "226 Transfer done (but failed to open
- * directory)." is as long as its demand for session resumption: this makes a good end doubtful, it proves no bad one.
- */
-export function longWordsAfter(progress: DataProgress, session: SessionFacts): Words | null {
-  const { records } = progress.records;
-  const lastTime = records.at(-1)?.time ?? 0;
-  const serverOriginates = progress.server === progress.connection.originator;
-  // These servers begin the handshake when they have been told what to transfer, and have said 150, which may be long too.
-  const begun = records.find(({ fromOriginator }) => fromOriginator === serverOriginates);
-  const said = session.events.filter(isSealed).filter((record) => !isCloseNotify(record));
-  // The turn in which the data connection ended: from the transfer command to the client's next words.
-  const asked = said.findLastIndex(({ direction, stamp }) => direction === "client" && stamp.time < lastTime);
-  const answers = said.slice(asked + 1);
-  const next = answers.findIndex(({ direction }) => direction === "client");
-  const last = answers.slice(0, next < 0 ? undefined : next).at(-1);
-  const hello = serverHelloOf(session);
-  if (last === undefined || hello === undefined) return null;
-  if (begun === undefined || last.stamp.time < begun.time) return null;
-  const bytes = last.length - mostOverhead(hello);
-  const askedMore = asked >= 0 && said[asked].stamp.time > begun.time;
-  return bytes >= COMPLAINT_BYTES ? { packet: last.stamp.packet, bytes, askedMore } : null;
 }
 
 /** The sender's bytes do not arrive any more. */

@@ -16,20 +16,13 @@ import { isBrokenOff, mayBeBrokenOff } from "./broken-off.ts";
 import type { ChannelContext } from "./context.ts";
 import { askedBeforeEnd, controlEnd, IDLE_SECONDS, isDeniedByDevice, saidGoodbye } from "./control-end.ts";
 import { type DataHandshake, handshakeOf } from "./data-handshake.ts";
-import {
-  type DataProgress,
-  isInVainBefore,
-  isRetransmittingInVain,
-  longWordsAfter,
-  progressOf,
-  starved,
-} from "./data-progress.ts";
+import { type DataProgress, isInVainBefore, isRetransmittingInVain, progressOf, starved } from "./data-progress.ts";
 import { isCutAtReceiver, isCutShort, isShort, isTruncated } from "./file-length.ts";
 import { fineBut, type Judgement, judged, unclear, wordsUnseen } from "./judgement.ts";
 import type { LimitId } from "./limits.ts";
 import { isForged } from "./packet-origin.ts";
 import { endsSession, isOwnReason, maySpeakOfConnection } from "./reply-text.ts";
-import { reuseComplaint } from "./reuse-complaint.ts";
+import { longWordsAfter, reuseComplaint } from "./sealed-complaint.ts";
 import { isGivenUp, isLeft, isSilent, mayGoOn, mayGoOnUnseen } from "./silence.ts";
 
 /** A connection that came about. */

@@ -5,10 +5,10 @@ import { controlBlindness } from "../blind-spots.ts";
 import type { Cause } from "../cause.ts";
 import type { ChannelContext, ChannelRule } from "../context.ts";
 import { handshakeOf } from "../data-handshake.ts";
-import { type DataProgress, longWordsAfter, progressOf } from "../data-progress.ts";
+import { type DataProgress, progressOf } from "../data-progress.ts";
 import { oncePer } from "../once-per.ts";
 import { mayMean } from "../reply-text.ts";
-import { type Complaint, reuseComplaint } from "../reuse-complaint.ts";
+import { type Complaint, longWordsAfter, reuseComplaint } from "../sealed-complaint.ts";
 import type { Confidence, Fact, Verdict } from "../verdict.ts";
 import { replyText } from "../wording.ts";
 
