@@ -2,7 +2,7 @@ import { isPositive } from "../../correlate/data-channel.ts";
 import { TLS_1_3 } from "../../tls/hello.ts";
 import { recordBlindness } from "../blind-spots.ts";
 import type { Cause } from "../cause.ts";
-import type { ChannelRule } from "../context.ts";
+import type { ChannelContext, ChannelRule } from "../context.ts";
 import { HANDSHAKE_BYTES } from "../data-handshake.ts";
 import { type DataProgress, endedByCloseNotify, progressOf, stoppedBefore } from "../data-progress.ts";
 import { isCutAtReceiver, isTruncated } from "../file-length.ts";
@@ -41,56 +41,65 @@ export const rule: ChannelRule = (context) => {
   const confirmed = channel.transfer !== null && isPositive(channel.transfer);
   if (confirmed && !isTruncated(context) && !isCutAtReceiver(context)) return undefined;
   const { half, reset } = progress.cutBy;
-  const { sender } = progress;
   const origin = resetOrigin(reset, half);
-  // An end that gave up what had stopped long before: why it had stopped is the question (`data-stalled`, `mtu-blackhole`).
-  if (origin.who === "host" && stoppedBefore(progress, reset)) return undefined;
-  // A client that is gone has left a server which can only reset what still comes.
-  const { finPacket } = session.client;
-  const hadLeft = finPacket !== 0 && finPacket < reset.packet;
-  if (hadLeft && origin.who === "host") return undefined;
-  const isClients = half === progress.client && origin.who === "host";
-  const gaveUp = isClients && half === progress.receiver;
-  if (gaveUp && channel.hidden) return undefined;
-  // All that was sent had been acknowledged, or the sender had finished, and the receiver's own host resets: the FIN before it, or the
-  // acknowledgment, may only be lost.
-  const sentAll =
-    sender.unacknowledged === 0 ||
-    reset.acknowledges >= sender.highest ||
-    (sender.finPacket !== 0 && sender.finPacket < reset.packet);
-  if (channel.hidden && half === progress.receiver && origin.who === "host" && sentAll) return undefined;
-  // An upload of which the server's host has all: so ends a client that closes with session tickets unread (RFC 8446 section 4.6.1).
-  const hasTickets = (progress.records.serverHello?.version ?? 0) >= TLS_1_3;
-  if (channel.hidden && isClients && half === sender && hasTickets && sender.unacknowledged === 0) return undefined;
-  // The capture has only the beginning of what the server says of it, or of a handshake that the end which resets had given up.
-  const isServers = half === progress.server && origin.who === "host";
-  if (isServers && !confirmed && channel.transfer?.final?.cut) return undefined;
-  if (origin.who === "host" && mayBeHandshake(progress)) return undefined;
-  // The receiver had closed and said why before it reset what still came; under TLS nobody can read what it said.
-  const final = channel.transfer?.final ?? null;
-  const hasFin = half.finPacket !== 0 && half.finPacket < reset.packet;
-  const closed =
-    half === progress.receiver && (hasFin || endedByCloseNotify(progress.records, half, progress.connection));
-  const saidWhy = channel.hidden || (final !== null && !confirmed && final.stamp.packet < reset.packet);
-  if (closed && saidWhy && origin.who === "host") return undefined;
+  const isOwn = origin.who === "host";
+  if (isOwn && hasReason(context, progress)) return undefined;
   const who = half === progress.client ? "client's" : "server's";
-  const before = half === sender ? reset.bytesBefore : reset.otherBytesBefore;
+  const before = half === progress.sender ? reset.bytesBefore : reset.otherBytesBefore;
   const facts = [
     {
       packet: reset.packet,
       says: `RST in the ${who} name after ${before} bytes of data, before their end: ${origin.text}`,
     },
   ];
+  const final = channel.transfer?.final;
   if (final) facts.push({ packet: final.stamp.packet, says: replyText(final) });
+  const isClients = isOwn && half === progress.client;
   return {
     outcome: "failed",
     cause: "data-connection-reset",
-    // So may one whose last bytes the server had not acknowledged yet.
-    confidence: gaveUp || (isClients && channel.hidden) ? "possible" : "likely",
+    // A user may stop a download; of an upload under TLS the server may have all but not have acknowledged it yet.
+    confidence: isClients && (half === progress.receiver || channel.hidden) ? "possible" : "likely",
     facts,
-    situation: origin.who === "host" ? "own-reset" : null,
+    situation: isOwn ? "own-reset" : null,
   };
 };
+
+/** Whether the end whose own host reset had another reason for it, or may have had one that nobody can read. */
+function hasReason({ session, channel }: ChannelContext, progress: DataProgress): boolean {
+  const { sender, client, server } = progress;
+  const { half, reset } = progress.cutBy!;
+  // It gave up what had stopped long before: why it had stopped is the question (`data-stalled`, `mtu-blackhole`).
+  if (stoppedBefore(progress, reset)) return true;
+  // A client that is gone has left a server which can only reset what still comes.
+  const { finPacket } = session.client;
+  if (finPacket !== 0 && finPacket < reset.packet) return true;
+  // The capture has only the beginning of what the server says of it, or of a handshake that the end which resets had given up.
+  const { transfer } = channel;
+  if (half === server && !(transfer && isPositive(transfer)) && transfer?.final?.cut) return true;
+  if (mayBeHandshake(progress)) return true;
+  // An upload of which the server's host has all: so ends a client that closes with session tickets unread (RFC 8446 section 4.6.1).
+  if (half === sender) return channel.hidden && half === client && hasTickets(progress) && sender.unacknowledged === 0;
+  // A user who stops a download.
+  if (channel.hidden && half === client) return true;
+  // All that was sent had been acknowledged, or the sender had finished: the FIN before it, or the acknowledgment, may only be lost.
+  const sentAll =
+    sender.unacknowledged === 0 ||
+    reset.acknowledges >= sender.highest ||
+    (sender.finPacket !== 0 && sender.finPacket < reset.packet);
+  if (channel.hidden && sentAll) return true;
+  // It had closed and said why before it reset what still came; under TLS nobody can read what it said.
+  const hasFin = half.finPacket !== 0 && half.finPacket < reset.packet;
+  if (!hasFin && !endedByCloseNotify(progress.records, half, progress.connection)) return false;
+  return (
+    channel.hidden || (transfer?.final != null && !isPositive(transfer) && transfer.final.stamp.packet < reset.packet)
+  );
+}
+
+/** The server's TLS gives out session tickets after the handshake. */
+function hasTickets({ records }: DataProgress): boolean {
+  return (records.serverHello?.version ?? 0) >= TLS_1_3;
+}
 
 /** Of its records the snaplen left too little to tell how far TLS came, and they are no more than a handshake may have. */
 function mayBeHandshake(progress: DataProgress): boolean {
