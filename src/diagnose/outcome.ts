@@ -1,4 +1,4 @@
-import { type ChannelFacts, isPositive } from "../correlate/data-channel.ts";
+import { type ChannelFacts, isPositive, type TransferFacts } from "../correlate/data-channel.ts";
 import { crosses } from "../correlate/draft-channels.ts";
 import type { CommandEvent, ReplyEvent } from "../ftp/control-event.ts";
 import type { Connection } from "../tcp/connection.ts";
@@ -7,7 +7,7 @@ import type { Stamp } from "../tcp/stream-sink.ts";
 import { ANSWER_SECONDS, attemptState, isAnswerLost, isConclusive, REPEATED_SYNS, turnedAway } from "./attempt.ts";
 import { blindnessSince, controlBlindness, losesTail, losesWordsBetween, missesCommandBefore } from "./blind-spots.ts";
 import type { CauseId } from "./causes.ts";
-import type { ChannelContext } from "./context.ts";
+import type { CaptureFacts, ChannelContext } from "./context.ts";
 import { type DataProgress, isInVainBefore, progressOf } from "./data-progress.ts";
 import { judgeEstablished } from "./established.ts";
 import { announcedSize } from "./file-length.ts";
@@ -186,19 +186,9 @@ function saidToHaveFailed({ transfer }: ChannelFacts): boolean {
 
 /** No connection that fits is in the capture. */
 function judgeUnseen(context: ChannelContext): Judgement {
-  const { session, channel, channels, index, capture } = context;
+  const { session, channel } = context;
   const { negotiation, transfer } = channel;
-  const limits: LimitId[] = capture.sawOtherTcp ? [] : ["capture-filtered"];
-  if (transfer?.final) {
-    if (isPositive(transfer)) return judged("ok", ...limits);
-    if (transfer.replyLost) return judged("undetermined", ...wordsUnseen(session));
-    if (isOwnReason(transfer.final, transfer.command)) return judged("refused");
-    if (negotiation?.mode === "active" && cannotDial(transfer.final, transfer.command)) return judged("refused");
-    // Its text decides who is to blame, and is not all there.
-    if (transfer.final.cut) return judged("undetermined", ...wordsUnseen(session));
-    // It speaks of a connection that came about: what became of it, only a capture of it can say.
-    return tellsOfConnection(transfer.final) ? fineBut("undetermined", ...TOLD_BY_TEXT) : judged("trouble");
-  }
+  if (transfer?.final) return judgeUnseenAnswered(context, transfer, transfer.final);
   const unheard = blindnessSince(session, negotiation);
   if (unheard) return judged("undetermined", unheard);
   // A grant that never reached the client cannot have been followed: that is the control connection's trouble.
@@ -206,31 +196,58 @@ function judgeUnseen(context: ChannelContext): Judgement {
     return session.control.midstream
       ? judged("undetermined", "midstream")
       : fineBut("undetermined", "negotiation-dropped-by-helper");
-  const left = session.client.ended;
-  if (transfer !== null) {
-    // 150 without an end: most servers say it once the data connection stands, so the capture only did not see it.
-    if (transfer.replyLost || transfer.replies.some((reply) => !announcesOnly(reply)))
-      return judged("undetermined", ...limits);
-    const unanswered = controlBlindness(session, "server", transfer.command.stamp.packet);
-    if (unanswered) return judged("undetermined", unanswered);
-    const asked = transfer.command.stamp.time;
-    return !left && capture.now - asked < ANSWER_SECONDS ? judged("undetermined", "capture-ends") : unseen();
-  }
+  return transfer === null ? judgeUnwanted(context) : judgeUnseenUnanswered(context, transfer);
+}
+
+/** The server has said how the transfer ended. */
+function judgeUnseenAnswered(context: ChannelContext, transfer: TransferFacts, final: ReplyEvent): Judgement {
+  const { session, channel, capture } = context;
+  if (isPositive(transfer)) return judged("ok", ...unseenLimits(capture));
+  if (transfer.replyLost) return judged("undetermined", ...wordsUnseen(session));
+  if (isOwnReason(final, transfer.command)) return judged("refused");
+  if (channel.negotiation?.mode === "active" && cannotDial(final, transfer.command)) return judged("refused");
+  // Its text decides who is to blame, and is not all there.
+  if (final.cut) return judged("undetermined", ...wordsUnseen(session));
+  // It speaks of a connection that came about: what became of it, only a capture of it can say.
+  return tellsOfConnection(final) ? fineBut("undetermined", ...TOLD_BY_TEXT) : judged("trouble");
+}
+
+/** A transfer was asked for, and nobody says how it ended. */
+function judgeUnseenUnanswered(context: ChannelContext, transfer: TransferFacts): Judgement {
+  const { session, capture } = context;
+  // 150 without an end: most servers say it once the data connection stands, so the capture only did not see it.
+  if (transfer.replyLost || transfer.replies.some((reply) => !announcesOnly(reply)))
+    return judged("undetermined", ...unseenLimits(capture));
+  const { packet, time } = transfer.command.stamp;
+  const unanswered = controlBlindness(session, "server", packet);
+  if (unanswered) return judged("undetermined", unanswered);
+  if (!session.client.ended && capture.now - time < ANSWER_SECONDS) return judged("undetermined", "capture-ends");
+  return judgeMissing(context);
+}
+
+/** No transfer was asked for. */
+function judgeUnwanted(context: ChannelContext): Judgement {
+  const { session, channel, channels, index, capture } = context;
   if (lastUsed(channels) > index) return judged("not-attempted");
   // Until a transfer is asked for no server dials what it has granted, nor one that the port was handed on to (FXP).
-  if (negotiation?.mode === "active" || isLeftUndialled(handedOn(channel, session))) return judged("not-attempted");
+  if (channel.negotiation?.mode === "active" || isLeftUndialled(handedOn(channel, session)))
+    return judged("not-attempted");
   if (isRefusedFirst(channel)) return judged("not-attempted");
-  const gaveUp = channel.followedBy.some((exchange) => exchange.command?.verb === "QUIT");
-  if (!left && !gaveUp && capture.now - channel.from < ANSWER_SECONDS) return judged("undetermined", "capture-ends");
+  const left = session.client.ended || channel.followedBy.some(({ command }) => command?.verb === "QUIT");
+  if (!left && capture.now - channel.from < ANSWER_SECONDS) return judged("undetermined", "capture-ends");
   if (session.server.packets === 0) return judged("undetermined", "one-sided");
-  if (leavesAnswered(context)) return judged("undetermined", ...limits);
-  return unseen();
+  if (leavesAnswered(context)) return judged("undetermined", ...unseenLimits(capture));
+  return judgeMissing(context);
+}
 
-  /** Nobody says that anything failed, and a capture that lacks words of this very session may as well lack its data connection. */
-  function unseen(): Judgement {
-    if (lacksConnections(channels)) return judged("undetermined", ...limits);
-    return session.lostBytes || losesTail(session) ? judged("undetermined", "control-gap") : judged("trouble");
-  }
+/** Nobody says that anything failed, and a capture that lacks words of this very session may as well lack its data connection. */
+function judgeMissing({ session, channels, capture }: ChannelContext): Judgement {
+  if (lacksConnections(channels)) return judged("undetermined", ...unseenLimits(capture));
+  return session.lostBytes || losesTail(session) ? judged("undetermined", "control-gap") : judged("trouble");
+}
+
+function unseenLimits({ sawOtherTcp }: CaptureFacts): LimitId[] {
+  return sawOtherTcp ? [] : ["capture-filtered"];
 }
 
 /**
