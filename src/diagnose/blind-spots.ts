@@ -3,6 +3,7 @@ import type { SessionFacts } from "../correlate/session-facts.ts";
 import type { ControlEvent } from "../ftp/control-event.ts";
 import type { HalfConnection } from "../tcp/half-connection.ts";
 import type { Direction, GapReason } from "../tcp/stream-sink.ts";
+import { walkOf } from "./data-handshake.ts";
 import type { DataProgress } from "./data-progress.ts";
 import type { LimitId } from "./limits.ts";
 import { oncePer } from "./once-per.ts";
@@ -115,10 +116,10 @@ export function dataBlindness({ connection }: Pick<DataProgress, "connection">):
  * their end, for the network lost bytes before it or too many segments came before one (`MAX_HELD_BYTES`); that is no limit of the capture's.
  */
 export function recordBlindness(progress: DataProgress): LimitId | "unread" | null {
-  const { connection, records } = progress;
+  const { connection } = progress;
   let unread = false;
   for (const half of [connection.originator, connection.responder]) {
-    const walk = half === connection.originator ? records.originator : records.responder;
+    const walk = walkOf(progress, half);
     const sent = half.missing > 0 ? half.highest : Math.min(half.highest, half.acked);
     if (walk.state === "cleartext" || walk.walkedTo >= sent) continue;
     if (connection.cutPayloads > 0) return "snaplen-cut";

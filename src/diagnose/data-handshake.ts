@@ -70,6 +70,20 @@ function isLong(half: HalfConnection, walk: RecordWalk): boolean {
   return walk.state === "lost" && half.highest - walk.walkedTo > HANDSHAKE_BYTES;
 }
 
+/** How far the records of one end were followed. */
+export function walkOf(
+  { connection, records }: Pick<DataProgress, "connection" | "records">,
+  half: HalfConnection,
+): RecordWalk {
+  return half === connection.originator ? records.originator : records.responder;
+}
+
+/** The client begins TLS, and the server sends cleartext. */
+export function answersInClear(progress: DataProgress): boolean {
+  const { records, server } = progress;
+  return records.clientHello !== null && server.bytes > 0 && walkOf(progress, server).state === "cleartext";
+}
+
 /** How far the TLS handshake of a data connection came, by its records; undefined where no record was seen. */
 export function handshakeOf(progress: DataProgress): DataHandshake | undefined {
   const { records, connection, client } = progress;

@@ -15,7 +15,7 @@ import {
 import { isBrokenOff, mayBeBrokenOff } from "./broken-off.ts";
 import type { ChannelContext } from "./context.ts";
 import { askedBeforeEnd, controlEnd, IDLE_SECONDS, isDeniedByDevice, saidGoodbye } from "./control-end.ts";
-import { type DataHandshake, handshakeOf } from "./data-handshake.ts";
+import { answersInClear, type DataHandshake, handshakeOf, walkOf } from "./data-handshake.ts";
 import { type DataProgress, isInVainBefore, isRetransmittingInVain, progressOf, starved } from "./data-progress.ts";
 import { isCutAtReceiver, isCutShort, isShort, isTruncated } from "./file-length.ts";
 import { fineBut, type Judgement, judged, unclear, wordsUnseen } from "./judgement.ts";
@@ -268,17 +268,10 @@ function mayGetThrough({ session, channels, index, capture }: ChannelContext, { 
 /** 226 is not proof: packets that show the data stuck, or cleartext sent into a TLS client, win over it. */
 function contradictsSuccess(context: ChannelContext): boolean {
   const progress = progressOf(context.channel, context.session)!;
-  const { sender, receiver, records, connection, client, server } = progress;
+  const { sender, receiver, client } = progress;
   if (isRetransmittingInVain(sender) && sender.unacknowledged > 0 && !sender.finAcked && !oneSided(progress))
     return true;
-  const walk = (half: typeof client) => (half === connection.originator ? records.originator : records.responder);
-  if (
-    dataBlindness(progress) === null &&
-    records.clientHello !== null &&
-    walk(server).state === "cleartext" &&
-    server.bytes > 0 &&
-    walk(client).state === "tls"
-  )
+  if (answersInClear(progress) && walkOf(progress, client).state === "tls" && dataBlindness(progress) === null)
     return true;
   // A hole that nobody filled before the receiver closed, with the sender's FIN behind it (seen from the receiver's side)
   if (neverArrived(progress) && isSilent(context)) return true;

@@ -8,7 +8,7 @@ import type { DataRecord } from "../../tls/data-records.ts";
 import { recordBlindness } from "../blind-spots.ts";
 import type { Cause } from "../cause.ts";
 import type { ChannelContext, ChannelRule } from "../context.ts";
-import { type DataHandshake, handshakeOf } from "../data-handshake.ts";
+import { answersInClear, type DataHandshake, handshakeOf } from "../data-handshake.ts";
 import { type DataProgress, isRetransmittingInVain, progressOf, SILENCE_SECONDS } from "../data-progress.ts";
 import { isForged } from "../packet-origin.ts";
 import { tellsOfTls } from "../reply-text.ts";
@@ -65,11 +65,10 @@ export const rule: ChannelRule = (context) => {
   return verdict([nothingSealedFact(progress)], final);
 };
 
-function cleartextFact({ records, connection, server }: DataProgress): Fact | undefined {
-  const walk = server === connection.originator ? records.originator : records.responder;
-  if (records.clientHello === null || walk.state !== "cleartext" || server.bytes === 0) return undefined;
+function cleartextFact(progress: DataProgress): Fact | undefined {
+  if (!answersInClear(progress)) return undefined;
   return {
-    packet: server.firstPayloadPacket,
+    packet: progress.server.firstPayloadPacket,
     says: "the client begins TLS on the data connection, the server sends cleartext: no PROT P on its side",
   };
 }
