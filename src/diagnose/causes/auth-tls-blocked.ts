@@ -41,49 +41,55 @@ export const rule: SessionRule = ({ session }) => {
   const since = auth.command.stamp.packet;
   if (controlBlindness(session, "server", since) !== null || controlBlindness(session, "client", since) !== null)
     return undefined;
-  const end = controlEnd(session);
-  const facts: Fact[] = [
-    {
-      packet: auth.command.stamp.packet,
-      says: auth.final ? "AUTH is granted with 234" : "AUTH is sent and never answered",
-    },
-  ];
-  let own = false;
-  let heard = false;
-  if (end.reset && (end.kind === "reset" || auth.final === null)) {
-    const { half, reset } = end.reset;
-    const origin = resetOrigin(reset, half);
-    own = origin.who === "host";
-    // The client itself leaves: an alert, a certificate that it does not like.
-    if (own && half === session.client) return undefined;
-    const who = half === session.server ? "server's" : "client's";
-    facts.push({ packet: reset.packet, says: `a RST in the ${who} name ends the control connection: ${origin.text}` });
-  } else if (end.kind === "client-unheard")
-    facts.push({ packet: end.packet, says: `repeated ${end.retransmissions} times, never acknowledged` });
-  else if (silenceAfterAuth(session, auth.command) !== undefined) {
-    // All that was asked has reached the server's host (or a device in its place), which sent nothing: a server that hangs does the same.
-    heard = session.client.acked >= session.client.highest && !spokeUnseen(session.server);
-    facts.push({
-      packet: session.client.finPacket || session.control.lastPacket,
-      says: `${silenceAfterAuth(session, auth.command)!}${heard ? "; the server's host has acknowledged it" : ""}`,
-    });
-  } else return undefined;
+  const ending = endingOf(session, auth.command, auth.final !== null);
+  if (!ending) return undefined;
+  const asked = { packet: since, says: auth.final ? "AUTH is granted with 234" : "AUTH is sent and never answered" };
+  const { fact, missing } = ending;
   return {
     outcome: "failed",
     cause: "auth-tls-blocked",
-    confidence: own || heard ? "possible" : "likely",
-    facts,
-    alternatives:
-      own || heard
-        ? [
-            {
-              cause: "control-connection-lost",
-              missing: `the server's log: whether it ${own ? "ended the session itself" : "had read what it did not answer"}`,
-            },
-          ]
-        : [],
+    confidence: missing ? "possible" : "likely",
+    facts: [asked, fact],
+    alternatives: missing ? [{ cause: "control-connection-lost", missing: `the server's log: ${missing}` }] : [],
   };
 };
+
+/** What ended a session. */
+interface Ending {
+  readonly fact: Fact;
+  /** What only the server's log tells, where its own host may have done it; else null. */
+  readonly missing: string | null;
+}
+
+/** How the session ended at AUTH; undefined where the client itself ended it, or nothing did. @param isGranted AUTH was answered by 234 */
+function endingOf(session: SessionFacts, auth: CommandEvent, isGranted: boolean): Ending | undefined {
+  const { client, server, control } = session;
+  const end = controlEnd(session);
+  if (end.reset && (end.kind === "reset" || !isGranted)) {
+    const { half, reset } = end.reset;
+    const origin = resetOrigin(reset, half);
+    const own = origin.who === "host";
+    // The client itself leaves: an alert, a certificate that it does not like.
+    if (own && half === client) return undefined;
+    const who = half === server ? "server's" : "client's";
+    const says = `a RST in the ${who} name ends the control connection: ${origin.text}`;
+    return { fact: { packet: reset.packet, says }, missing: own ? "whether it ended the session itself" : null };
+  }
+  if (end.kind === "client-unheard")
+    return {
+      fact: { packet: end.packet, says: `repeated ${end.retransmissions} times, never acknowledged` },
+      missing: null,
+    };
+  const silence = silenceAfterAuth(session, auth);
+  if (silence === undefined) return undefined;
+  // All that was asked has reached the server's host (or a device in its place), which sent nothing: a server that hangs does the same.
+  const heard = client.acked >= client.highest && !spokeUnseen(server);
+  const says = `${silence}${heard ? "; the server's host has acknowledged it" : ""}`;
+  return {
+    fact: { packet: client.finPacket || control.lastPacket, says },
+    missing: heard ? "whether it had read what it did not answer" : null,
+  };
+}
 
 /** AUTH is turned down by a device between, and the session ends over it. */
 function answeredByDevice(session: SessionFacts, auth: CommandEvent, reply: ReplyEvent): Verdict | undefined {
