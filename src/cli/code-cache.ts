@@ -4,9 +4,9 @@ import { arch, platform, version } from "node:process";
 import { Script } from "node:vm";
 
 /**
- * The bundled program is one function of `require` and `__filename` in a file of its own, and beside it lies the bytecode of what a run uses, for the Node that built it. V8 takes the bytecode
- * only if version and flags are its own and compiles what is missing, so that without it everything works as well, only later
- * (docs/decisions/0006-bundled-command-line.md).
+ * The bundled program is one function of `require` and `__filename` in a file of its own, and beside it lies the bytecode of what a run uses, for the
+ * Node that built it. V8 takes the bytecode only if version and flags are its own and compiles what is missing, so that without it everything works as
+ * well, only later (docs/decisions/0006-bundled-command-line.md).
  */
 
 /** Where the bytecode of a bundle lies. V8 does not check the platform, so the name does. @param bundle path of the bundle */

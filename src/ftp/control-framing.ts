@@ -27,7 +27,8 @@ import { type Line, LineSplitter, wholeLine, wholeLineEnd } from "./line.ts";
  *
  * `lost` follows a gap, or the middle of a stream: there a line counts if it begins with a segment, since users lose whole packets and
  * the next one nearly always begins a fresh line; and it must be seen whole. Text that begins in the middle is passed over up to its line
- * end, so that no tail of a line is taken for a command. (Verbs are for the client's direction, codes for the server's.) A byte that text does not hold shows that it is TLS: `lost-in-tls`.
+ * end, so that no tail of a line is taken for a command. (Verbs are for the client's direction, codes for the server's.) A byte that text
+ * does not hold shows that it is TLS: `lost-in-tls`.
  *
  * Judging needs up to {@link MAX_HEAD} bytes. Where a segment ends before, they wait in `head`: a lone 0x17 is neither yet.
  */

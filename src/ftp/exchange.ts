@@ -105,8 +105,8 @@ class VerbCounts {
 const FIN_BYTES = 1;
 
 /**
- * Pairs commands with replies, given in the order of `inDialogueOrder`. Acknowledgments tell what a reply can answer and what the client had read when it sent a command, so that a
- * hole in either stream costs the exchange that it swallowed and no other:
+ * Pairs commands with replies, given in the order of `inDialogueOrder`. Acknowledgments tell what a reply can answer and what the client had read when
+ * it sent a command, so that a hole in either stream costs the exchange that it swallowed and no other:
  *
  * ```
  * C LIST                 behind the hole: its 226 is in there, nothing that comes later is its own
