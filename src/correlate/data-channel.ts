@@ -1,3 +1,4 @@
+import type { PacketReference } from "../capture/frame.ts";
 import type { CommandEvent, ReplyEvent } from "../ftp/control-event.ts";
 import type { Exchange } from "../ftp/exchange.ts";
 import type { ChannelMode, NegotiationVerb } from "../ftp/negotiation.ts";
@@ -21,6 +22,11 @@ export interface NegotiationFacts {
   readonly replyLost: boolean;
   /** The server had not yet finished an earlier transfer when the command came. */
   readonly duringTransfer: boolean;
+}
+
+/** The packet that a negotiation begins with: its command's, or its reply's where only that is in the capture; 0 without one. */
+export function negotiationPacket(negotiation: NegotiationFacts | null): PacketReference {
+  return negotiation?.command?.stamp.packet ?? negotiation?.reply?.stamp.packet ?? 0;
 }
 
 /** The transfer command that used (or would have used) the data channel. */

@@ -1,4 +1,4 @@
-import type { NegotiationFacts } from "../correlate/data-channel.ts";
+import { type NegotiationFacts, negotiationPacket } from "../correlate/data-channel.ts";
 import type { SessionFacts } from "../correlate/session-facts.ts";
 import type { ControlEvent } from "../ftp/control-event.ts";
 import type { HalfConnection } from "../tcp/half-connection.ts";
@@ -76,9 +76,9 @@ export function controlBlindness(session: SessionFacts, direction: Direction, af
  * may place behind the client's next words: what they acknowledge tells that they are the next.
  */
 export function blindnessSince(session: SessionFacts, negotiation: NegotiationFacts | null): LimitId | null {
-  const { command, reply } = negotiation ?? { command: null, reply: null };
-  const blindness = controlBlindness(session, "client", (command ?? reply)?.stamp.packet ?? 0);
-  if (blindness || command || !reply) return blindness;
+  const blindness = controlBlindness(session, "client", negotiationPacket(negotiation));
+  const reply = negotiation?.reply;
+  if (blindness || negotiation?.command || !reply) return blindness;
   const next = gapsIn(session.events).find(
     ({ direction, stamp }) => direction === "client" && stamp.acknowledged >= reply.endAt,
   );

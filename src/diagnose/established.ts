@@ -1,4 +1,4 @@
-import { isPositive, type TransferFacts } from "../correlate/data-channel.ts";
+import { isPositive, negotiationPacket, type TransferFacts } from "../correlate/data-channel.ts";
 import type { SessionFacts } from "../correlate/session-facts.ts";
 import { verbFacts } from "../ftp/command.ts";
 import type { ReplyEvent } from "../ftp/control-event.ts";
@@ -306,7 +306,7 @@ function brokeBefore(progress: DataProgress, reply: ReplyEvent): boolean {
 function unheardWords({ session, channel }: ChannelContext): LimitId | null {
   const { negotiation, transfer, hidden } = channel;
   if (hidden) return null;
-  const granted = negotiation?.command?.stamp.packet ?? negotiation?.reply?.stamp.packet ?? 0;
+  const granted = negotiationPacket(negotiation);
   const asked = transfer?.command.stamp.packet ?? granted;
   return blindnessSince(session, negotiation) ?? controlBlindness(session, "server", asked);
 }
