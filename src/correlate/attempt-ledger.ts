@@ -16,7 +16,7 @@ const SCAN_SECONDS = 60;
 const SCAN_PORTS = 16;
 /**
  * How often the remembered SYNs are searched for what else a source tried, at most (seconds of capture time), for how many sources
- * then, and for how many at the end: a search takes a fifth of a millisecond. Further ones are taken for no scanners.
+ * then, and for how many at the end: a search takes a fifth of a millisecond. Further ones wait for the next time; at the end they are no scanners.
  */
 const LOOK_SECONDS = 30;
 const MAX_ASKED = 64;
