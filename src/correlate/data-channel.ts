@@ -48,7 +48,7 @@ export function isPositive(transfer: TransferFacts): boolean {
 
 /**
  * How a connection was tied to its negotiation. `port-differs`: between its two hosts, right after it. `inferred`: while the control connection could not
- * be read, or right after a grant whose address and port the snaplen cut off.
+ * be read, or right after a grant in which no port can be read.
  */
 export type MatchKind = "exact" | "address-differs" | "port-differs" | "inferred";
 

@@ -1,6 +1,6 @@
-import { isNegotiation, isTransfer, verbFacts } from "../ftp/command.ts";
+import { isTransfer, verbFacts } from "../ftp/command.ts";
 import type { CommandEvent, ReplyEvent } from "../ftp/control-event.ts";
-import { asksForTransfer, type Exchange } from "../ftp/exchange.ts";
+import { asksForTransfer, type Exchange, negotiates } from "../ftp/exchange.ts";
 import {
   endpointOfReply,
   isEpsvAll,
@@ -13,9 +13,9 @@ import type { ChannelFacts, NegotiationFacts, TransferFacts } from "./data-chann
 import type { SessionFacts } from "./session-facts.ts";
 
 /** Whether an exchange negotiates a data connection, or asks for a transfer. */
-export function concernsData({ command, replies }: Exchange): boolean {
-  if (command) return isNegotiation(command.verb) || isTransfer(command.verb);
-  return verbOfReply(replies[0]) !== undefined;
+export function concernsData(exchange: Exchange): boolean {
+  if (exchange.command) return negotiates(exchange) || asksForTransfer(exchange);
+  return verbOfReply(exchange.replies[0]) !== undefined;
 }
 
 /** A channel before any connection is tied to it. */

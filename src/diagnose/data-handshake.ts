@@ -130,7 +130,7 @@ function endOfSealed(data: DataRecords, clientIsOriginator: boolean): HandshakeE
 }
 
 /** Up to TLS 1.2: both ends change their cipher, and what is application data says so. */
-function endByCipherChange(data: DataRecords, clientIsOriginator: boolean): HandshakeEnd {
+export function endByCipherChange(data: DataRecords, clientIsOriginator: boolean): HandshakeEnd {
   const { records, clientHello, serverHello } = data;
   const changes = records.filter(({ contentType }) => contentType === CONTENT_TYPE.changeCipherSpec);
   const clientChange = changes.find(({ fromOriginator }) => fromOriginator === clientIsOriginator);

@@ -6,9 +6,8 @@ import { earliestReset, type HalfConnection, type Reset } from "../tcp/half-conn
 import type { Stamp } from "../tcp/stream-sink.ts";
 import { type DataRecords, wasSentAfter } from "../tls/data-records.ts";
 import { TLS_1_3 } from "../tls/hello.ts";
-import { CONTENT_TYPE } from "../tls/record.ts";
 import { type LostBytes, lostOnTheWay, oneSided } from "./blind-spots.ts";
-import { finishedBy, isCloseNotify, mayBeTickets } from "./data-handshake.ts";
+import { endByCipherChange, finishedBy, isCloseNotify, mayBeTickets } from "./data-handshake.ts";
 import { oncePer } from "./once-per.ts";
 import { acknowledgedBy } from "./packet-origin.ts";
 
@@ -107,13 +106,8 @@ function clientSendsUnderTls(
   const server = clientOriginates ? data.connection.responder : data.connection.originator;
   if ((serverHello?.version ?? clientHello?.version ?? 0) < TLS_1_3) {
     if (own.applicationBytes + others.applicationBytes > 0) return own.applicationBytes > others.applicationBytes;
-    const changed = (byOriginator: boolean) =>
-      records.some(
-        ({ contentType, fromOriginator }) =>
-          contentType === CONTENT_TYPE.changeCipherSpec && fromOriginator === byOriginator,
-      );
     // Nothing, then: the end that had to send it closes first.
-    return changed(true) && changed(false) ? client.closedBefore(server) : undefined;
+    return endByCipherChange(data.records, clientOriginates).finished ? client.closedBefore(server) : undefined;
   }
   const sealed = finishedBy(data.records, clientOriginates);
   if (!sealed) return undefined;

@@ -1,5 +1,6 @@
 import { BOUNDS } from "../../bounds.ts";
-import { isLoggedIn, type SessionFacts } from "../../correlate/session-facts.ts";
+import { isLoggedIn } from "../../correlate/session-facts.ts";
+import { refusedGreeting } from "../causes/login-failed.ts";
 import type { SessionDiagnosis } from "../diagnose.ts";
 import type { AcrossFinding } from "../verdict.ts";
 import { type AcrossRule, type FindingText, pairOf, SessionTally } from "./across-rule.ts";
@@ -44,7 +45,7 @@ export class BruteForce implements AcrossRule {
       if (this.#logins[logins] < MAX_LOGINS) this.#logins[logins]++;
       return true;
     }
-    if (verdict?.cause !== "login-failed" || isTurnedAway(session)) return true;
+    if (verdict?.cause !== "login-failed" || refusedGreeting(session)) return true;
     const { address: client } = session.client;
     const { address: server } = session.server;
     const pair = `${client} ${server}`;
@@ -84,9 +85,4 @@ export class BruteForce implements AcrossRule {
         remedy: ["Nothing to repair in the network; block or rate-limit the source if it is not yours."],
       }));
   }
-}
-
-/** At the greeting: such a client tried no password. */
-function isTurnedAway({ exchanges: [first] }: SessionFacts): boolean {
-  return first?.command === null && first.final !== null && first.final.code >= 400;
 }

@@ -1,4 +1,5 @@
 import { isLoggedIn, type SessionFacts } from "../../correlate/session-facts.ts";
+import type { ReplyEvent } from "../../ftp/control-event.ts";
 import type { Exchange } from "../../ftp/exchange.ts";
 import type { Cause } from "../cause.ts";
 import type { SessionRule } from "../context.ts";
@@ -75,16 +76,21 @@ export const rule: SessionRule = ({ session }) => {
   };
 };
 
-/** In place of the greeting the server refuses the client's address: nobody may log in from there. */
+/** The reply by which the server refuses the client's address in place of the greeting: nobody may log in from there, and nobody has tried a password. */
+export function refusedGreeting(session: SessionFacts): ReplyEvent | undefined {
+  const greeting = session.exchanges[0]?.final;
+  if (!greeting || greeting.cut || meaningOf(greeting) !== "address-refused") return undefined;
+  return isGreeting(session, greeting) ? greeting : undefined;
+}
+
 function turnedAway(session: SessionFacts): Verdict | undefined {
-  const [first] = session.exchanges;
-  const greeting = first?.final;
-  if (!greeting || greeting.cut || meaningOf(greeting) !== "address-refused" || !isGreeting(session, greeting))
-    return undefined;
-  return {
-    outcome: "failed",
-    cause: "login-failed",
-    confidence: "certain",
-    facts: [{ packet: greeting.stamp.packet, says: `in place of the greeting: ${replyText(greeting)}` }],
-  };
+  const greeting = refusedGreeting(session);
+  return (
+    greeting && {
+      outcome: "failed",
+      cause: "login-failed",
+      confidence: "certain",
+      facts: [{ packet: greeting.stamp.packet, says: `in place of the greeting: ${replyText(greeting)}` }],
+    }
+  );
 }
