@@ -4,8 +4,10 @@
 
 import {
   ACKED,
+  ACTIVE_WORDS,
   ALL,
   BIG_ENDIAN,
+  BLOCK_USED,
   BUCKET_COUNT,
   BUCKETS,
   CAPTURE_INDEX,
@@ -13,6 +15,8 @@ import {
   COPY_MILLISECONDS,
   COPY_SIGNATURES,
   COPY_TIMES,
+  DIALOGUE,
+  DIALOGUE_BLOCK_BYTES,
   FIRST_LENT,
   FIRST_PAIRS,
   FIRST_TIME,
@@ -42,21 +46,30 @@ import {
   LENT_PORTS,
   LINK,
   LOWEST_TTL,
+  MAX_DEFERRED_LINES,
   MAX_INTERFACES,
   MAX_LENGTH,
+  MAX_NEGOTIATIONS,
   MAX_SYNS,
   NANOSECONDS_PER_TICK,
   NEXT_SEQUENCE,
+  OF_CLIENT,
   ORIGINATOR_ADDRESS,
   ORIGINATOR_HALF,
   ORIGINATOR_RATE,
   PACKET_NUMBER,
   PACKETS,
+  PASSIVE_CODES,
   PAYLOAD_PACKETS,
   PCAP,
   PCAPNG,
   PORTS,
   RATE_SECOND,
+  RECORD_ACKNOWLEDGED,
+  RECORD_HEADER,
+  RECORD_LENGTH,
+  RECORD_PACKET,
+  RECORD_TIME,
   RESPONDER_ADDRESS,
   RESPONDER_HALF,
   RESPONDER_RATE,
@@ -67,6 +80,8 @@ import {
   SEVERAL_CAPTURES,
   SHARED,
   SKIPPED,
+  STANDS_AT,
+  STANDS_PACKET,
   SYN_BYTES,
   SYN_TAGS,
   SYNS,
@@ -95,6 +110,14 @@ const FIN: u32 = 1;
 const SYN: u32 = 2;
 const RST: u32 = 4;
 const ACK: u32 = 16;
+const TAB: u32 = 0x09;
+const LF: u32 = 0x0a;
+const CR: u32 = 0x0d;
+const SPACE: u32 = 0x20;
+const TILDE: u32 = 0x7e;
+const ZERO: i32 = 0x30;
+/** Makes capitals of four letters. */
+const CAPITALS: u32 = 0xdfdfdfdf;
 
 /** What a packet is to those behind the prefilter. */
 const WANTED: i32 = 0;
@@ -256,8 +279,7 @@ function isCopy(
 }
 
 /** `HalfConnection.acknowledged` of src/tcp/half-connection.ts, for an end that has sent no FIN and repeats nothing. */
-function acknowledge(half: usize, acknowledgment: u32): void {
-  const offset = load<f64>(half, HIGHEST) + <f64>(<i32>(acknowledgment - load<u32>(half, NEXT_SEQUENCE)));
+function acknowledge(half: usize, offset: f64): void {
   if (offset <= load<f64>(half, ACKED)) return;
   store<f64>(half, offset, ACKED);
   const larger = load<u32>(half, LARGER_LENGTH);
@@ -267,7 +289,63 @@ function acknowledge(half: usize, acknowledgment: u32): void {
 }
 
 /**
- * Counts an ordinary segment of a lent connection, as `ConnectionTable` on its short way.
+ * `linesThatCanWait` of src/ftp/deferred-dialogue.ts.
+ * @returns how many lines `from` … `end` are; 0 where they are not whole lines of plain ASCII text, or one of them has to be read at once
+ */
+function linesThatCanWait(ofClient: bool, from: usize, end: usize): u32 {
+  let lines: u32 = 0;
+  for (let at = from; at < end; at++) {
+    if (ofClient ? !isCommandThatCanWait(at, end) : isGrant(at, end)) return 0;
+    for (;;) {
+      if (at === end) return 0;
+      const byte = <u32>load<u8>(at);
+      if (byte === LF) break;
+      if (byte > TILDE) return 0;
+      if (byte < SPACE) {
+        if (byte !== CR && byte !== TAB) return 0;
+      }
+      at++;
+    }
+    lines++;
+  }
+  return lines;
+}
+
+function isCommandThatCanWait(at: usize, end: usize): bool {
+  const capital = <u32>load<u8>(at) & 0xdf;
+  if (capital < 0x41 || capital > 0x5a) return false;
+  return end < at + 4 || !isListed(ACTIVE_WORDS, u32be(at) & CAPITALS);
+}
+
+function isGrant(at: usize, end: usize): bool {
+  if (end < at + 3) return false;
+  const hundreds = <i32>load<u8>(at) - ZERO;
+  const tens = <i32>load<u8>(at, 1) - ZERO;
+  return isListed(PASSIVE_CODES, hundreds * 100 + tens * 10 + <i32>load<u8>(at, 2) - ZERO);
+}
+
+function isListed(list: u32, word: u32): bool {
+  for (let i: u32 = 0; i < <u32>MAX_NEGOTIATIONS; i++) if (shared(list + i) === word) return true;
+  return false;
+}
+
+/** Whether a stream offset is kept as an integer of 32 bits. */
+function isInteger(offset: f64): bool {
+  return offset <= <f64>i32.MAX_VALUE && offset >= <f64>i32.MIN_VALUE;
+}
+
+/** What `DeferredDialogue.keep` would add to the block, as far as it has room; 0: it would not keep it there. @returns the new value of BLOCK_USED */
+function usedWith(block: usize, ofClient: bool, payload: usize, length: u32): u32 {
+  const used = load<u32>(block, BLOCK_USED);
+  if ((used & 0xffff) + RECORD_HEADER + length > <u32>DIALOGUE_BLOCK_BYTES) return 0;
+  const lines = linesThatCanWait(ofClient, payload, payload + length);
+  if (lines === 0 || (used >>> 16) + lines > <u32>MAX_DEFERRED_LINES) return 0;
+  return used + RECORD_HEADER + ((length + 7) & ~7) + (lines << 16);
+}
+
+/**
+ * Counts an ordinary segment of a lent connection, as `ConnectionTable` on its short way; on a control connection keeps what is said, as
+ * `DeferredDialogue`.
  * @param length of the payload, all of which was captured
  * @returns WANTED where it is not one, or not of this connection: nothing has been changed then
  */
@@ -311,12 +389,36 @@ function carryOn(
   const end = highest + <f64>length;
   if (length > 0 && end > load<f64>(half, UNWANTED_TO)) return WANTED;
   const acknowledgment = u32be(tcp + 8);
+  const acknowledged = load<f64>(other, HIGHEST) + <f64>(<i32>(acknowledgment - load<u32>(other, NEXT_SEQUENCE)));
+  const block: usize = load<u32>(connection, DIALOGUE);
+  const payload = tcp + ((<u32>load<u8>(tcp, 12) & 0xf0) >>> 2);
+  const isOfClient = half === connection + ORIGINATOR_HALF;
+  let used: u32 = 0;
+  if (block !== 0) {
+    if (!isInteger(acknowledged) || !isInteger(end)) return WANTED;
+    if (length > 0) {
+      used = usedWith(block, isOfClient, payload, length);
+      if (used === 0) return WANTED;
+    }
+  }
   const ipId = isIpv4 ? u16be(ip + 4) : u32.MAX_VALUE;
   const time = <f64>seconds + <f64>nanoseconds / 1e9;
   if (isCopy(salt, sequence, acknowledgment, flags, window, ipId, length, time)) return WANTED;
 
-  acknowledge(other, acknowledgment);
+  acknowledge(other, acknowledged);
   const packet = <f64>captureIndex * 4_294_967_296 + <f64>packetNumber;
+  if (used !== 0) {
+    const record = block + (load<u32>(block, BLOCK_USED) & 0xffff);
+    store<f64>(record, time, RECORD_TIME);
+    store<f64>(record, packet, RECORD_PACKET);
+    store<i32>(record, <i32>acknowledged, RECORD_ACKNOWLEDGED);
+    store<u32>(record, length | (isOfClient ? OF_CLIENT : 0) | (ttl << 24), RECORD_LENGTH);
+    memory.copy(record + RECORD_HEADER, payload, length);
+    store<u32>(block, used, BLOCK_USED);
+  } else if (block !== 0 && highest > load<f64>(half, STANDS_AT)) {
+    store<f64>(half, highest, STANDS_AT);
+    store<f64>(half, packet, STANDS_PACKET);
+  }
   store<u32>(half, load<u32>(half, PACKETS) + 1, PACKETS);
   store<f64>(half, packet, LAST_PACKET);
   store<u32>(half, seconds, LAST_SECONDS);
@@ -407,7 +509,6 @@ function carryOn(
   const capturedEnd = min(ipEnd, end);
   if (capturedEnd < payload) return WANTED;
   if (portUse !== 0) {
-    if ((portUse & ALL) !== 0) return WANTED;
     const use = useOf(ip, isIpv4, u16be(tcp), u16be(tcp + 2));
     if (use === FOLLOWED) return WANTED;
     if (use >= <u32>FIRST_LENT) {
@@ -415,6 +516,7 @@ function carryOn(
       const lent: usize = LENT + (use - FIRST_LENT) * LENT_BYTES;
       return carryOn(lent, ip, isIpv4, tcp, <u32>(ipEnd - payload), seconds, nanoseconds, packetNumber, captureIndex);
     }
+    if ((portUse & ALL) !== 0) return WANTED;
   }
   if ((word & (SYN << 8)) === 0) {
     if (capturedEnd >= payload + 4) {

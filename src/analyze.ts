@@ -122,6 +122,7 @@ class CaptureAnalyzer implements Analyzer {
       this.#anomalies,
       (facts) => this.#ledger.settled(facts),
       (client, server, packet, time) => this.#ledger.notFollowed(client, server, packet, time),
+      this.#prefilter.tables.dialogues,
     );
     const ports = [...CONTROL_PORTS, ...(options.ftpPorts ?? [])];
     this.#table = new ConnectionTable(ports, CONTROL_SIGNATURE, this.#tracker, this.#anomalies, {
@@ -158,7 +159,6 @@ class CaptureAnalyzer implements Analyzer {
       if (last) this.#lastTime = Math.max(this.#lastTime, last.seconds + last.nanoseconds / 1e9);
     }
     this.#decoder.finish();
-    this.#table.catchUp();
     this.#tracker.finish();
     this.#ledger.finish();
     for (const [linkType, { count, packet }] of this.#unreadable) {
@@ -263,7 +263,6 @@ class CaptureAnalyzer implements Analyzer {
     this.#nextTick = nanoseconds + TICK_NANOSECONDS;
     this.#prefilter.setTick(Math.max(seconds, this.#seconds), this.#nextTick);
     this.#lastTime = Math.max(this.#lastTime, seconds + nanoseconds / 1e9);
-    this.#table.catchUp();
     // Clocks step back; time here does not.
     if (seconds < this.#seconds) return;
     this.#tracker.tick(seconds, nanoseconds);

@@ -2,6 +2,7 @@ import type { AnomalyLog } from "../anomaly.ts";
 import { BOUNDS } from "../bounds.ts";
 import { captureIndexOf } from "../capture/frame.ts";
 import { DialogueMemory } from "../ftp/deferred-dialogue.ts";
+import type { DialogueTables } from "../prefilter/prefilter.ts";
 import type { Connection } from "../tcp/connection.ts";
 import type { ConnectionObserver, ConnectionTable } from "../tcp/connection-table.ts";
 import { REORDER_SECONDS } from "../tcp/early-packets.ts";
@@ -41,17 +42,22 @@ export class SessionTracker implements ConnectionObserver, SessionKeeper {
   /** The data connections that began last, a ring. */
   readonly #latest: OpenedData[] = [];
   /** What sessions have said that nobody had to read yet. */
-  readonly dialogues = new DialogueMemory();
+  readonly dialogues: DialogueMemory;
   #opened = 0;
   #clock = 0;
   #nextSweep = 0;
 
-  /** @param onNotFollowed gets attempts that there are too many of to follow each */
+  /**
+   * @param onNotFollowed gets attempts that there are too many of to follow each
+   * @param dialogues those of the prefilter through which the segments come, if any
+   */
   constructor(
     anomalies: AnomalyLog,
     onSettled: (facts: SessionFacts) => void,
     onNotFollowed: ConnectionObserver["controlNotFollowed"],
+    dialogues: DialogueTables | null = null,
   ) {
+    this.dialogues = new DialogueMemory(dialogues);
     this.#anomalies = anomalies;
     this.#onSettled = onSettled;
     this.controlNotFollowed = onNotFollowed;
@@ -139,6 +145,7 @@ export class SessionTracker implements ConnectionObserver, SessionKeeper {
     this.#settleOrderly(seconds + nanoseconds / 1e9);
     if (seconds <= this.#clock) return;
     this.#clock = seconds;
+    this.#table.catchUp();
     for (const session of this.#closing) {
       if (session.isDone(seconds)) this.#settle(session, false);
       else session.closeStreams(seconds);
@@ -194,6 +201,7 @@ export class SessionTracker implements ConnectionObserver, SessionKeeper {
   }
 
   #evict(): void {
+    this.#table.catchUp();
     let oldest: TrackedSession | undefined;
     let seen = 0;
     for (const session of this.#live) {
@@ -214,7 +222,6 @@ export class SessionTracker implements ConnectionObserver, SessionKeeper {
     this.#live.delete(session);
     this.#closing.delete(session);
     this.#tellTwins(session);
-    this.#table.catchUp();
     const facts = session.settle(this.#clock, atCaptureEnd);
     if (facts) this.#onSettled(facts);
   }

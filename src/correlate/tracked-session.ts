@@ -11,7 +11,7 @@ import { identifyServer } from "../ftp/server-software.ts";
 import { isFtpEvidence, isOtherProtocol } from "../ftp/signature.ts";
 import type { Connection } from "../tcp/connection.ts";
 import type { ConnectionTable } from "../tcp/connection-table.ts";
-import type { ControlStream, Direction, GapReason, Stamp } from "../tcp/stream-sink.ts";
+import type { ControlStream, Direction, GapReason, Stamp, UnreadWords } from "../tcp/stream-sink.ts";
 import { ANY_POINT } from "../tcp/vantage-points.ts";
 import { hostsOf, type Watcher } from "../tcp/watchlist.ts";
 import type { DataRecords } from "../tls/data-records.ts";
@@ -150,6 +150,10 @@ export class TrackedSession implements ControlStream, Watcher {
 
   // ControlStream
 
+  get unread(): UnreadWords | null {
+    return this.#parser === null ? this.#deferred : null;
+  }
+
   data(direction: Direction, bytes: Uint8Array, from: number, to: number, stamp: Stamp): void {
     if (this.#parser === null && this.#defer(direction, bytes, from, to, stamp)) return;
     this.#read().data(direction, bytes, from, to, stamp);
@@ -206,6 +210,7 @@ export class TrackedSession implements ControlStream, Watcher {
   /** Reads what has been put off, and from now on everything as it comes. */
   #read(): ControlSession {
     if (this.#parser) return this.#parser;
+    this.#table.recall(this.connection);
     this.#parser = new ControlSession({
       serverPort: this.controlPort,
       joinedMidstream: this.connection.midstream,
@@ -462,10 +467,18 @@ export class TrackedSession implements ControlStream, Watcher {
     return this.#candidates.every(({ connection: data }) => now - data.lastTime >= CONTROL_IDLE_SECONDS);
   }
 
+  /** Puts into its connections what the prefilter counted of them. */
+  #recall(): void {
+    this.#table.recall(this.connection);
+    for (const { connection } of this.#candidates) this.#table.recall(connection);
+  }
+
   /** Ends it: gives back what it watched. @returns undefined when it was no FTP session */
   settle(now: number, atCaptureEnd: boolean): SessionFacts | undefined {
     const { connection } = this;
     this.#settled = true;
+    this.#recall();
+    for (const twin of this.twins) twin.#recall();
     connection.reassembler?.finish();
     this.#endParser();
     this.#release();

@@ -1,31 +1,41 @@
-import type { ControlStream, Direction, Stamp } from "../tcp/stream-sink.ts";
-import { ACTIVE_VERBS, passiveVerbOf } from "./negotiation.ts";
+import {
+  DIALOGUE_BLOCK_BYTES as BLOCK_BYTES,
+  BLOCK_HEADER,
+  BLOCK_USED,
+  MAX_DEFERRED_LINES,
+  OF_CLIENT,
+  RECORD_ACKNOWLEDGED,
+  RECORD_HEADER,
+  RECORD_LENGTH,
+  RECORD_PACKET,
+  RECORD_TIME,
+} from "../prefilter/layout.ts";
+import type { DialogueTables } from "../prefilter/prefilter.ts";
+import type { AppendedReader, ControlStream, Direction, Stamp, UnreadWords } from "../tcp/stream-sink.ts";
+import { ACTIVE_VERBS, PASSIVE_CODES, passiveVerbOf } from "./negotiation.ts";
 
 /**
  * What both ends say before a session negotiates anything means nothing to other connections, and need not be understood before the session
  * settles or negotiates. Until then it waits here as bytes, a twelfth of what its commands and replies would take, and out of the collector's sight:
  * thousands of sessions are open at once, and most of what they have said they keep until they end.
  *
- * Blocks of one size, in pieces that are never given back; a block is a link and a length, then records, each aligned to eight bytes:
+ * Blocks of one size, in pieces that are never given back; a block is a link, its use, and records, each aligned to eight bytes. The first pieces lie in
+ * the memory of the prefilter, which adds records of its own (`carryOn` in `assembly/prefilter.ts`):
  *
- *     0  next block (32) · bytes used (32)
+ *     0  next block (32) · bytes used (16) · lines of the session so far (16)
  *     8  time (double) · packet (double) · acknowledged (32) · length (16) · direction (8) · TTL (8) · text …
  */
 
-const BLOCK_BYTES = 512;
-const BLOCK_HEADER = 8;
-const RECORD_HEADER = 24;
 const BLOCKS_IN_PIECE = 2048;
+const PIECE_BYTES = BLOCK_BYTES * BLOCKS_IN_PIECE;
 /** Longest text of a segment that is kept. */
 const MAX_TEXT = BLOCK_BYTES - BLOCK_HEADER - RECORD_HEADER;
 /** Blocks at once (64 MiB); what is beyond is read at once. */
 const MAX_BLOCKS = 131_072;
-/**
- * Lines of one session: fewer than a reply may have, so that no limit on replies (`BOUNDS.replyLines`) can bite later than it would have. A session
- * that says more will go on for a while, and is read as it comes.
- */
-export const MAX_DEFERRED_LINES = 60;
 const NO_BLOCK = -1;
+/** Of a block: the bits of its bytes used. */
+const USED_MASK = 0xffff;
+const LINES_SHIFT = 16;
 
 const LF = 0x0a;
 const CR = 0x0d;
@@ -41,9 +51,18 @@ const CAPITALS = 0xdfdfdfdf | 0;
 
 /** One megabyte of blocks. */
 class Piece {
-  readonly bytes = new Uint8Array(BLOCK_BYTES * BLOCKS_IN_PIECE);
-  readonly integers = new Int32Array(this.bytes.buffer);
-  readonly doubles = new Float64Array(this.bytes.buffer);
+  readonly bytes: Uint8Array;
+  readonly integers: Int32Array;
+  readonly doubles: Float64Array;
+  /** The prefilter can reach it. */
+  readonly isShared: boolean;
+
+  constructor(bytes: Uint8Array, isShared: boolean) {
+    this.bytes = bytes;
+    this.integers = new Int32Array(bytes.buffer, bytes.byteOffset, PIECE_BYTES / 4);
+    this.doubles = new Float64Array(bytes.buffer, bytes.byteOffset, PIECE_BYTES / 8);
+    this.isShared = isShared;
+  }
 }
 
 /** The blocks of all sessions of an analysis. */
@@ -53,23 +72,40 @@ export class DialogueMemory {
   #free = NO_BLOCK;
   #made = 0;
 
+  /** @param tables those of the prefilter, which is told what it leaves to be read at once; null: there is none */
+  constructor(tables: DialogueTables | null = null) {
+    if (tables === null) return;
+    tables.activeWords.set(ACTIVE_WORDS);
+    tables.passiveCodes.set(PASSIVE_CODES);
+    const { blocks } = tables;
+    for (let at = 0; at < blocks.length; at += PIECE_BYTES)
+      this.#pieces.push(new Piece(blocks.subarray(at, at + PIECE_BYTES), true));
+  }
+
   /** The piece that holds a block. */
   pieceOf(block: number): Piece {
     return this.#pieces[(block / BLOCKS_IN_PIECE) | 0];
   }
 
-  /** @returns an empty block; {@link NO_BLOCK} when there are as many as there may be */
-  take(): number {
+  /** Where in the prefilter's memory the block lies; 0: elsewhere. */
+  addressOf(block: number): number {
+    const { bytes, isShared } = this.pieceOf(block);
+    return isShared ? bytes.byteOffset + startOf(block) : 0;
+  }
+
+  /** @param lines of the session so far @returns an empty block; {@link NO_BLOCK} when there are as many as there may be */
+  take(lines: number): number {
     let block = this.#free;
     if (block === NO_BLOCK) {
       if (this.#made === MAX_BLOCKS) return NO_BLOCK;
       block = this.#made++;
-      if (block % BLOCKS_IN_PIECE === 0) this.#pieces.push(new Piece());
+      if (block === this.#pieces.length * BLOCKS_IN_PIECE)
+        this.#pieces.push(new Piece(new Uint8Array(PIECE_BYTES), false));
     } else this.#free = this.pieceOf(block).integers[startOf(block) >> 2];
     const { integers } = this.pieceOf(block);
     const at = startOf(block) >> 2;
     integers[at] = NO_BLOCK;
-    integers[at + 1] = BLOCK_HEADER;
+    integers[at + USE] = BLOCK_HEADER | (lines << LINES_SHIFT);
     return block;
   }
 
@@ -80,17 +116,21 @@ export class DialogueMemory {
   }
 }
 
+/** Of a block: which of its integers tells its use. */
+const USE = BLOCK_USED >> 2;
+
 /** Where in its piece a block begins. */
 function startOf(block: number): number {
   return (block % BLOCKS_IN_PIECE) * BLOCK_BYTES;
 }
 
 /** What one session has said and nobody has read yet. */
-export class DeferredDialogue {
+export class DeferredDialogue implements UnreadWords {
   readonly #memory: DialogueMemory;
   #first = NO_BLOCK;
   #last = NO_BLOCK;
-  #lines = 0;
+  /** How much of the last block is known not to be the prefilter's, or has been told. */
+  #told = 0;
 
   constructor(memory: DialogueMemory) {
     this.#memory = memory;
@@ -104,14 +144,15 @@ export class DeferredDialogue {
     const length = to - from;
     const { acknowledged } = stamp;
     if (length > MAX_TEXT || acknowledged !== (acknowledged | 0)) return false;
-    const lines = linesThatCanWait(direction === "client", bytes, from, to);
-    if (lines === 0 || this.#lines + lines > MAX_DEFERRED_LINES) return false;
     const memory = this.#memory;
-    const size = RECORD_HEADER + ((length + 7) & ~7);
     let block = this.#last;
-    let used = block === NO_BLOCK ? BLOCK_BYTES : memory.pieceOf(block).integers[(startOf(block) >> 2) + 1];
+    const use = block === NO_BLOCK ? BLOCK_BYTES : memory.pieceOf(block).integers[(startOf(block) >> 2) + USE];
+    const lines = (use >>> LINES_SHIFT) + linesThatCanWait(direction === "client", bytes, from, to);
+    if (lines === use >>> LINES_SHIFT || lines > MAX_DEFERRED_LINES) return false;
+    let used = use & USED_MASK;
+    const size = RECORD_HEADER + ((length + 7) & ~7);
     if (used + size > BLOCK_BYTES) {
-      const next = memory.take();
+      const next = memory.take(lines);
       if (next === NO_BLOCK) return false;
       if (block === NO_BLOCK) this.#first = next;
       else memory.pieceOf(block).integers[startOf(block) >> 2] = next;
@@ -121,16 +162,34 @@ export class DeferredDialogue {
     }
     const piece = memory.pieceOf(block);
     const start = startOf(block);
-    let at = start + used;
-    piece.doubles[at >> 3] = stamp.time;
-    piece.doubles[(at >> 3) + 1] = stamp.packet;
-    piece.integers[(at >> 2) + 4] = acknowledged;
-    piece.integers[(at >> 2) + 5] = length | (direction === "client" ? 1 << 16 : 0) | (stamp.ttl << 24);
-    at += RECORD_HEADER;
-    for (let i = from; i < to; i++) piece.bytes[at++] = bytes[i];
-    piece.integers[(start >> 2) + 1] = used + size;
-    this.#lines += lines;
+    const at = start + used;
+    piece.doubles[(at + RECORD_TIME) >> 3] = stamp.time;
+    piece.doubles[(at + RECORD_PACKET) >> 3] = stamp.packet;
+    piece.integers[(at + RECORD_ACKNOWLEDGED) >> 2] = acknowledged;
+    piece.integers[(at + RECORD_LENGTH) >> 2] = length | (direction === "client" ? OF_CLIENT : 0) | (stamp.ttl << 24);
+    let place = at + RECORD_HEADER;
+    for (let i = from; i < to; i++) piece.bytes[place++] = bytes[i];
+    this.#told = used + size;
+    piece.integers[(start >> 2) + USE] = this.#told | (lines << LINES_SHIFT);
     return true;
+  }
+
+  get appendAt(): number {
+    return this.#last === NO_BLOCK ? 0 : this.#memory.addressOf(this.#last);
+  }
+
+  tellAppended(reader: AppendedReader): void {
+    if (this.#last === NO_BLOCK) return;
+    const { bytes, integers } = this.#memory.pieceOf(this.#last);
+    const start = startOf(this.#last);
+    const used = integers[(start >> 2) + USE] & USED_MASK;
+    for (let at = start + this.#told; at < start + used; ) {
+      const rest = integers[(at + RECORD_LENGTH) >> 2];
+      const text = at + RECORD_HEADER;
+      reader.appended(directionOf(rest), bytes, text, text + lengthOf(rest));
+      at = text + ((lengthOf(rest) + 7) & ~7);
+    }
+    this.#told = used;
   }
 
   /** Hands out all that is kept, in the order in which it came, and forgets it. */
@@ -139,16 +198,15 @@ export class DeferredDialogue {
     for (let block = this.#first; block !== NO_BLOCK; ) {
       const { bytes, integers, doubles } = memory.pieceOf(block);
       const start = startOf(block);
-      const end = start + integers[(start >> 2) + 1];
+      const end = start + (integers[(start >> 2) + USE] & USED_MASK);
       for (let at = start + BLOCK_HEADER; at < end; ) {
-        const time = doubles[at >> 3];
-        const packet = doubles[(at >> 3) + 1];
-        const acknowledged = integers[(at >> 2) + 4];
-        const rest = integers[(at >> 2) + 5];
-        const length = rest & 0xffff;
-        const direction = (rest & (1 << 16)) === 0 ? "server" : "client";
+        const time = doubles[(at + RECORD_TIME) >> 3];
+        const packet = doubles[(at + RECORD_PACKET) >> 3];
+        const acknowledged = integers[(at + RECORD_ACKNOWLEDGED) >> 2];
+        const rest = integers[(at + RECORD_LENGTH) >> 2];
+        const length = lengthOf(rest);
         const text = at + RECORD_HEADER;
-        stream.data(direction, bytes, text, text + length, { packet, time, acknowledged, ttl: rest >>> 24 });
+        stream.data(directionOf(rest), bytes, text, text + length, { packet, time, acknowledged, ttl: rest >>> 24 });
         at = text + ((length + 7) & ~7);
       }
       const next = integers[start >> 2];
@@ -157,13 +215,21 @@ export class DeferredDialogue {
     }
     this.#first = NO_BLOCK;
     this.#last = NO_BLOCK;
-    this.#lines = 0;
   }
 
   /** Nothing is kept. */
   get isEmpty(): boolean {
     return this.#first === NO_BLOCK;
   }
+}
+
+/** The last integer of a record's header tells both. */
+function lengthOf(rest: number): number {
+  return rest & (OF_CLIENT - 1);
+}
+
+function directionOf(rest: number): Direction {
+  return (rest & OF_CLIENT) === 0 ? "server" : "client";
 }
 
 /** @returns how many lines `from` … `to` are; 0 when they are not whole lines of plain ASCII text, or one of them has to be read at once */

@@ -40,20 +40,24 @@ export const COPY_SIGNATURES = 2_580_736;
 export const COPY_TIMES = 2_711_808;
 export const COPY_ENTRIES = 16_384;
 export const COPY_MILLISECONDS = 100;
-/** Data connections that are lent: the prefilter counts their ordinary segments itself. */
+/** Connections that are lent: the prefilter counts their ordinary segments itself. */
 export const LENT = 2_842_880;
-export const MAX_LENT = 1024;
-export const LENT_BYTES = 264;
+export const MAX_LENT = 4096;
+export const LENT_BYTES = 296;
 /** Two bytes each: the places of those of which something was counted. */
-export const TOUCHED = 3_113_216;
+export const TOUCHED = 4_055_296;
 /** For each of the captures that are open at once: a chunk, and what is known of the capture. */
-export const ROOMS = 3_117_056;
+export const ROOMS = 4_067_328;
 export const MAX_ROOMS = 16;
 /** What fits the second-level cache: each chunk costs a call of the system and a record that straddles two. */
 export const ROOM_BYTES = 1_048_576;
 export const STATE_BYTES = 512;
+/** Blocks of what sessions have said that nobody had to read yet; `ftp/deferred-dialogue.ts` tells what stands in them. */
+export const DIALOGUES = 20_852_736;
+export const DIALOGUE_BLOCKS = 8192;
+export const DIALOGUE_BLOCK_BYTES = 512;
 /** All of it, in WebAssembly's pages of 64 KiB. It is never grown: that would take it away from whoever has views on it. */
-export const PAGES = 304;
+export const PAGES = 383;
 
 // Words of SHARED.
 
@@ -70,7 +74,29 @@ export const TICK_SECONDS = 4;
 export const TICK_NANOSECONDS = 5;
 /** How many places stand in {@link TOUCHED}. */
 export const TOUCHED_COUNT = 6;
-export const SHARED_WORDS = 7;
+/** The words by which a line negotiates a port: of the client's its first four letters, in capitals, of the server's its code; 0 where there are fewer. */
+export const ACTIVE_WORDS = 7;
+export const PASSIVE_CODES = 11;
+export const MAX_NEGOTIATIONS = 4;
+export const SHARED_WORDS = 15;
+
+// Bytes of a block of dialogue, and of one of its records.
+
+/** How many of its bytes are used × 1, and how many lines have been kept of the session by then × 2¹⁶. */
+export const BLOCK_USED = 4;
+export const BLOCK_HEADER = 8;
+export const RECORD_TIME = 0;
+export const RECORD_PACKET = 8;
+export const RECORD_ACKNOWLEDGED = 16;
+/** Length of the text, 2¹⁶ where the client said it, TTL × 2²⁴. */
+export const RECORD_LENGTH = 20;
+export const OF_CLIENT = 65_536;
+export const RECORD_HEADER = 24;
+/**
+ * Lines of one session: fewer than a reply may have, so that no limit on replies (`BOUNDS.replyLines`) can bite later than it would have. A session
+ * that says more will go on for a while, and is read as it comes.
+ */
+export const MAX_DEFERRED_LINES = 60;
 
 // Bytes of a lent connection. Addresses of IPv4 are a word, those of IPv6 as in a packet.
 
@@ -85,8 +111,10 @@ export const SALT = 40;
 export const IS_TOUCHED = 44;
 /** Where the half begins whose packet came last. */
 export const LAST_HALF = 48;
+/** Of a control connection: where the block lies to which what is said is appended. 0: a data connection. */
+export const DIALOGUE = 52;
 export const ORIGINATOR_HALF = 56;
-export const RESPONDER_HALF = 160;
+export const RESPONDER_HALF = 176;
 
 // Bytes of one of its halves, named as in `tcp/half-connection.ts`; first doubles.
 
@@ -98,19 +126,22 @@ export const LARGER_END = 24;
 export const LAST_PACKET = 32;
 export const LAST_NEW_PAYLOAD_PACKET = 40;
 export const LAST_NEW_PAYLOAD_TIME = 48;
+/** These two of control connections only. */
+export const STANDS_AT = 56;
+export const STANDS_PACKET = 64;
 /** Sequence number of the highest offset. */
-export const NEXT_SEQUENCE = 56;
+export const NEXT_SEQUENCE = 72;
 /** Counted since it was read last. */
-export const PACKETS = 60;
-export const PAYLOAD_PACKETS = 64;
-export const LAST_SECONDS = 68;
-export const LAST_NANOSECONDS = 72;
-export const LAST_IP_ID = 76;
-export const LOWEST_TTL = 80;
-export const HIGHEST_TTL = 84;
-export const WINDOW = 88;
-export const LARGEST_ACKED = 92;
-export const LARGER_LENGTH = 96;
+export const PACKETS = 76;
+export const PAYLOAD_PACKETS = 80;
+export const LAST_SECONDS = 84;
+export const LAST_NANOSECONDS = 88;
+export const LAST_IP_ID = 92;
+export const LOWEST_TTL = 96;
+export const HIGHEST_TTL = 100;
+export const WINDOW = 104;
+export const LARGEST_ACKED = 108;
+export const LARGER_LENGTH = 112;
 
 // Words of what is known of a capture.
 

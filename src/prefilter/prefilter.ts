@@ -1,6 +1,7 @@
 import type { Instant } from "../instant.ts";
 import { ETHERTYPE_PLACES } from "./ethertype-place.ts";
 import {
+  ACTIVE_WORDS,
   BIG_ENDIAN,
   BUCKET_COUNT,
   BUCKETS,
@@ -8,6 +9,9 @@ import {
   COPY_ENTRIES,
   COPY_SIGNATURES,
   COPY_TIMES,
+  DIALOGUE_BLOCK_BYTES,
+  DIALOGUE_BLOCKS,
+  DIALOGUES,
   FIRST_PAIRS,
   FIRST_TIME,
   FLOOD_SYNS,
@@ -22,12 +26,14 @@ import {
   MAX_INTERFACES,
   MAX_LENGTH,
   MAX_LENT,
+  MAX_NEGOTIATIONS,
   MAX_ROOMS,
   MAX_SYNS,
   NANOSECONDS_PER_TICK,
   ORIGINATOR_RATE,
   PACKET_NUMBER,
   PAGES,
+  PASSIVE_CODES,
   PCAP,
   PCAPNG,
   PORTS,
@@ -94,6 +100,8 @@ export interface PrefilterTables {
   readonly copies: CopyTables;
   /** Null where nobody would count what is lent. */
   readonly lent: LentTables | null;
+  /** Null where nobody would add to them. */
+  readonly dialogues: DialogueTables | null;
   /** The words of SHARED in `layout.ts`. */
   readonly shared: Uint32Array;
 }
@@ -124,6 +132,15 @@ export interface LentTables {
   readonly doubles: Float64Array;
   readonly bytes: Uint8Array;
   readonly touched: Uint16Array;
+}
+
+/** The tables of `ftp/deferred-dialogue.ts`. */
+export interface DialogueTables {
+  /** The blocks of DIALOGUES in `layout.ts`. */
+  readonly blocks: Uint8Array;
+  /** Of the commands that negotiate a port their first four letters, of the replies that do their codes. */
+  readonly activeWords: Int32Array;
+  readonly passiveCodes: Int32Array;
 }
 
 /** A number of 16 bits as it is loaded from a packet, the first byte the lower one: by it the prefilter asks tables of ports. It is its own inverse. */
@@ -185,6 +202,14 @@ export class Prefilter {
               doubles: new Float64Array(buffer, LENT, (MAX_LENT * LENT_BYTES) / 8),
               bytes: new Uint8Array(buffer, LENT, MAX_LENT * LENT_BYTES),
               touched: new Uint16Array(buffer, TOUCHED, MAX_LENT),
+            },
+      dialogues:
+        this.#module === null
+          ? null
+          : {
+              blocks: new Uint8Array(buffer, DIALOGUES, DIALOGUE_BLOCKS * DIALOGUE_BLOCK_BYTES),
+              activeWords: new Int32Array(buffer, SHARED + ACTIVE_WORDS * 4, MAX_NEGOTIATIONS),
+              passiveCodes: new Int32Array(buffer, SHARED + PASSIVE_CODES * 4, MAX_NEGOTIATIONS),
             },
       shared,
     };

@@ -4,7 +4,7 @@ import { BOUNDS } from "../bounds.ts";
 import { captureIndexOf } from "../capture/frame.ts";
 import { type PacketView, TcpFlag } from "../decode/packet-view.ts";
 import { FTP_DATA_PORT, UNPRIVILEGED_PORT } from "../ports.ts";
-import { ALL, BUCKET_COUNT, FOLLOWED, SEVERAL_CAPTURES, SOME } from "../prefilter/layout.ts";
+import { ALL, BUCKET_COUNT, SEVERAL_CAPTURES, SOME } from "../prefilter/layout.ts";
 import { asLoaded, Prefilter, type PrefilterTables, plainSynTables } from "../prefilter/prefilter.ts";
 import { ClosedMemory } from "./closed-memory.ts";
 import { Connection, type ConnectionRole, MAX_ICMP_ERRORS } from "./connection.ts";
@@ -148,9 +148,14 @@ export class ConnectionTable {
     }
   }
 
-  /** Puts into the connections what the prefilter counted of them: to be called before anybody but the table looks at them. */
+  /** Puts into the connections what the prefilter counted of them: to be called before anybody but the table looks at them, unless they are recalled. */
   catchUp(): void {
     this.#lent.catchUp();
+  }
+
+  /** Puts into a connection what the prefilter counted of it, and what it added to its words: from now on all its packets come here. */
+  recall(connection: Connection): void {
+    this.#lent.takeBack(connection);
   }
 
   /** One TCP segment. */
@@ -195,6 +200,7 @@ export class ConnectionTable {
       if (!forward && !backward) continue;
       if (connection.addressBytes !== null && !sameAddresses(connection.addressBytes, view, forward)) continue;
       if ((view.flags & TcpFlag.syn) !== 0 || connection.point !== ANY_POINT) {
+        this.#lent.takeBack(connection);
         const belongs = this.#belongs(connection, view, forward);
         if (belongs === Belongs.elsewhere) continue;
         if (belongs === Belongs.later) return false;
@@ -536,7 +542,7 @@ export class ConnectionTable {
     const { bucket } = connection;
     connection.next = this.#buckets[bucket];
     this.#buckets[bucket] = connection;
-    this.#bucketUses[bucket] = FOLLOWED;
+    this.#lent.follow(bucket);
     this.size++;
     // One of its two ports makes its packets interesting: the less common one
     const lessCommon = responder.port >= UNPRIVILEGED_PORT ? responder.port : originator.port;
@@ -576,7 +582,6 @@ export class ConnectionTable {
 
   /** An ICMP error: joined to the followed connection whose segment it quotes. */
   icmpError(view: PacketView): void {
-    this.#lent.catchUp();
     const sourceKey = addressKey(view.bytes, view.quotedSourceAt, view.ipVersion);
     const destinationKey = addressKey(view.bytes, view.quotedDestinationAt, view.ipVersion);
     const hash = connectionHash(sourceKey, view.quotedSourcePort, destinationKey, view.quotedDestinationPort);
@@ -597,6 +602,7 @@ export class ConnectionTable {
   }
 
   #noteIcmpError(connection: Connection, view: PacketView, quotes: "originator" | "responder"): void {
+    this.#lent.takeBack(connection);
     const time = view.seconds + view.nanoseconds / 1e9;
     const last = connection.icmpErrors.at(-1);
     if (last && last.type === view.icmpType && last.code === view.icmpCode && time - last.time < 0.02) return; // a copy

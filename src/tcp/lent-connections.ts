@@ -1,5 +1,6 @@
 import {
   ACKED,
+  DIALOGUE,
   FIRST_LENT,
   FOLLOWED,
   HIGHEST,
@@ -28,6 +29,8 @@ import {
   RESPONDER_ADDRESS,
   RESPONDER_HALF,
   SALT,
+  STANDS_AT,
+  STANDS_PACKET,
   TOUCHED_COUNT,
   UNWANTED_TO,
   WINDOW,
@@ -43,9 +46,9 @@ const VAIN_LOANS = 8;
 const SELDOM = 32;
 
 /**
- * Data connections lent to the prefilter, which counts their ordinary segments itself (`carryOn` in `assembly/prefilter.ts`): bulk data comes here only
- * where something else happens. What it counted is put into a connection before a further packet of it is, and into all by {@link catchUp}, before anybody
- * else looks at them.
+ * Connections lent to the prefilter, which counts their ordinary segments itself (`carryOn` in `assembly/prefilter.ts`): bulk data comes here only
+ * where something else happens, and so does what is said on a control connection before it negotiates a port, which the prefilter adds to what waits to
+ * be read. What it counted is put into a connection before a further packet of it is, and into all by {@link catchUp}, before anybody else looks at them.
  */
 export class LentConnections {
   readonly #tables: LentTables | null;
@@ -61,14 +64,16 @@ export class LentConnections {
     this.#buckets = buckets;
   }
 
-  /** Lends a data connection, if nothing but its ordinary segments is expected and there is a place. Its last packet was an ordinary one. */
+  /** Lends a connection, if nothing but its ordinary segments is expected and there is a place. Its last packet was an ordinary one. */
   lend(connection: Connection): void {
     const tables = this.#tables;
     if (tables === null) return;
     if (connection.vainLoans >= VAIN_LOANS && connection.packets % SELDOM !== 0) return;
-    const { originator, responder } = connection;
-    // Of a control connection every segment is looked at, also when its streams are read no more.
-    if (connection.role !== "data" || connection.point !== ANY_POINT || connection.guessed) return;
+    const { originator, responder, role, reassembler } = connection;
+    if (connection.point !== ANY_POINT || connection.guessed) return;
+    // Of a control connection every segment is looked at once its words are read as they come, also when its streams are read no more.
+    const appendAt = reassembler === null ? 0 : reassembler.appendAt;
+    if (role === "control" && appendAt === 0) return;
     // The first payload comes here whatever is lent.
     if (originator.payloadPackets + responder.payloadPackets === 0) return;
     if (!isQuiet(originator) || !isQuiet(responder)) return;
@@ -80,18 +85,27 @@ export class LentConnections {
     }
     const at = connection.lentAt * LENT_BYTES;
     const { tap } = connection;
+    tables.words[(at + DIALOGUE) >> 2] = appendAt;
     writeHalf(tables, at + ORIGINATOR_HALF, originator, tap === null ? Number.POSITIVE_INFINITY : tap.unwantedTo(true));
     writeHalf(tables, at + RESPONDER_HALF, responder, tap === null ? Number.POSITIVE_INFINITY : tap.unwantedTo(false));
+    this.follow(connection.bucket);
     this.#buckets[connection.bucket] = connection.lentAt + FIRST_LENT;
+  }
+
+  /** A connection of this bucket is followed. One that is lent, of which there is one in a bucket, is so no more. */
+  follow(bucket: number): void {
+    const use = this.#buckets[bucket];
+    if (use >= FIRST_LENT) this.takeBack(this.#connections[use - FIRST_LENT]!);
+    this.#buckets[bucket] = FOLLOWED;
   }
 
   /** From now on all its packets come here; those that were counted are in it. */
   takeBack(connection: Connection): void {
-    if (connection.lentAt < 0) return;
-    this.#read(connection.lentAt);
-    if (this.#buckets[connection.bucket] !== connection.lentAt + FIRST_LENT) return;
+    if (connection.lentAt < 0 || this.#buckets[connection.bucket] !== connection.lentAt + FIRST_LENT) return;
     this.#buckets[connection.bucket] = FOLLOWED;
+    this.#read(connection.lentAt);
     connection.vainLoans++;
+    connection.reassembler?.catchUp();
   }
 
   /** It is followed no more. */
@@ -163,6 +177,8 @@ function writeHalf({ words, doubles }: LentTables, at: number, half: HalfConnect
   // The first payload is noted as such.
   doubles[double + (UNWANTED_TO >> 3)] = half.firstPayloadPacket === 0 ? Number.NEGATIVE_INFINITY : unwantedTo;
   doubles[double + (LARGER_END >> 3)] = half.largerEnd;
+  doubles[double + (STANDS_AT >> 3)] = half.standsAt;
+  doubles[double + (STANDS_PACKET >> 3)] = half.standsPacket;
   words[word + (NEXT_SEQUENCE >> 2)] = half.base + half.highest;
   words[word + (LOWEST_TTL >> 2)] = half.lowestTtl;
   words[word + (HIGHEST_TTL >> 2)] = half.highestTtl;
@@ -185,6 +201,7 @@ function readHalf(words: Uint32Array, doubles: Float64Array, at: number, half: H
   half.lastNanoseconds = words[word + (LAST_NANOSECONDS >> 2)];
   half.lastIpId = words[word + (LAST_IP_ID >> 2)] | 0;
   half.window = words[word + (WINDOW >> 2)];
+  half.stands(doubles[double + (STANDS_AT >> 3)], doubles[double + (STANDS_PACKET >> 3)]);
   const payloadPackets = words[word + (PAYLOAD_PACKETS >> 2)];
   if (payloadPackets === 0) return;
   words[word + (PAYLOAD_PACKETS >> 2)] = 0;

@@ -1,7 +1,7 @@
 import type { AnomalyLog } from "../anomaly.ts";
 import { BOUNDS } from "../bounds.ts";
 import type { HalfConnection } from "./half-connection.ts";
-import type { ControlStream, Direction, GapReason, Stamp } from "./stream-sink.ts";
+import type { AppendedReader, ControlStream, Direction, GapReason, Stamp } from "./stream-sink.ts";
 
 /** Out-of-order bytes held for one direction; beyond it the hole before them is given up as lost. */
 const MAX_PENDING_BYTES = BOUNDS.outOfOrderBytes.most;
@@ -36,7 +36,7 @@ interface PendingSegment {
  * Puts the two byte streams of one control connection in order (RFC 9293 section 3.10.7.4): the first copy of each byte wins, a
  * differing later copy is an anomaly, a hole becomes a gap once it is sure that nobody will fill it.
  */
-export class ControlReassembler {
+export class ControlReassembler implements AppendedReader {
   readonly #sink: ControlStream;
   readonly #anomalies: AnomalyLog;
   readonly #client: StreamAssembly;
@@ -102,6 +102,24 @@ export class ControlReassembler {
   /** Segments are held: something before them is missing. */
   get isWaiting(): boolean {
     return this.#held > 0;
+  }
+
+  /** Where the prefilter may add to what the streams have brought, which is all that has been seen of them (`UnreadWords.appendAt`); 0: nowhere. */
+  get appendAt(): number {
+    const { unread } = this.#sink;
+    if (!unread || this.#held > 0 || !this.#client.isUpToDate || !this.#server.isUpToDate) return 0;
+    return unread.appendAt;
+  }
+
+  /** Takes note of what the prefilter has added. */
+  catchUp(): void {
+    this.#sink.unread?.tellAppended(this);
+  }
+
+  appended(direction: Direction, bytes: Uint8Array, from: number, to: number): void {
+    const stream = direction === "client" ? this.#client : this.#server;
+    stream.nextAt += to - from;
+    stream.remember(bytes, from, to);
   }
 
   /** While segments are held, called for every segment of the connection after its acknowledgment was noted: decides about holes. */
@@ -286,6 +304,11 @@ class StreamAssembly {
     this.direction = direction;
     this.half = half;
     this.#history = history;
+  }
+
+  /** All that has been sent has been delivered. */
+  get isUpToDate(): boolean {
+    return this.half.base >= 0 && (this.started ? this.nextAt : 0) === this.half.highest;
   }
 
   /** Keeps what was delivered; `nextAt` is already past it. */

@@ -119,6 +119,7 @@ export class SegmentArrival {
     if ((flags & TcpFlag.fin) !== 0) noteFin(half, other, view, payloadSequence);
     if (connection.reassembler?.isWaiting) connection.reassembler.advance(time);
     if (half.finPacket !== 0 && other.finPacket !== 0 && (half.finAcked || other.finAcked)) this.#close(connection);
+    if (length > 0 && connection.reassembler !== null) this.#lent.lend(connection);
   }
 
   #payload(

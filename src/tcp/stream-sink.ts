@@ -27,10 +27,26 @@ export type GapReason = "lost" | "snaplen";
 
 /** One control connection's two byte streams, in order, each byte once. */
 export interface ControlStream {
+  /** What has come and need not be understood yet; null, or left out, where everything is read as it comes. */
+  readonly unread?: UnreadWords | null;
   /** Bytes `from` … `to` (exclusive) of `bytes` are the next bytes of the stream; borrowed, valid only during the call. */
   data(direction: Direction, bytes: Uint8Array, from: number, to: number, stamp: Stamp): void;
   /** `length` bytes of the stream are missing here; what follows is in order again. */
   gap(direction: Direction, length: number, reason: GapReason, stamp: Stamp): void;
+}
+
+/** Words that wait, to which the prefilter may add while nothing else happens on their connection (`lent-connections.ts`). */
+export interface UnreadWords {
+  /** Where in the prefilter's memory the block lies to which it may add; 0: to none. */
+  readonly appendAt: number;
+  /** Tells of what has been added since this was called last, in the order in which it came. */
+  tellAppended(reader: AppendedReader): void;
+}
+
+/** Is told of words that the prefilter has added. */
+export interface AppendedReader {
+  /** Bytes `from` … `to` (exclusive) of `bytes` were the next of the stream. */
+  appended(direction: Direction, bytes: Uint8Array, from: number, to: number): void;
 }
 
 /** Sees the payload of a data connection as it passes, nothing is kept for it. */

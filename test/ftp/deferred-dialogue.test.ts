@@ -4,7 +4,8 @@ import fc from "fast-check";
 import { AnomalyLog } from "../../src/anomaly.ts";
 import type { ControlEvent } from "../../src/ftp/control-event.ts";
 import { ControlSession } from "../../src/ftp/control-session.ts";
-import { DeferredDialogue, DialogueMemory, MAX_DEFERRED_LINES } from "../../src/ftp/deferred-dialogue.ts";
+import { DeferredDialogue, DialogueMemory } from "../../src/ftp/deferred-dialogue.ts";
+import { MAX_DEFERRED_LINES } from "../../src/prefilter/layout.ts";
 import type { ControlStream, Direction, Stamp } from "../../src/tcp/stream-sink.ts";
 
 interface Segment {
@@ -101,8 +102,8 @@ test("a long dialogue is read as it comes, and blocks are used again", () => {
   const memory = new DialogueMemory();
   const blocks = new Set<number>();
   const take = memory.take.bind(memory);
-  memory.take = () => {
-    const block = take();
+  memory.take = (lines) => {
+    const block = take(lines);
     blocks.add(block);
     return block;
   };

@@ -18,8 +18,8 @@ import { emptyPacketView, PacketKind } from "../../src/decode/packet-view.ts";
 import { CONTROL_SIGNATURE } from "../../src/ftp/signature.ts";
 import {
   ALL,
+  DIALOGUE,
   LARGER_LENGTH,
-  LAST_HALF,
   LENT_BYTES,
   MAX_INTERFACES,
   MAX_ROOMS,
@@ -428,13 +428,13 @@ describe("the prefilter", () => {
 
   it("gives each table, each capture and each half of a lent connection a place of its own", () => {
     const prefilter = new Prefilter();
-    const { syns, copies, lent, shared, ...byPort } = prefilter.tables;
-    assert.ok(lent);
+    const { syns, copies, lent, dialogues, shared, ...byPort } = prefilter.tables;
+    assert.ok(lent && dialogues);
     // Of the three views of lent connections, and of the counters within SHARED, one stands for all.
     const tables = [
       ...Object.values(byPort),
       ...[syns.entries, syns.tags, syns.originatorRate, syns.responderRate, shared],
-      ...[copies.signatures, copies.times, lent.bytes, lent.touched],
+      ...[copies.signatures, copies.times, lent.bytes, lent.touched, dialogues.blocks],
     ];
     const places = tables.map(({ byteOffset, byteLength }) => [byteOffset, byteOffset + byteLength]);
     for (let i = 0; i < MAX_ROOMS; i++) {
@@ -448,7 +448,7 @@ describe("the prefilter", () => {
       assert.ok(places[i - 1][1] <= places[i][0], `${places[i - 1]}, ${places[i]}`);
     assert.ok(places.at(-1)![1] <= shared.buffer.byteLength);
     const halfBytes = LARGER_LENGTH + 4;
-    assert.ok(LAST_HALF + 4 <= ORIGINATOR_HALF && ORIGINATOR_HALF + halfBytes <= RESPONDER_HALF);
+    assert.ok(DIALOGUE + 4 <= ORIGINATOR_HALF && ORIGINATOR_HALF + halfBytes <= RESPONDER_HALF);
     assert.ok(RESPONDER_HALF + halfBytes <= LENT_BYTES && LENT_BYTES % 8 === 0);
   });
 
