@@ -107,7 +107,7 @@ export class ControlReassembler implements AppendedReader {
   /** Where the prefilter may add to what the streams have brought, which is all that has been seen of them (`UnreadWords.appendAt`); 0: nowhere. */
   get appendAt(): number {
     const { unread } = this.#sink;
-    if (!unread || this.#held > 0 || !this.#client.isUpToDate || !this.#server.isUpToDate) return 0;
+    if (!unread || !this.#client.isUpToDate || !this.#server.isUpToDate) return 0;
     return unread.appendAt;
   }
 
@@ -306,7 +306,7 @@ class StreamAssembly {
     this.#history = history;
   }
 
-  /** All that has been sent has been delivered. */
+  /** All that has been sent has been delivered: no segment is held. */
   get isUpToDate(): boolean {
     return this.half.base >= 0 && (this.started ? this.nextAt : 0) === this.half.highest;
   }

@@ -349,10 +349,38 @@ function bucketOf(clientPort: number, port: number): number {
   return connectionHash(keyOf(IPV4.client), clientPort, keyOf(IPV4.server), port) & (BUCKET_COUNT - 1);
 }
 
-test("a connection that is followed no more leaves nothing in a bucket that it shares", () => {
-  const { client, server } = IPV4;
+/** Another connection between them, from port and to port, in the bucket of that from port 40001 to port 50000. */
+function neighbour(): readonly [number, number] {
   let [from, to] = [1025, 1025];
   while (bucketOf(from, to) !== bucketOf(40_001, 50_000)) if (++from === 30_000) [from, to] = [1025, to + 1];
+  return [from, to];
+}
+
+test("of two connections that share a bucket one is lent, and what was counted of either is known", () => {
+  const { client, server } = IPV4;
+  const [from, to] = neighbour();
+  const build = () => {
+    const net = new CaptureBuilder();
+    const first = net.connect({ client: endpoint(client, 40_001), server: endpoint(server, 50_000) });
+    for (let i = 0; i < 3; i++) first.server(TEN_BYTES);
+    const second = net.connect({ client: endpoint(client, from), server: endpoint(server, to) });
+    for (let round = 0; round < 3; round++)
+      for (const data of [second, first]) for (let i = 0; i < 4; i++) data.server(TEN_BYTES);
+    for (let i = 0; i < 4; i++) second.server(TEN_BYTES);
+    return net;
+  };
+  const { handedOut, connections } = assertSame(build);
+  assert.deepEqual(
+    connections.map(({ responder }) => responder.bytes),
+    [150, 160],
+  );
+  // Two handshakes and first payloads, and the first of four whenever the other was lent.
+  assert.equal(handedOut.length, 2 * 4 + 6);
+});
+
+test("a connection that is followed no more leaves nothing in a bucket that it shares", () => {
+  const { client, server } = IPV4;
+  const [from, to] = neighbour();
   const build = () => {
     const net = new CaptureBuilder();
     net.connect({ client: endpoint(client, from), server: endpoint(server, to) });

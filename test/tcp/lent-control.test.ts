@@ -255,6 +255,27 @@ describe("what the prefilter kept", () => {
     assert.equal(analysis.sessions[0].control.lastPacket.packet, 16);
   });
 
+  it("is read where it tells which session is meant, and what comes then is read, too", () => {
+    const [one, other] = [40_001, 40_002].map((port) =>
+      greeted({}, { client: `192.0.2.10:${port}`, server: "203.0.113.5:21" }),
+    );
+    const both = [one, other];
+    for (const control of both) control.server("331 password\r\n");
+    one.net.segment({ from: "192.0.2.10:45000", to: "203.0.113.5:50001", flags: "S" });
+    for (const control of both) {
+      control.client("PASS secret\r\n");
+      control.server("230 .\r\n");
+      control.client("SYST\r\n");
+    }
+    const packets = both.flatMap(({ net }) => net.packets()).sort((a, b) => Number(a.time - b.time));
+    one.net.edit(() => packets);
+    const { analysis } = assertSame(one.net);
+    assert.deepEqual(
+      analysis.sessions.map(({ control }) => control.user),
+      ["alice", "alice"],
+    );
+  });
+
   it("ends with a SYN that uses its ports again", () => {
     const control = greeted();
     login(control);
@@ -292,6 +313,11 @@ const STEPS: readonly ((control: ReturnType<typeof greeted>) => void)[] = [
   ({ server }) => server("200 from elsewhere\r\n", { ttl: 50 }),
   ({ client }) => client("PASV\r\n"),
   ({ server }) => server("227 (203,0,113,5,195,80)\r\n"),
+  // To a port that none of the sessions between these hosts has negotiated, or one has: which of them is meant hangs on what was said.
+  ({ net }) =>
+    net.segment({ from: "192.0.2.10:45000", to: "203.0.113.5:50001", flags: "S", seq: net.packets().length }),
+  ({ net }) =>
+    net.segment({ from: "192.0.2.10:45001", to: "203.0.113.5:50000", flags: "S", seq: net.packets().length }),
   ({ say }) => say("client", { flags: "FA" }),
   ({ say }) => say("server", { flags: "RA" }),
   ({ say }) => say("client", { flags: "S", seq: 70_000 }),
@@ -304,7 +330,7 @@ test("whatever comes in whatever order is told the same", () => {
   });
   fc.assert(
     fc.property(steps, (chosen) => {
-      const nets = [0, 1, 2].map((i) => greeted({}, { client: `192.0.2.${10 + i}:40001`, server: "203.0.113.5:21" }));
+      const nets = [0, 1, 2].map((i) => greeted({}, { client: `192.0.2.10:${40_001 + i}`, server: "203.0.113.5:21" }));
       // What is said in order comes three times as often as the rest.
       for (const { of, step, calm } of chosen) STEPS[calm ? step % 7 : step](nets[of]);
       const [{ net }, ...others] = nets;
