@@ -57,6 +57,7 @@ import {
   ORIGINATOR_ADDRESS,
   ORIGINATOR_HALF,
   ORIGINATOR_RATE,
+  OTHER_TCP_PACKETS,
   PACKET_NUMBER,
   PACKETS,
   PASSIVE_CODES,
@@ -74,7 +75,6 @@ import {
   RESPONDER_HALF,
   RESPONDER_RATE,
   SALT,
-  SAW_TCP,
   SECOND_PAIRS,
   SESSION_ENDS,
   SEVERAL_CAPTURES,
@@ -601,6 +601,7 @@ function skipAny(capture: usize, window: usize, limit: usize, packetNumber: u32)
   const headerLength = get(capture, HEADER_LENGTH);
   const interfaces = capture + (INTERFACES << 2);
   let number = packetNumber;
+  let otherTcp: u32 = 0;
   let at = window;
   let time = u64.MAX_VALUE;
   for (;;) {
@@ -656,7 +657,7 @@ function skipAny(capture: usize, window: usize, limit: usize, packetNumber: u32)
     const index = get(capture, CAPTURE_INDEX);
     const kind = settle(frame, frame + length, link, recordSeconds, recordNanoseconds, number + 1, index);
     if (kind === WANTED) break;
-    if (kind === OTHER_TCP) set(capture, SAW_TCP, 1);
+    if (kind === OTHER_TCP) otherTcp++;
     number++;
     at = next;
     // Of times that only grow the first and the last are enough.
@@ -667,6 +668,7 @@ function skipAny(capture: usize, window: usize, limit: usize, packetNumber: u32)
     set(capture, PACKET_NUMBER, number);
     setTime(capture, TIME, time);
     set(capture, SKIPPED, get(capture, SKIPPED) + number - packetNumber);
+    set(capture, OTHER_TCP_PACKETS, get(capture, OTHER_TCP_PACKETS) + otherTcp);
     setTime(capture, LAST_TIME, max(getTime(capture, LAST_TIME), time));
   }
   return at - window;

@@ -96,8 +96,6 @@ class CaptureAnalyzer implements Analyzer {
   readonly #points = new VantagePoints((one, other) => this.#areSequence(one, other));
   readonly #ledger: AttemptLedger;
   readonly #captures: CaptureSource[] = [];
-  /** The capture whose packets are processed. */
-  #current: CaptureSource | null = null;
   readonly #sessions: Session[] = [];
   readonly #across = new AcrossSessions(this.#anomalies);
   readonly #counts = new Counts();
@@ -215,7 +213,8 @@ class CaptureAnalyzer implements Analyzer {
   /** The packets of one capture, until another's next packet is earlier or its bytes run out. */
   #process(capture: CaptureSource): void {
     const { frame, reader, index } = capture;
-    this.#turnTo(capture);
+    // What the table saw of other TCP is known for each capture: of two vantage points one may be filtered.
+    this.#table.traffic = capture.traffic;
     let limit: CaptureSource | undefined;
     for (const other of this.#captures) {
       if (other === capture || other.state === "over") continue;
@@ -239,13 +238,6 @@ class CaptureAnalyzer implements Analyzer {
   #processOther(kind: number, frame: Frame, captureIndex: number): void {
     if (kind === PacketKind.icmpError) this.#table.icmpError(this.#view);
     else this.#noteLinkType(frame.linkType, packetReference(captureIndex, frame.packetNumber));
-  }
-
-  /** What the table saw of other TCP is known for each capture: of two vantage points one may be filtered. */
-  #turnTo(capture: CaptureSource): void {
-    if (this.#current) this.#current.sawOtherTcp = this.#table.sawOtherTcp;
-    this.#table.sawOtherTcp = capture.sawOtherTcp;
-    this.#current = capture;
   }
 
   /** Whether one capture begins where the other has ended. */
@@ -288,10 +280,7 @@ class CaptureAnalyzer implements Analyzer {
   }
 
   #sawOtherTcp(captures: readonly CaptureSource[]): boolean {
-    return captures.some(
-      (capture) =>
-        (capture === this.#current ? this.#table : capture).sawOtherTcp || capture.prefilter?.sawTcp === true,
-    );
+    return captures.some((capture) => capture.sawOtherTcp);
   }
 
   #emit(settled: SessionFacts): void {
@@ -315,7 +304,6 @@ class CaptureAnalyzer implements Analyzer {
   #summaryOf({ name, reader }: CaptureSource): CaptureSummary {
     const { format, linkTypes, packets, bytes, first, last, truncated } = reader.summary;
     const limits: LimitId[] = [];
-    // What the prefilter saw of TCP is other TCP.
     if (this.#sawTcp && !this.#sawOtherTcp(this.#captures) && packets > 0) limits.push("capture-filtered");
     if (truncated) limits.push("truncated-file");
     return {

@@ -2,6 +2,7 @@ import type { CaptureReader } from "./capture/capture-reader.ts";
 import { emptyFrame } from "./capture/frame.ts";
 import { compareInstants, type Instant } from "./instant.ts";
 import type { CapturePrefilter } from "./prefilter/prefilter.ts";
+import { OtherTraffic } from "./tcp/other-traffic.ts";
 
 /** One capture of an analysis while its bytes come in. */
 export interface OpenedCapture {
@@ -32,8 +33,8 @@ export class CaptureSource implements OpenedCapture {
   readonly prefilter: CapturePrefilter | null;
   readonly frame = emptyFrame();
   hungry = false;
-  /** TCP of its own that belongs to no control connection was seen. */
-  sawOtherTcp = false;
+  /** What the table saw of it. */
+  readonly traffic = new OtherTraffic();
   /** `waiting` for bytes, `ready` with a frame, or `over`. */
   state: "waiting" | "ready" | "over" = "waiting";
   /** A lower bound of the next packet's time while waiting; null: unknown, so it is asked at once. */
@@ -54,6 +55,11 @@ export class CaptureSource implements OpenedCapture {
     this.prefilter = prefilter;
     this.#bound = startsAt;
     this.#advance = advance;
+  }
+
+  /** It holds TCP that belongs to no control connection: it is not filtered to them. */
+  get sawOtherTcp(): boolean {
+    return this.traffic.isSeen(this.prefilter?.otherTcpPackets ?? 0);
   }
 
   get room(): Uint8Array | null {

@@ -160,8 +160,8 @@ export const CAPTURE_INDEX = 4;
 /** How many packets were stepped over, and the number of the last. */
 export const SKIPPED = 5;
 export const PACKET_NUMBER = 6;
-/** Not 0: among them was TCP. */
-export const SAW_TCP = 7;
+/** How many of them were TCP that nobody follows. */
+export const OTHER_TCP_PACKETS = 7;
 /** Its time, and the earliest and the latest among them. A time has two words, nanoseconds and then seconds, so that both together are in order. */
 export const TIME = 8;
 export const FIRST_TIME = 10;

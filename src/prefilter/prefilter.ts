@@ -31,6 +31,7 @@ import {
   MAX_SYNS,
   NANOSECONDS_PER_TICK,
   ORIGINATOR_RATE,
+  OTHER_TCP_PACKETS,
   PACKET_NUMBER,
   PAGES,
   PASSIVE_CODES,
@@ -41,7 +42,6 @@ import {
   RESPONDER_RATE,
   ROOM_BYTES,
   ROOMS,
-  SAW_TCP,
   SECOND_PAIRS,
   SESSION_ENDS,
   SHARED,
@@ -63,7 +63,7 @@ import { PREFILTER_MODULE } from "./prefilter-module.ts";
 
 /**
  * Nearly every packet of a capture leaves nothing behind, as a segment of a connection that nobody follows or a SYN of a scan, or only changes sums,
- * as bulk data does. The prefilter steps over runs of them before any of our objects is filled, in WebAssembly (`assembly/prefilter.ts`): V8 reads a
+ * as bulk data does, or is a line that can wait to be understood. The prefilter steps over runs of them before any of our objects is filled, in WebAssembly (`assembly/prefilter.ts`): V8 reads a
  * header byte by byte and takes three times as long (docs/decisions/0007-prefilter-in-webassembly.md). It repeats what `capture/`, `decode/` and `tcp/` do
  * with such a packet; what it does not know it leaves to them. Where there is no WebAssembly they get all packets.
  */
@@ -345,9 +345,9 @@ export class CapturePrefilter {
     return { seconds: this.#state[LAST_TIME + 1], nanoseconds: this.#state[LAST_TIME] };
   }
 
-  /** TCP was stepped over. */
-  get sawTcp(): boolean {
-    return this.#state[SAW_TCP] !== 0;
+  /** How many of them were TCP that nobody follows. */
+  get otherTcpPackets(): number {
+    return this.#state[OTHER_TCP_PACKETS];
   }
 }
 

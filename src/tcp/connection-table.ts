@@ -15,6 +15,7 @@ import { EarlyTraffic } from "./early-traffic.ts";
 import type { HalfConnection } from "./half-connection.ts";
 import { HalfOpenCount, MAX_HALF_OPEN } from "./half-open.ts";
 import { LentConnections } from "./lent-connections.ts";
+import { OtherTraffic } from "./other-traffic.ts";
 import { ControlReassembler, DeliveredBytes } from "./reassembler.ts";
 import { SegmentArrival } from "./segment-arrival.ts";
 import type { ControlStream } from "./stream-sink.ts";
@@ -99,8 +100,8 @@ export class ConnectionTable {
   readonly #bucketUses: Uint16Array;
   /** Connections followed now. */
   size = 0;
-  /** TCP that belongs to no control connection was seen: the capture is not filtered to them. */
-  sawOtherTcp = false;
+  /** What is seen of other traffic in the capture whose packets come. */
+  traffic = new OtherTraffic();
 
   /**
    * @param options.points null: what several captures show is not told apart
@@ -164,16 +165,21 @@ export class ConnectionTable {
       if (this.#segmentOfInterest(view)) return;
     }
     if ((view.flags & (TcpFlag.syn | TcpFlag.rst)) !== 0 && this.#synOrReset(view)) return;
+    if (view.payloadCaptured >= 4 && this.#isWordOfInterest(view)) return;
     // What still comes of a control connection that is followed no more is no other traffic.
-    if ((this.#controlPort[view.sourcePort] | this.#controlPort[view.destinationPort]) === 0) this.sawOtherTcp = true;
-    if (view.payloadCaptured < 4) return;
+    if ((this.#controlPort[view.sourcePort] | this.#controlPort[view.destinationPort]) === 0) this.traffic.packets++;
+  }
+
+  /** A payload of at least four bytes on a connection that nobody follows. @returns whether the connection is followed from now on */
+  #isWordOfInterest(view: PacketView): boolean {
     const { bytes, payloadAt } = view;
     const marks =
       this.#firstPairs[bytes[payloadAt] | (bytes[payloadAt + 1] << 8)] &
       this.#secondPairs[bytes[payloadAt + 2] | (bytes[payloadAt + 3] << 8)];
-    if (marks === 0) return;
-    if ((marks & SIGNATURE) !== 0) this.#unknownPayload(view);
-    else if (this.watchlist.watchesHosts) this.#earlyHello(view);
+    if (marks === 0) return false;
+    if ((marks & SIGNATURE) !== 0) return this.#unknownPayload(view);
+    if (this.watchlist.watchesHosts) this.#earlyHello(view);
+    return false;
   }
 
   /** @returns whether the segment was one of a followed connection, or of a control connection joined midstream */
@@ -325,7 +331,7 @@ export class ConnectionTable {
       this.#synOfInterest(view, endsOf(view, !answered), isControl);
       return true;
     }
-    this.sawOtherTcp = true;
+    this.traffic.packets++;
     this.#keepSyn(view, sourceKey, destinationKey, answered, mayKnow);
     return true;
   }
@@ -359,7 +365,7 @@ export class ConnectionTable {
   #openData(view: PacketView, ends: ConnectionEnds, watchers: readonly Watcher[]): Connection {
     const { originator, responder } = ends;
     const connection = this.#add(view, "data", ends);
-    this.sawOtherTcp = true;
+    this.traffic.hasData = true;
     // Nobody negotiated it, and one of its hosts is no session's.
     connection.guessed = watchers.every(
       (watcher) => !watcher.awaits(responder.port) && hostsOf(watcher, originator.address, responder.address) < 2,
@@ -472,11 +478,10 @@ export class ConnectionTable {
     return found;
   }
 
-  /** A payload that begins like FTP on a connection that nobody follows. */
-  #unknownPayload(view: PacketView): void {
+  /** A payload that begins like FTP on a connection that nobody follows. @returns whether it is a control connection */
+  #unknownPayload(view: PacketView): boolean {
     const speaker = this.#signature.recognise(view.bytes, view.payloadAt, view.payloadCaptured);
-    if (speaker === undefined) return;
-    this.#joinMidstream(view, speaker === "client", true);
+    return speaker !== undefined && this.#joinMidstream(view, speaker === "client", true);
   }
 
   /** Begins to follow a control connection whose SYN did not pass as one; the memory may still have it. */
@@ -486,6 +491,7 @@ export class ConnectionTable {
     const syn = recognised ? this.#recallSyn(view, ends) : this.#waiting.recall(ends);
     if (syn) {
       adoptSyn(connection.originator, syn);
+      if (recognised) this.traffic.recognised++;
     } else {
       connection.midstream = true;
       const limit = recognised ? BOUNDS.synMemory : BOUNDS.waitingSyns;

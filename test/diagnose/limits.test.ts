@@ -24,6 +24,35 @@ test("a SYN that is missing proves less where nothing but control connections wa
   assert.deepEqual(refused(otherTraffic(new Dialogue())).limits, []);
 });
 
+test("a capture that is filtered to an odd control port holds handshakes of it, and is filtered all the same", () => {
+  const refused = (ftp: Dialogue) => {
+    ftp.login().passive(50002);
+    ftp.ask("LIST", "425 Failed to establish connection.");
+    ftp.quit();
+    return ftp;
+  };
+  const odd = { port: 2100 };
+  const filtered = refused(new Dialogue(odd));
+  judges(filtered.channel(), "failed", "syn-not-seen");
+  assert.equal(filtered.channel().confidence, "possible");
+  assert.deepEqual(filtered.channel().limits, ["capture-filtered"]);
+  assert.deepEqual(analyzeCapture(filtered.net.build()).captures[0].limits, ["capture-filtered"]);
+
+  // A single packet of other TCP shows that there is no filter, in the words of the prefilter or of the table.
+  for (const flags of ["S", "A", "R"]) {
+    const ftp = new Dialogue(odd);
+    ftp.net.segment({ from: "192.0.2.11:40100", to: "203.0.113.9:443", flags });
+    assert.deepEqual(refused(ftp).channel().limits, [], flags);
+    assert.deepEqual(analyzeCapture(ftp.net.build()).captures[0].limits, [], flags);
+  }
+
+  // And so does a data connection.
+  const dialled = new Dialogue(odd).login();
+  dialled.passive(50002);
+  dialled.dial(50002).finish("server");
+  assert.deepEqual(analyzeCapture(dialled.net.build()).captures[0].limits, []);
+});
+
 test("a negotiation that the server refused was due no connection, filtered or not", () => {
   const ftp = new Dialogue().login();
   ftp.active(50002, "10.0.0.5", "500 Illegal PORT command.");
