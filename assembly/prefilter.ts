@@ -295,7 +295,7 @@ function acknowledge(half: usize, offset: f64): void {
 function linesThatCanWait(ofClient: bool, from: usize, end: usize): u32 {
   let lines: u32 = 0;
   for (let at = from; at < end; at++) {
-    if (ofClient ? !isCommandThatCanWait(at, end) : isGrant(at, end)) return 0;
+    if (ofClient ? !isCommandThatCanWait(at) : isGrant(at)) return 0;
     for (;;) {
       if (at === end) return 0;
       const byte = <u32>load<u8>(at);
@@ -311,14 +311,14 @@ function linesThatCanWait(ofClient: bool, from: usize, end: usize): u32 {
   return lines;
 }
 
-function isCommandThatCanWait(at: usize, end: usize): bool {
+/** Of a line that is shorter than a word, what stands behind it makes none that is listed, or has it looked at. */
+function isCommandThatCanWait(at: usize): bool {
   const capital = <u32>load<u8>(at) & 0xdf;
   if (capital < 0x41 || capital > 0x5a) return false;
-  return end < at + 4 || !isListed(ACTIVE_WORDS, u32be(at) & CAPITALS);
+  return !isListed(ACTIVE_WORDS, u32be(at) & CAPITALS);
 }
 
-function isGrant(at: usize, end: usize): bool {
-  if (end < at + 3) return false;
+function isGrant(at: usize): bool {
   const hundreds = <i32>load<u8>(at) - ZERO;
   const tens = <i32>load<u8>(at, 1) - ZERO;
   return isListed(PASSIVE_CODES, hundreds * 100 + tens * 10 + <i32>load<u8>(at, 2) - ZERO);

@@ -306,9 +306,9 @@ class StreamAssembly {
     this.#history = history;
   }
 
-  /** All that has been sent has been delivered: no segment is held. */
+  /** All that has been sent has been delivered, and no segment is held (what stands before an acknowledgment that came first ends at offset 0). */
   get isUpToDate(): boolean {
-    return this.half.base >= 0 && (this.started ? this.nextAt : 0) === this.half.highest;
+    return this.pending.length === 0 && this.half.base >= 0 && (this.started ? this.nextAt : 0) === this.half.highest;
   }
 
   /** Keeps what was delivered; `nextAt` is already past it. */

@@ -5,7 +5,14 @@ import { AnomalyLog } from "../../src/anomaly.ts";
 import type { ControlEvent } from "../../src/ftp/control-event.ts";
 import { ControlSession } from "../../src/ftp/control-session.ts";
 import { DeferredDialogue, DialogueMemory } from "../../src/ftp/deferred-dialogue.ts";
-import { MAX_DEFERRED_LINES } from "../../src/prefilter/layout.ts";
+import {
+  BLOCK_HEADER,
+  BLOCK_USED,
+  DIALOGUE_BLOCK_BYTES,
+  DIALOGUES,
+  MAX_DEFERRED_LINES,
+} from "../../src/prefilter/layout.ts";
+import { Prefilter } from "../../src/prefilter/prefilter.ts";
 import type { ControlStream, Direction, Stamp } from "../../src/tcp/stream-sink.ts";
 
 interface Segment {
@@ -130,6 +137,48 @@ test("sessions that are open at once keep their words apart, over more than one 
       [`CWD ${n} 0\r\n`, `CWD ${n} 1\r\n`],
     );
   });
+});
+
+test("only what lies in the memory of the prefilter is added to by it, and what it adds is told once", () => {
+  const { dialogues: tables } = new Prefilter().tables;
+  assert.ok(tables);
+  const pieceBytes = 2048 * DIALOGUE_BLOCK_BYTES;
+  const memory = new DialogueMemory({ ...tables, blocks: tables.blocks.subarray(pieceBytes, 2 * pieceBytes) });
+  const dialogues = Array.from({ length: 2049 }, () => new DeferredDialogue(memory));
+  const places = dialogues.map((dialogue, n) => {
+    assert.equal(dialogue.appendAt, 0);
+    assert.ok(give((...data) => dialogue.keep(...data), { direction: "server", text: "220 ready\r\n" }, n));
+    return dialogue.appendAt;
+  });
+  assert.equal(places[2048], 0);
+  assert.deepEqual(
+    places.slice(0, 2048),
+    Array.from({ length: 2048 }, (_, n) => DIALOGUES + pieceBytes + n * DIALOGUE_BLOCK_BYTES),
+  );
+  // What another dialogue holds, a client's line, put behind the first one's own as the prefilter would.
+  const [one, other] = dialogues;
+  assert.ok(give((...data) => other.keep(...data), { direction: "client", text: "NOOP\r\n" }, 7));
+  const words = new Int32Array(tables.blocks.buffer);
+  const from = (places[1] + BLOCK_HEADER + 40) / 4;
+  words.copyWithin((places[0] + BLOCK_HEADER + 40) / 4, from, from + 8);
+  words[(places[0] + BLOCK_USED) / 4] = words[(places[1] + BLOCK_USED) / 4];
+  const told: string[] = [];
+  const tell = () =>
+    one.tellAppended({
+      appended: (direction, bytes, start, end) =>
+        told.push(`${direction} ${String.fromCharCode(...bytes.subarray(start, end))}`),
+    });
+  tell();
+  tell();
+  assert.deepEqual(told, ["client NOOP\r\n"]);
+  assert.deepEqual(
+    readAll(one).map(({ direction, text, stamp: { packet } }) => [direction, text, packet]),
+    [
+      ["server", "220 ready\r\n", 1],
+      ["client", "NOOP\r\n", 8],
+    ],
+  );
+  assert.equal(one.appendAt, 0);
 });
 
 const PIECES = [

@@ -356,6 +356,26 @@ function neighbour(): readonly [number, number] {
   return [from, to];
 }
 
+test("how long a connection has said nothing, so that a SYN begins another, is told from what was counted, too", () => {
+  const build = () => {
+    const net = new CaptureBuilder();
+    const client = (said: Said) => net.segment({ ttl: 64, ...said, from: "192.0.2.10:40001", to: "203.0.113.5:50000" });
+    const server = (said: Said) => net.segment({ ttl: 57, ...said, from: "203.0.113.5:50000", to: "192.0.2.10:40001" });
+    client({ flags: "S", seq: 100 });
+    client({ flags: "A", seq: 101, ack: 1001, payload: TEN_BYTES });
+    server({ flags: "A", seq: 1001, ack: 111, payload: TEN_BYTES });
+    net.wait(50_000);
+    server({ flags: "A", seq: 1011, ack: 111, payload: TEN_BYTES });
+    net.wait(50_000);
+    // The capture lacks the SYN-ACK of the handshake; this one came late.
+    server({ flags: "SA", seq: 1000, ack: 101 });
+    return net;
+  };
+  const { handedOut, connections } = assertSame(build);
+  assert.deepEqual(handedOut, [1, 2, 3, 5]);
+  assert.equal(connections.length, 1);
+});
+
 test("of two connections that share a bucket one is lent, and what was counted of either is known", () => {
   const { client, server } = IPV4;
   const [from, to] = neighbour();

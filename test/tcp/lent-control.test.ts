@@ -4,18 +4,21 @@ import fc from "fast-check";
 import { analyzeCapture } from "../../src/analyze.ts";
 import { packetNumberOf } from "../../src/capture/frame.ts";
 import { SessionTracker } from "../../src/correlate/session-tracker.ts";
+import { ControlSession } from "../../src/ftp/control-session.ts";
 import { MAX_DEFERRED_LINES } from "../../src/prefilter/layout.ts";
 import type { Connection } from "../../src/tcp/connection.ts";
 import { ConnectionTable } from "../../src/tcp/connection-table.ts";
 import { withoutWebAssembly } from "../prefilter/without-webassembly.ts";
 import { CaptureBuilder, type CaptureOptions, type RawSegment } from "../support/capture-builder.ts";
 
-/** The report on a capture, all that is known of its connections, and the TCP packets that the table got. */
+/** The report on a capture, what was read of the dialogues, all that is known of the connections, and the TCP packets that the table got. */
 function analyzed(bytes: Uint8Array) {
   const handedOut: number[] = [];
   const connections: Connection[] = [];
   const { segment } = ConnectionTable.prototype;
   const { controlOpened } = SessionTracker.prototype;
+  const { data } = ControlSession.prototype;
+  const said: unknown[] = [];
   ConnectionTable.prototype.segment = function (view) {
     handedOut.push(packetNumberOf(view.packet));
     segment.call(this, view);
@@ -24,18 +27,23 @@ function analyzed(bytes: Uint8Array) {
     connections.push(connection);
     return controlOpened.call(this, connection, recognised);
   };
+  ControlSession.prototype.data = function (direction, bytes, from, to, stamp) {
+    said.push({ direction, text: String.fromCharCode(...bytes.subarray(from, to)), ...stamp });
+    data.call(this, direction, bytes, from, to, stamp);
+  };
   try {
     const analysis = analyzeCapture(bytes);
-    return { analysis, handedOut, connections: connections.map(known) };
+    return { analysis, handedOut, known: { said, connections: connections.map(ends) } };
   } finally {
     ConnectionTable.prototype.segment = segment;
     SessionTracker.prototype.controlOpened = controlOpened;
+    ControlSession.prototype.data = data;
   }
 }
 
-function known({ originator, responder, firstPacket, lastPacket, lastTime, packets, copies, closed }: Connection) {
-  const ends = [originator, responder].map((half) => ({ ...half, hole: half.wholeUpTo, arrived: half.arrivedUpTo }));
-  return { ends, firstPacket, lastPacket, lastTime, packets, copies, closed };
+function ends({ originator, responder, firstPacket, lastPacket, lastTime, packets, copies, closed }: Connection) {
+  const halves = [originator, responder].map((half) => ({ ...half, hole: half.wholeUpTo, arrived: half.arrivedUpTo }));
+  return { halves, firstPacket, lastPacket, lastTime, packets, copies, closed };
 }
 
 /** The same with and without a prefilter. @returns with it */
@@ -46,7 +54,7 @@ function assertSame(net: CaptureBuilder, options: CaptureOptions = {}): ReturnTy
   assert.equal(expected.handedOut.length, net.packets().length);
   assert.ok(expected.analysis.sessions.length > 0);
   assert.deepEqual(lent.analysis, expected.analysis);
-  assert.deepEqual(lent.connections, expected.connections);
+  assert.deepEqual(lent.known, expected.known);
   return lent;
 }
 
@@ -194,10 +202,10 @@ describe("what may not wait, or is not ordinary, is handed out", () => {
 
   it("more lines than may wait", () => {
     const control = greeted();
-    for (let i = 0; i < MAX_DEFERRED_LINES / 2; i++) control.server("200 a\r\n200 b\r\n");
+    for (let i = 0; i < MAX_DEFERRED_LINES / 3; i++) control.server("200 three\r\n200 b\r\n200 c\r\n");
     const { handedOut, analysis } = assertSame(control.net);
     // The greeting and USER are lines, too; what is behind is read as it comes. Blocks that are full come between.
-    const last = GREETED.length + MAX_DEFERRED_LINES / 2;
+    const last = GREETED.length + MAX_DEFERRED_LINES / 3;
     assert.equal(handedOut.at(-1), last);
     assert.ok(!handedOut.includes(last - 1));
     assert.equal(analysis.sessions[0].control.lastPacket.packet, last);
@@ -219,6 +227,32 @@ describe("what may not wait, or is not ordinary, is handed out", () => {
 });
 
 describe("what the prefilter kept", () => {
+  it("counts from where a stream begins of which the other end's first acknowledgment tells", () => {
+    const net = new CaptureBuilder();
+    const server = (seq: number, flags: string, payload = "200 ok\r\n") =>
+      net.segment({ from: IPV4.server, to: IPV4.client, ttl: 57, flags, seq, ack: 500, payload });
+    for (let i = 0; i < 8; i++) server(1000 + 8 * i, i < 5 ? "P" : "PA");
+    for (let i = 0; i < 2; i++)
+      net.segment({
+        from: IPV4.client,
+        to: IPV4.server,
+        flags: "PA",
+        seq: 500 + 6 * i,
+        ack: 1064,
+        payload: "NOOP\r\n",
+      });
+    assertSame(net);
+  });
+
+  it("is not what stands before the segment that told where its stream begins", () => {
+    const { net, client, server, say } = greeted();
+    say("client", { flags: "S", seq: 70_000 });
+    server("331 password\r\n");
+    net.move(client("TYPE I\r\n", { seq: 70_001 }), -1);
+    server("200 ok\r\n");
+    assertSame(net);
+  });
+
   it("is compared with what is sent again", () => {
     const control = greeted();
     control.server("331 password\r\n");
@@ -245,14 +279,15 @@ describe("what the prefilter kept", () => {
     const control = greeted();
     for (let i = 0; i < 4; i++) {
       control.net.wait(2 * 3600 * 1000);
+      // With this packet time goes on.
+      control.net.segment({ from: "192.0.2.77:5000", to: "203.0.113.77:5001", flags: "A" });
       control.client("NOOP\r\n");
       control.server("200 ok\r\n");
-      // Something has to come for time to go on.
-      control.net.segment({ from: "192.0.2.77:5000", to: "203.0.113.77:5001", flags: "A" });
     }
-    const { analysis } = assertSame(control.net);
+    const { analysis, handedOut } = assertSame(control.net);
     assert.equal(analysis.sessions.length, 1);
-    assert.equal(analysis.sessions[0].control.lastPacket.packet, 16);
+    assert.equal(analysis.sessions[0].control.lastPacket.packet, 17);
+    assert.deepEqual(handedOut, [...GREETED, 6, 9, 12, 15]);
   });
 
   it("is read where it tells which session is meant, and what comes then is read, too", () => {
