@@ -107,7 +107,8 @@ export class ControlReassembler implements AppendedReader {
   /** Where the prefilter may add to what the streams have brought, which is all that has been seen of them (`UnreadWords.appendAt`); 0: nowhere. */
   get appendAt(): number {
     const { unread } = this.#sink;
-    if (!unread || !this.#client.isUpToDate || !this.#server.isUpToDate) return 0;
+    // Where no segment is held, all that was sent has been delivered; until an end has sent anything, the other's acknowledgment tells where it begins.
+    if (!unread || this.#held > 0 || this.#client.half.base < 0 || this.#server.half.base < 0) return 0;
     return unread.appendAt;
   }
 
@@ -304,11 +305,6 @@ class StreamAssembly {
     this.direction = direction;
     this.half = half;
     this.#history = history;
-  }
-
-  /** All that has been sent has been delivered, and no segment is held (what stands before an acknowledgment that came first ends at offset 0). */
-  get isUpToDate(): boolean {
-    return this.pending.length === 0 && this.half.base >= 0 && (this.started ? this.nextAt : 0) === this.half.highest;
   }
 
   /** Keeps what was delivered; `nextAt` is already past it. */

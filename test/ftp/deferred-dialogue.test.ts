@@ -144,13 +144,13 @@ test("only what lies in the memory of the prefilter is added to by it, and what 
   assert.ok(tables);
   const pieceBytes = 2048 * DIALOGUE_BLOCK_BYTES;
   const memory = new DialogueMemory({ ...tables, blocks: tables.blocks.subarray(pieceBytes, 2 * pieceBytes) });
-  const dialogues = Array.from({ length: 2049 }, () => new DeferredDialogue(memory));
+  const dialogues = Array.from({ length: 2050 }, () => new DeferredDialogue(memory));
   const places = dialogues.map((dialogue, n) => {
     assert.equal(dialogue.appendAt, 0);
     assert.ok(give((...data) => dialogue.keep(...data), { direction: "server", text: "220 ready\r\n" }, n));
     return dialogue.appendAt;
   });
-  assert.equal(places[2048], 0);
+  assert.deepEqual(places.slice(2048), [0, 0]);
   assert.deepEqual(
     places.slice(0, 2048),
     Array.from({ length: 2048 }, (_, n) => DIALOGUES + pieceBytes + n * DIALOGUE_BLOCK_BYTES),
