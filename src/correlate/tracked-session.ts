@@ -467,18 +467,10 @@ export class TrackedSession implements ControlStream, Watcher {
     return this.#candidates.every(({ connection: data }) => now - data.lastTime >= CONTROL_IDLE_SECONDS);
   }
 
-  /** Puts into its connections what the prefilter counted of them. */
-  #recall(): void {
-    this.#table.recall(this.connection);
-    for (const { connection } of this.#candidates) this.#table.recall(connection);
-  }
-
   /** Ends it: gives back what it watched. @returns undefined when it was no FTP session */
   settle(now: number, atCaptureEnd: boolean): SessionFacts | undefined {
     const { connection } = this;
     this.#settled = true;
-    this.#recall();
-    for (const twin of this.twins) twin.#recall();
     connection.reassembler?.finish();
     this.#endParser();
     this.#release();
@@ -489,6 +481,8 @@ export class TrackedSession implements ControlStream, Watcher {
     this.#events = NONE;
     const exchanges = this.#exchanges(events, this.#anomalies);
     if (this.#told) this.#told = exchanges.filter((exchange) => negotiates(exchange) || asksForTransfer(exchange));
+    const elsewhere = this.twins.flatMap((twin) => twin.connections);
+    for (const seen of elsewhere) this.#table.recall(seen);
     const user = exchanges.findLast((exchange) => exchange.command?.verb === "USER")?.command?.argument ?? null;
     return {
       id: sessionId(connection),
@@ -502,7 +496,7 @@ export class TrackedSession implements ControlStream, Watcher {
       software: identifyServer(events.filter((event) => event.kind === "reply")) ?? null,
       user,
       sameAs: this.twins.map(({ connection: twin }) => sessionId(twin)),
-      elsewhere: this.twins.flatMap((twin) => twin.connections),
+      elsewhere,
       handedOn: this.#handedOn === NONE ? NONE : this.#handedOn.map(answered),
       isFurtherView: this.isFurtherView,
       hidden: this.#hidden,
@@ -540,7 +534,7 @@ export class TrackedSession implements ControlStream, Watcher {
       if (holders.length === 0) {
         connection.tap = null;
         this.#table.retire(connection);
-      }
+      } else this.#table.recall(connection);
     }
   }
 }

@@ -560,8 +560,8 @@ export class ConnectionTable {
 
   /** Stops following a connection that closed only a moment ago: what still comes of it is nobody's. */
   retire(connection: Connection): void {
-    this.#closed.remember(connection);
     this.remove(connection);
+    this.#closed.remember(connection);
   }
 
   /** Stops following a connection; its facts stay with whoever holds it. */

@@ -326,6 +326,31 @@ describe("what the prefilter kept", () => {
   });
 });
 
+test("of a data connection that two sessions negotiated (FXP) each tells all", () => {
+  const net = new CaptureBuilder();
+  const [source, target] = ["203.0.113.5", "203.0.113.6"];
+  const dial = (port: number, server: string) => {
+    const control = net.connect({ client: `192.0.2.10:${port}`, server: `${server}:21` });
+    control.server("220 ready\r\n");
+    control.client("USER alice\r\n");
+    control.server("230 in\r\n");
+    return control;
+  };
+  const [one, other] = [dial(40_001, source), dial(40_002, target)];
+  one.client("PASV\r\n");
+  one.server("227 (203,0,113,5,195,80)\r\n");
+  other.client("PORT 203,0,113,5,195,80\r\n");
+  other.server("200 ok\r\n");
+  one.client("RETR f\r\n");
+  other.client("STOR f\r\n");
+  const data = net.connect({ client: `${target}:20`, server: `${source}:50000` });
+  for (const control of [one, other]) control.server("150 go\r\n");
+  data.serverData(30_000);
+  const { analysis } = assertSame(net);
+  for (const { dataChannels } of analysis.sessions)
+    assert.equal(dataChannels[0].connection?.bytesFromResponder, 30_000);
+});
+
 /** What may happen next; many of them together reach states that nobody thought of. */
 const STEPS: readonly ((control: ReturnType<typeof greeted>) => void)[] = [
   ({ server }) => server("331 password\r\n"),
