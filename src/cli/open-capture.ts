@@ -8,6 +8,7 @@ import { emptyFrame } from "../capture/frame.ts";
 import type { Instant } from "../instant.ts";
 import { ROOM_BYTES } from "../prefilter/layout.ts";
 import { displayName, isStandardInput } from "../report/capture-name.ts";
+import { youngCollector } from "./v8-settings.ts";
 
 /** A capture cannot be opened: there is none, it is a directory, permission is denied. The message names it. */
 export class CaptureOpenError extends Error {
@@ -57,6 +58,9 @@ const COMPRESSED_CHUNK_BYTES = 256 * 1024;
 
 /** Decompressed bytes that zlib hands out at once. */
 const GUNZIP_CHUNK_BYTES = 256 * 1024;
+
+/** So many decompressed bytes are left to the collector at once. With twice as many, V8 still collects its whole heap, which is no larger, 60 times in a gigabyte. */
+const LEFT_BYTES = 4 * 2 ** 20;
 
 /** Compressed bytes given to zlib at once where they are damaged, from one reading of the file to the next: few steps each time, not 64 Ki. */
 const DAMAGE_STEP_BYTES = [256, 1];
@@ -286,9 +290,10 @@ class StreamedCapture implements OpenCapture {
   problem: string | null = null;
   readonly #source: ByteSource;
   readonly #chunks: AsyncGenerator<Uint8Array, string | null>;
-
-  /** Decompressed bytes so far. */
+  /** Decompressed bytes so far, and since they were collected last. */
   #expanded = 0;
+  #left = 0;
+  #collect: (() => void) | null = null;
 
   constructor(name: string, source: ByteSource, chunks: AsyncGenerator<Uint8Array, string | null>) {
     this.name = name;
@@ -309,12 +314,20 @@ class StreamedCapture implements OpenCapture {
     const { done, value } = await this.#chunks.next();
     if (!done) {
       this.#expanded += value.length;
+      this.#left += value.length;
+      if (this.#left >= LEFT_BYTES) this.#collectLeft();
       if (this.#expanded <= EXPANSION.bytes || this.#expanded <= EXPANSION.times * this.position) return value;
       this.problem = `it expands to more than ${EXPANSION.times} times its size, as no capture does`;
       return null;
     }
     this.problem = value ?? null;
     return null;
+  }
+
+  #collectLeft(): void {
+    this.#left = 0;
+    this.#collect ??= youngCollector();
+    this.#collect();
   }
 
   close(): void {
@@ -324,12 +337,14 @@ class StreamedCapture implements OpenCapture {
   }
 }
 
-/** Compressed chunks, each in memory of its own, since the decompressors hold on to them. */
-async function* compressedChunks(source: ByteSource): AsyncGenerator<Uint8Array> {
+/** Compressed chunks. @param areHeld by the decompressor: then each has memory of its own, else the next one overwrites it */
+async function* compressedChunks(source: ByteSource, areHeld: boolean): AsyncGenerator<Uint8Array> {
+  let memory = Buffer.allocUnsafeSlow(COMPRESSED_CHUNK_BYTES);
   for (;;) {
-    const chunk = await source.read(Buffer.allocUnsafeSlow(COMPRESSED_CHUNK_BYTES));
+    const chunk = await source.read(memory);
     if (chunk === null) return;
     yield chunk;
+    if (areHeld) memory = Buffer.allocUnsafeSlow(COMPRESSED_CHUNK_BYTES);
   }
 }
 
@@ -338,7 +353,7 @@ async function* gunzip(source: ByteSource): AsyncGenerator<Uint8Array, string | 
   const stream = createGunzip({ chunkSize: GUNZIP_CHUNK_BYTES });
   let delivered = 0;
   try {
-    for await (const chunk of pumpThrough(stream, compressedChunks(source))) {
+    for await (const chunk of pumpThrough(stream, compressedChunks(source, false))) {
       delivered += chunk.length;
       yield chunk;
     }
@@ -388,7 +403,7 @@ async function* gunzipUpToDamage(
   let damagedAt = 0;
   async function* steps(): AsyncGenerator<Uint8Array> {
     let at = 0;
-    for await (const chunk of compressedChunks(source)) {
+    for await (const chunk of compressedChunks(source, true)) {
       const sound = Math.min(Math.max(soundBytes - at, 0), chunk.length);
       if (sound > 0) yield chunk.subarray(0, sound);
       for (let step = sound; step < chunk.length; step += stepBytes) {
@@ -477,7 +492,7 @@ async function* unzstd(source: ByteSource, zstd: Zstd): AsyncGenerator<Uint8Arra
   });
   let problem: string | null = null;
   try {
-    for await (const chunk of compressedChunks(source)) {
+    for await (const chunk of compressedChunks(source, true)) {
       for (let at = 0; at < chunk.length; at += ZSTD_STEP_BYTES) {
         decoder.push(chunk.subarray(at, at + ZSTD_STEP_BYTES));
         yield* blocks.splice(0);

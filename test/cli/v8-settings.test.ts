@@ -5,6 +5,7 @@ import { fileURLToPath } from "node:url";
 import { flagsFor } from "../../src/cli/v8-settings.ts";
 
 const SETTINGS = fileURLToPath(new URL("../../dist/cli/v8-settings.js", import.meta.url));
+const OPEN_CAPTURE = fileURLToPath(new URL("../../dist/cli/open-capture.js", import.meta.url));
 const MIB = 2 ** 20;
 
 /** A half of the young generation after the settings were made, and after 100 MiB have survived in it. */
@@ -31,6 +32,46 @@ test("the young generation is made larger once, and does not grow with what surv
   // Pages have headers, and some of them an end that is too short for what comes next.
   assert.ok(atFirst > 3.8 * MIB && atFirst < 4.2 * MIB, `${atFirst}`);
   assert.ok(Math.abs(later - atFirst) < 0.2 * MIB, `${atFirst}, and later ${later}`);
+});
+
+/** How often the whole heap is collected while 192 MiB of a compressed capture are read. @param collected as they are for the command line */
+function collectionsOfDecompressing(collected: boolean): number {
+  const program = `
+    import { randomBytes } from "node:crypto";
+    import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+    import { tmpdir } from "node:os";
+    import { join } from "node:path";
+    import { PerformanceObserver, constants } from "node:perf_hooks";
+    import { gzipSync } from "node:zlib";
+    import { tuneV8 } from ${JSON.stringify(SETTINGS)};
+    import { openCapture } from ${JSON.stringify(OPEN_CAPTURE)};
+    const folder = mkdtempSync(join(tmpdir(), "ftptrace-"));
+    const path = join(folder, "capture.gz");
+    const piece = Buffer.concat([randomBytes(16_384), Buffer.alloc(49_152)]);
+    writeFileSync(path, gzipSync(Buffer.concat(new Array(3072).fill(piece)), { level: 1 }));
+    if (${collected}) tuneV8();
+    else Object.defineProperty(process.versions, "v8", { value: "" });
+    let majors = 0;
+    const isMajor = ({ detail }) => detail.kind === constants.NODE_PERFORMANCE_GC_MAJOR;
+    const observer = new PerformanceObserver((list) => {
+      majors += list.getEntries().filter(isMajor).length;
+    });
+    observer.observe({ entryTypes: ["gc"] });
+    const capture = await openCapture(path);
+    let bytes = 0;
+    for (let chunk = await capture.read(); chunk !== null; chunk = await capture.read()) bytes += chunk.length;
+    capture.close();
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    rmSync(folder, { recursive: true });
+    if (bytes !== 3072 * 65_536) throw new Error(bytes + " bytes");
+    console.log(majors);`;
+  return Number(execFileSync(process.execPath, ["--input-type=module", "--eval", program], { encoding: "utf8" }));
+}
+
+test("what was decompressed does not have the whole heap collected", { skip: untried }, () => {
+  const without = collectionsOfDecompressing(false);
+  const collected = collectionsOfDecompressing(true);
+  assert.ok(collected <= 2 && collected < without, `${collected} times, and ${without} where V8 is left alone`);
 });
 
 test("only flags that this V8 knows are set: of others it complains on standard error, in every run", () => {
