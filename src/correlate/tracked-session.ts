@@ -229,13 +229,7 @@ export class TrackedSession implements ControlStream, Watcher {
 
   #onEvent(event: ControlEvent): void {
     if (this.#events.length < MAX_SESSION_EVENTS) this.#events = added(this.#events, event);
-    else
-      this.#anomalies.note(
-        "session-events-over-limit",
-        "correlate",
-        event.stamp.packet,
-        `a session said more than ${MAX_SESSION_EVENTS} lines and records; the rest is not used`,
-      );
+    else this.#leaveOut(event.stamp.packet);
     const { time } = event.stamp;
     switch (event.kind) {
       case "command":
@@ -267,6 +261,17 @@ export class TrackedSession implements ControlStream, Watcher {
       case "gap":
         break;
     }
+  }
+
+  /** What is not used may be the answer to what is, as what the capture lost may be. */
+  #leaveOut(packet: number): void {
+    this.#lostBytes = true;
+    this.#anomalies.note(
+      "session-events-over-limit",
+      "correlate",
+      packet,
+      `a session said more than ${MAX_SESSION_EVENTS} lines and records; the rest is not used`,
+    );
   }
 
   #noteReply(event: ReplyEvent): void {

@@ -1,3 +1,4 @@
+import { BOUNDS } from "../bounds.ts";
 import { type NegotiationFacts, negotiationPacket } from "../correlate/data-channel.ts";
 import type { SessionFacts } from "../correlate/session-facts.ts";
 import type { ControlEvent } from "../ftp/control-event.ts";
@@ -23,6 +24,11 @@ function missesTail(half: HalfConnection, other: HalfConnection): boolean {
 /** Its FIN or an acknowledgment stands further on than all that the capture has of it. What is missing may also be lost on its way. */
 export function spokeUnseen({ standsAt, seenUpTo }: HalfConnection): boolean {
   return standsAt > seenUpTo;
+}
+
+/** It said more than is kept of one session: the last words are not known. */
+export function isBeyondLimit({ events }: Pick<SessionFacts, "events">): boolean {
+  return events.length >= BOUNDS.sessionEvents.most;
 }
 
 /** The last words of either end are known only from acknowledgments, or from where its RST stands. */

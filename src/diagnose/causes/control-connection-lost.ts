@@ -3,7 +3,7 @@ import type { CommandEvent } from "../../ftp/control-event.ts";
 import { CONTENT_TYPE } from "../../tls/record.ts";
 import { answerLostFact, isAnswerLost, REPEATED_SYNS } from "../attempt.ts";
 import { isInHandshake } from "../auth.ts";
-import { losesTail } from "../blind-spots.ts";
+import { isBeyondLimit, losesTail } from "../blind-spots.ts";
 import type { Cause } from "../cause.ts";
 import type { SessionRule } from "../context.ts";
 import { askedBeforeEnd, controlEnd } from "../control-end.ts";
@@ -79,7 +79,13 @@ function breaksOff(session: SessionFacts): Verdict | undefined {
   const asked = askedBeforeEnd(session);
   const last = asked.at(-1);
   // A reset after QUIT is how some ends close, and encrypted a QUIT cannot be told from any other command.
-  if (last?.final !== null || encrypted || asked.some(({ command }) => command.verb === "QUIT")) return undefined;
+  if (
+    isBeyondLimit(session) ||
+    last?.final !== null ||
+    encrypted ||
+    asked.some(({ command }) => command.verb === "QUIT")
+  )
+    return undefined;
   if (end.kind === "closed") return closedByServer(session, last.command);
   if (end.kind !== "reset") return undefined;
   const { half, reset } = end.reset!;

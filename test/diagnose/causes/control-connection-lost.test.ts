@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { BOUNDS } from "../../../src/bounds.ts";
 import { analyzeCapture } from "../../../src/index.ts";
 import { FTP_PORT } from "../../../src/ports.ts";
 import { CaptureBuilder } from "../../support/capture-builder.ts";
@@ -161,6 +162,29 @@ test("silent: a server that closes and owes no answer", () => {
   crossed.control.segment("server", { flags: "FA", ack });
   crossed.control.reset("server");
   judges(crossed.session().control, "ok");
+});
+
+test("silent: a session that says more than is kept of one, in which a command is the last thing kept", () => {
+  const net = new CaptureBuilder();
+  const control = net.connect({ client: `${CLIENT}:40000`, server: `${SERVER}:21` });
+  control.server("220 ready\r\n");
+  control.client("USER alice\r\n");
+  control.server("230 in\r\n");
+  // 3 events and 100 of each end in turns: the last that is kept is a command.
+  for (let i = 0; i < BOUNDS.sessionEvents.most / 200 + 1; i++) {
+    control.client("NOOP\r\n".repeat(100));
+    control.server("200 ok\r\n".repeat(100));
+  }
+  control.client("QUIT\r\n");
+  control.server("221 bye\r\n");
+  control.finish("server");
+  const { sessions, anomalies } = analyzeCapture(net.build());
+  assert.deepEqual(
+    anomalies.map(({ code }) => code),
+    ["session-events-over-limit"],
+  );
+  assert.equal(sessions[0].control.outcome, "ok");
+  assert.equal(sessions[0].control.cause, null);
 });
 
 test("behind data that is complete: the server closes without 226, or nothing is heard any more", () => {
