@@ -146,9 +146,11 @@ export class DeferredDialogue implements UnreadWords {
     if (length > MAX_TEXT || acknowledged !== (acknowledged | 0)) return false;
     const memory = this.#memory;
     let block = this.#last;
+    // Where there is no block yet it is as if there were a full one without a line.
     const use = block === NO_BLOCK ? BLOCK_BYTES : memory.pieceOf(block).integers[(startOf(block) >> 2) + USE];
-    const lines = (use >>> LINES_SHIFT) + linesThatCanWait(direction === "client", bytes, from, to);
-    if (lines === use >>> LINES_SHIFT || lines > MAX_DEFERRED_LINES) return false;
+    const further = linesThatCanWait(direction === "client", bytes, from, to);
+    const lines = (use >>> LINES_SHIFT) + further;
+    if (further === 0 || lines > MAX_DEFERRED_LINES) return false;
     let used = use & USED_MASK;
     const size = RECORD_HEADER + ((length + 7) & ~7);
     if (used + size > BLOCK_BYTES) {

@@ -560,6 +560,7 @@ export class ConnectionTable {
 
   /** Stops following a connection that closed only a moment ago: what still comes of it is nobody's. */
   retire(connection: Connection): void {
+    // In this order: what the prefilter counted of it is in it then.
     this.remove(connection);
     this.#closed.remember(connection);
   }
